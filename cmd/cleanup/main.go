@@ -1,0 +1,87 @@
+// Command cleanup is the driver's cleanup_exec: it removes what prepare made.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+)
+
+var program = driver.Program{
+	Name: "podman-executor-cleanup",
+	About: "podman-executor-cleanup removes the containers of a job.\n" +
+		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
+	Uninterruptible: true,
+	Stage:           cleanup,
+}
+
+func main() { os.Exit(driver.Main(program)) }
+
+const (
+	// removeTimeout bounds one removal.
+	removeTimeout = time.Minute
+	// tries is how often a removal is tried: a step that is still running may
+	// start a container at the moment of its removal.
+	tries = 3
+	// pause is the time between two tries.
+	pause = time.Second
+)
+
+// cleanup may be called more than once, for a prepare that never ran or did
+// not finish, and while a step still runs. Its standard error goes to the
+// runner's log as a warning, unmasked: it is silent when all is well.
+func cleanup(ctx context.Context, call *driver.Call) error {
+	p, err := plan.Read(call.Getenv("TMPDIR"))
+	if errors.Is(err, plan.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log, err := call.OpenLog(p.Log, p.JobID, p.ProjectID)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := os.RemoveAll(p.AuthDir); err != nil {
+		return fmt.Errorf("removing the auth file: %w", err)
+	}
+	if p.Keep {
+		log.Info("the job's containers are kept")
+		return nil
+	}
+	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
+	if err := remove(ctx, pm, p); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),
+			Todo: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
+		}
+	}
+	log.Info("cleaned up")
+	return nil
+}
+
+func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
+	names := []string{p.UserContainer}
+	if p.RunnerContainer != "" {
+		names = append(names, p.RunnerContainer)
+	}
+	for try := range tries {
+		if try > 0 {
+			time.Sleep(pause)
+		}
+		bounded, cancel := context.WithTimeout(ctx, removeTimeout)
+		err = pm.Remove(bounded, names...)
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}

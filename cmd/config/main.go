@@ -1,0 +1,78 @@
+// Command config is the driver's config_exec: it tells gitlab-runner who the
+// driver is and where builds and cache lie.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
+	"podman-executor/internal/leftovers"
+)
+
+var program = driver.Program{
+	Name: "podman-executor-config",
+	About: "podman-executor-config tells gitlab-runner where the jobs of this driver build.\n" +
+		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.",
+	Stage: config,
+}
+
+func main() { os.Exit(driver.Main(program)) }
+
+// config prints one JSON object, and nothing else, on standard output.
+func config(_ context.Context, call *driver.Call) error {
+	p, err := call.LoadPolicy()
+	if err != nil {
+		return err
+	}
+	j, err := job.Read(call.Getenv(api.JobResponseFileVariable))
+	if err != nil {
+		return err
+	}
+	owner, err := job.CurrentOwner()
+	if err != nil {
+		return fmt.Errorf("finding the runner's process: %w", err)
+	}
+	if err := leftovers.Mark(call.Getenv("TMPDIR"), owner); err != nil {
+		return err
+	}
+	builds, cache := j.Directories(p.General.DataDir)
+	if err := json.NewEncoder(call.Stdout).Encode(output(builds, cache)); err != nil {
+		return fmt.Errorf("printing the configuration: %w", err)
+	}
+	return nil
+}
+
+// output has no job_env: prepare finds the same policy by itself, and run and
+// cleanup read the plan.
+func output(builds, cache string) api.ConfigExecOutput {
+	name, version, shared := "podman-executor", driver.VersionNumber(), true
+	return api.ConfigExecOutput{
+		Driver:    &api.DriverInfo{Name: &name, Version: &version},
+		Hostname:  hostname(),
+		BuildsDir: &builds,
+		CacheDir:  &cache,
+		// Shared: the runner puts its token and the slot into the project
+		// directory, where prepare finds them; nowhere else are they safe
+		// from a job's variables.
+		BuildsDirIsShared: &shared,
+	}
+}
+
+var plainHostname = regexp.MustCompile(`\A[A-Za-z0-9.-]+\z`)
+
+// hostname is nil for a name with other characters than DNS has: the runner
+// puts it into a script between double quotes (gitlab-runner shells/bash.go:537).
+func hostname() *string {
+	name, err := os.Hostname()
+	if err != nil || !plainHostname.MatchString(name) {
+		return nil
+	}
+	return &name
+}

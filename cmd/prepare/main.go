@@ -1,0 +1,178 @@
+// Command prepare is the driver's prepare_exec: it decides what a job may have,
+// pulls the images and creates the job's containers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// grace is how long a script may take to end after SIGTERM. Cancel, kill and
+// cleanup together stay below the 10 s that a cancelled job may linger.
+const grace = 4 * time.Second
+
+// undoTimeout bounds the removal of what a failed or interrupted prepare made.
+const undoTimeout = 30 * time.Second
+
+var program = driver.Program{
+	Name: "podman-executor-prepare",
+	About: "podman-executor-prepare pulls a job's images and creates its containers.\n" +
+		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
+	Stage: prepare,
+}
+
+func main() { os.Exit(driver.Main(program)) }
+
+// preparation is what the parts of one call share.
+type preparation struct {
+	call    *driver.Call
+	log     *driver.Log
+	policy  *policy.Policy
+	job     *job.Job
+	owner   job.Owner
+	attempt string
+	grant   *policy.Grant
+	podman  *podman.Podman
+	// runnerName and userName are the containers' names, builds and cache the
+	// directories that both have.
+	runnerName, userName string
+	builds, cache        string
+}
+
+// prepare decides first: a job that is refused costs no podman command.
+func prepare(ctx context.Context, call *driver.Call) error {
+	s, err := begin(call)
+	if err != nil {
+		return err
+	}
+	defer s.log.Close()
+	if err := s.decide(); err != nil {
+		s.log.WithError(err).Warn("the job is refused")
+		return err
+	}
+	if err := s.findPodman(); err != nil {
+		return err
+	}
+	if err := s.removeLeftovers(ctx); err != nil {
+		return err
+	}
+	if err := plan.Write(s.attempt, s.plan()); err != nil {
+		return err
+	}
+	if err := s.make(ctx); err != nil {
+		s.undo(ctx)
+		s.log.WithError(err).Error("preparing failed")
+		return err
+	}
+	s.log.WithField("image", s.grant.UserImage.String()).Info("prepared")
+	return nil
+}
+
+// begin reads what the administrator and the runner say.
+func begin(call *driver.Call) (*preparation, error) {
+	p, err := call.LoadPolicy()
+	if err != nil {
+		return nil, err
+	}
+	j, err := job.Read(call.Getenv(api.JobResponseFileVariable))
+	if err != nil {
+		return nil, err
+	}
+	builds, cache := j.Directories(p.General.DataDir)
+	if err := j.Locate(call.Getenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR"), builds); err != nil {
+		return nil, err
+	}
+	owner, err := job.CurrentOwner()
+	if err != nil {
+		return nil, fmt.Errorf("finding the runner's process: %w", err)
+	}
+	s := &preparation{
+		call: call, policy: p, job: j, owner: owner, attempt: call.Getenv("TMPDIR"),
+		builds: builds, cache: cache, userName: j.Name("user"),
+	}
+	if !p.General.Podman.StepScriptOnly {
+		s.runnerName = j.Name("runner")
+	}
+	s.log, err = call.OpenLog(s.logSettings(), j.ID, j.ProjectID)
+	return s, err
+}
+
+func (s *preparation) logSettings() plan.Log {
+	g := s.policy.General
+	return plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}
+}
+
+// decide asks the policy.
+func (s *preparation) decide() error {
+	request, err := s.request()
+	if err != nil {
+		return &driver.Refusal{Err: err, Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
+	}
+	grant, err := s.policy.Decide(request)
+	var denial *policy.Denial
+	if errors.As(err, &denial) {
+		return &driver.Refusal{Err: denial}
+	}
+	s.grant = grant
+	return err
+}
+
+func (s *preparation) findPodman() error {
+	pm := s.policy.General.Podman
+	program, err := podman.Find(pm.ApplicationPath)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + s.policy.File() + " to podman's absolute path"}
+	}
+	s.podman = &podman.Podman{
+		Program: program, URL: pm.ServiceURL, Observe: s.log.Podman,
+		Env: podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
+	}
+	return nil
+}
+
+// plan returns what run and cleanup will need. It is written before anything
+// is made, so that cleanup knows of everything.
+func (s *preparation) plan() plan.Plan {
+	p := plan.Plan{
+		JobID: s.job.ID, ProjectID: s.job.ProjectID,
+		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env},
+		RunnerContainer: s.runnerName,
+		UserContainer:   s.userName,
+		AuthDir:         s.authDir(),
+		Keep:            s.policy.General.Podman.DisableContainerRemoval,
+		Grace:           grace,
+		Log:             s.logSettings(),
+	}
+	if s.policy.General.Podman.StepScriptOnly {
+		p.HostDir = s.policy.General.DataDir
+	}
+	return p
+}
+
+// undo removes what a failed or interrupted prepare has made. The runner calls
+// cleanup, too; but only this knows that nothing of it is wanted.
+func (s *preparation) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	if err := s.podman.Remove(ctx, s.containers()...); err != nil {
+		s.log.WithError(err).Warn("removing the containers of a failed prepare")
+	}
+}
+
+func (s *preparation) containers() []string {
+	if s.runnerName == "" {
+		return []string{s.userName}
+	}
+	return []string{s.runnerName, s.userName}
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"podman-executor/internal/credentials"
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/step"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// make does what was decided: images, volumes, containers.
+func (s *preparation) make(ctx context.Context) error {
+	version, err := s.podman.Version(ctx)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
+	}
+	s.note("Using podman %s under the policy %s", version, s.policy.File())
+	runnerImage, userImage, err := s.images(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.volumes(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	pm := s.policy.General.Podman
+	if s.runnerName != "" {
+		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
+		c.Options = pm.RunnerOptions
+		if err := s.create(ctx, c, "runner_options"); err != nil {
+			return err
+		}
+	}
+	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
+	c.Options = pm.CustomOptions
+	for _, m := range s.grant.Mounts {
+		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
+		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
+		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
+	}
+	return s.create(ctx, c, "custom_options")
+}
+
+// note prints one line for the job log.
+func (s *preparation) note(format string, args ...any) {
+	fmt.Fprintln(s.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
+}
+
+// removeLeftovers removes what dead runners, and an earlier attempt at this job,
+// left behind.
+func (s *preparation) removeLeftovers(ctx context.Context) error {
+	now := time.Now()
+	removed, err := leftovers.Containers(ctx, s.podman, now, s.containers()...)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
+	}
+	for _, name := range removed {
+		s.log.Warn("removed a leftover of a job whose runner is gone: " + name)
+	}
+	for _, place := range []struct{ parent, pattern string }{
+		// The runner's directory for each attempt at a job
+		// (gitlab-runner executors/custom/custom.go:101).
+		{filepath.Dir(s.attempt), "custom-executor*"},
+		{filepath.Dir(s.authDir()), "*"},
+	} {
+		if err := leftovers.Directories(place.parent, place.pattern, now); err != nil {
+			s.log.WithError(err).Warn("directories of dead runners")
+		}
+	}
+	return nil
+}
+
+// authDir is the directory of the job's auth file. It lies in the user's
+// runtime directory, which is in memory: the runner's TMPDIR may be private to
+// the runner (PrivateTmp=), while rootless podman looks at files from the mount
+// namespace of its first process.
+func (s *preparation) authDir() string {
+	base := s.podman.Getenv("XDG_RUNTIME_DIR")
+	if base == "" {
+		base = "/run"
+	}
+	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
+}
+
+// images resolves both images, with the job's credentials for as long as that
+// takes and no longer.
+func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman.Image, err error) {
+	authFile, err := s.writeAuthFile()
+	if err != nil {
+		return runnerImage, userImage, err
+	}
+	defer os.RemoveAll(s.authDir())
+	if s.runnerName != "" {
+		runnerImage, err = s.image(ctx, "runner", s.grant.RunnerImage, authFile, "runner_image")
+		if err != nil {
+			return runnerImage, userImage, err
+		}
+	}
+	own := ""
+	if s.grant.DefaultImage {
+		own = "default_image"
+	}
+	userImage, err = s.image(ctx, "user", s.grant.UserImage, authFile, own)
+	return runnerImage, userImage, err
+}
+
+func (s *preparation) writeAuthFile() (string, error) {
+	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), s.job.Credentials)
+	for _, n := range notices {
+		s.call.Warn("%s", n)
+	}
+	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
+		return "", &driver.Fault{
+			Err:  fmt.Errorf("making the directory of the auth file: %w", err),
+			Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+		}
+	}
+	if err := leftovers.Mark(s.authDir(), s.owner); err != nil {
+		return "", err
+	}
+	return set.Write(s.authDir())
+}
+
+// image resolves one image and says so in the job log. adminKey is the policy's
+// key that names it, empty for the job's own image.
+func (s *preparation) image(ctx context.Context, role string, name policy.Image, authFile, adminKey string) (podman.Image, error) {
+	started := time.Now()
+	image, err := s.podman.Resolve(ctx, name.String(), s.grant.PullPolicy, authFile)
+	if err != nil {
+		return image, s.imageError(name, adminKey, err)
+	}
+	if image.PullError != nil {
+		s.call.Warn("using the local image %s: %v", name, image.PullError)
+	}
+	how := "found locally"
+	if image.Pulled {
+		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
+	}
+	s.note("Using image %s for the %s container: %s, %s, %d MB, %s",
+		name, role, shortID(image.ID), image.Digest, image.Size/1e6, how)
+	return image, nil
+}
+
+// imageError tells what the job's author can mend from what the administrator
+// must.
+func (s *preparation) imageError(name policy.Image, adminKey string, err error) error {
+	where := fmt.Sprintf("%s:%d: general.podman.", s.policy.File(), s.policy.Line("general.podman."+adminKey))
+	wrapped := fmt.Errorf("getting the image %q: %w", name, err)
+	missing := errors.Is(err, podman.ErrNoImage)
+	switch {
+	case adminKey != "" && missing:
+		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s%s on this host, or allow pulling by image_pull_policy", where, adminKey)}
+	case adminKey != "":
+		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s%s, and that this host reaches its registry", where, adminKey)}
+	case missing:
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("the policy of this runner (image_pull_policy = %q) pulls no images; use one that is there, or ask the administrator", s.grant.PullPolicy)}
+	case podman.PullRefused(err):
+		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
+	default:
+		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
+	}
+}
+
+func shortID(id string) string { return id[:min(len(id), 12)] }
+
+// volumes makes sure that the job's builds and cache exist.
+func (s *preparation) volumes(ctx context.Context) error {
+	if s.policy.General.DataDir == "" {
+		for _, role := range []string{"builds", "cache"} {
+			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, dir := range []string{s.hostBuilds(), s.cache} {
+		if err := makePrivate(s.policy.General.DataDir, dir); err != nil {
+			return &driver.Fault{
+				Err:  fmt.Errorf("making the directories of builds and cache: %w", err),
+				Todo: "make general.data_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to",
+			}
+		}
+	}
+	return nil
+}
+
+// hostBuilds is the part of data_dir that is this runner's, slot's and project's
+// own.
+func (s *preparation) hostBuilds() string {
+	return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+}
+
+// makePrivate makes a directory below data_dir. The last one is writable for
+// every user of the job's images; the ones above are closed to everybody else
+// on the host.
+func makePrivate(dataDir, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no directory", dir)
+	}
+	if rel, err := filepath.Rel(dataDir, dir); err != nil || strings.HasPrefix(rel, "..") {
+		return fmt.Errorf("%s is not below %s", dir, dataDir)
+	}
+	return os.Chmod(dir, 0o777)
+}
+
+// container returns what both containers have in common.
+func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
+	place := step.User
+	if role == "runner" {
+		place = step.Runner
+	}
+	labels := s.job.Labels(role, filepath.Base(s.attempt), s.owner.String(), now)
+	if s.policy.General.Podman.DisableContainerRemoval {
+		labels[job.LabelKeep] = "true"
+	}
+	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
+	if s.policy.General.DataDir != "" {
+		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
+	}
+	return podman.Create{
+		Name: s.job.Name(role), Labels: labels, Hostname: s.job.Hostname(),
+		// Each step ends by itself before the job's own timeout; this ends
+		// one whose runner and driver have died.
+		Timeout:    s.job.Timeout + time.Minute,
+		Tmpfs:      []string{step.Tmpfs},
+		Volumes:    volumes,
+		Entrypoint: "sh",
+		Image:      imageID,
+		Command:    step.Command(place, step.EntryPoint(entry)),
+	}
+}
+
+// create makes a container. optionsKey is the policy's key whose options it
+// has, the likeliest thing for podman to refuse.
+func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
+	if _, err := s.podman.Create(ctx, c); err != nil {
+		todo := ""
+		if len(c.Options) > 0 {
+			key := "general.podman." + optionsKey
+			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)
+		}
+		return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: todo}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+// Command run is the driver's run_exec: it runs one script of a job in the
+// container that the script belongs to.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/step"
+	"podman-executor/pkg/podman"
+)
+
+var program = driver.Program{
+	Name: "podman-executor-run",
+	About: "podman-executor-run runs one script of a job in the job's container.\n" +
+		"It is called by gitlab-runner: set it as run_exec in [runners.custom] of config.toml.",
+	Arguments: "SCRIPT STEP",
+	Stage:     run,
+}
+
+func main() { os.Exit(driver.Main(program)) }
+
+// maxScript bounds a script, in bytes. The tmpfs that holds it has that size.
+const maxScript = 64 << 20
+
+// run knows the job from its plan alone.
+func run(ctx context.Context, call *driver.Call) error {
+	if len(call.Args) != 2 {
+		return &driver.Fault{
+			Err:  fmt.Errorf("want a script and the name of a step, got %d arguments", len(call.Args)),
+			Todo: "run_args in [runners.custom] may hold options only, such as --policy FILE",
+		}
+	}
+	script, name := call.Args[0], call.Args[1]
+	p, err := plan.Read(call.Getenv("TMPDIR"))
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "set prepare_exec in [runners.custom] to podman-executor-prepare"}
+	}
+	log, err := call.OpenLog(p.Log, p.JobID, p.ProjectID)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	started := time.Now()
+	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
+		err = runOnHost(ctx, call, p, script)
+	} else {
+		err = runInContainer(ctx, call, p, log, script, name)
+	}
+	entry := log.WithField("step", name).WithField("seconds", time.Since(started).Seconds())
+	if err != nil {
+		entry = entry.WithField("failure", err.Error())
+	}
+	entry.Info("step ended")
+	return err
+}
+
+func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *driver.Log, script, name string) error {
+	container := p.UserContainer
+	if step.PlaceOf(name) == step.Runner {
+		container = p.RunnerContainer
+	}
+	text, err := readScript(script)
+	if err != nil {
+		return err
+	}
+	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
+	started := time.Now()
+	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return outcome(ctx, pm, container, started, err)
+}
+
+func readScript(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the script: %w", err)
+	}
+	if info.Size() > maxScript {
+		return nil, &driver.Refusal{
+			Err:  fmt.Errorf("the script, with all of the job's variables, has %d MB; at most %d MB are possible", info.Size()/1_000_000, maxScript/1_000_000),
+			Todo: "put large data into files of the repository, or artifacts, instead of variables",
+		}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the script: %w", err)
+	}
+	return text, nil
+}
+
+func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script string) error {
+	h := step.Host{Dir: p.HostDir, Env: p.Podman.Env, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
+	err := h.Run(ctx, script)
+	var exit *step.ExitError
+	if errors.As(err, &exit) {
+		return &driver.ScriptError{Code: exit.Code}
+	}
+	return err
+}
+
+// outcome tells a script that ended with a code from podman that failed.
+// podman uses 125 to 127 for itself, and 137 is also what a container that was
+// killed or removed ends with: for those, the container's state decides.
+func outcome(ctx context.Context, pm *podman.Podman, container string, started time.Time, err error) error {
+	var exit *podman.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	switch exit.Code {
+	default:
+		return &driver.ScriptError{Code: exit.Code}
+	case podman.ExitPodman, podman.ExitNotExecutable, podman.ExitNotFound, podman.ExitKilled, -1:
+	}
+	state, stateErr := pm.State(ctx, container)
+	switch {
+	case stateErr != nil:
+		return &driver.Fault{
+			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
+			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
+		}
+	case state.StartedAt.Before(started):
+		return notStarted(exit, state)
+	case state.OOMKilled:
+		return &driver.ScriptError{Code: exit.Code}
+	case state.ExitCode == exit.Code:
+		return &driver.ScriptError{Code: exit.Code}
+	default:
+		return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", err, state.Status), Todo: "see what podman says above"}
+	}
+}
+
+// notStarted tells an image without a shell from a podman that cannot start
+// containers.
+func notStarted(exit *podman.ExitError, state podman.State) error {
+	err := fmt.Errorf("starting the job's container: %w", exit)
+	if state.Error != "" {
+		err = fmt.Errorf("%w: %s", err, state.Error)
+	}
+	if exit.Code == podman.ExitNotExecutable || exit.Code == podman.ExitNotFound {
+		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
+	}
+	return &driver.Fault{Err: err, Todo: "see what podman says above"}
+}

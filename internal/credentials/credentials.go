@@ -1,0 +1,158 @@
+// Package credentials makes the auth file that podman gets for one job's pulls.
+//
+// Its sources are the job's DOCKER_AUTH_CONFIG and the credentials that GitLab
+// sends with the job (that is how CI_JOB_TOKEN reaches GitLab's own registry).
+// Only names and passwords are taken: a helper or store that a job names would
+// be a program that runs on the host.
+package credentials
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"podman-executor/internal/job"
+)
+
+// maxConfig bounds DOCKER_AUTH_CONFIG, in bytes.
+const maxConfig = 64 << 10
+
+// Set is the credentials of one job, by registry path such as
+// "registry.example.com/group".
+type Set struct{ auths map[string]string }
+
+// dockerConfig is the part of docker's config.json that is used.
+type dockerConfig struct {
+	Auths map[string]struct {
+		Auth     string `json:"auth"`
+		Username string `json:"username"`
+		Password string `json:"password"`
+	} `json:"auths"`
+	CredHelpers map[string]string `json:"credHelpers"`
+	CredsStore  string            `json:"credsStore"`
+}
+
+// Collect merges the sources. For each registry path the first source that has
+// it wins, DOCKER_AUTH_CONFIG before GitLab's own
+// (gitlab-runner helpers/docker/auth/auth.go:130). The notices say, without any
+// secret, what was left out and why.
+func Collect(dockerAuthConfig string, fromGitLab []job.Credential) (Set, []string) {
+	s := Set{auths: map[string]string{}}
+	var notices []string
+	if dockerAuthConfig != "" {
+		notices = s.addDockerConfig(dockerAuthConfig)
+	}
+	for _, c := range fromGitLab {
+		if err := s.add(c.URL, c.Username, c.Password); err != nil {
+			notices = append(notices, "a credential from GitLab is not used: "+err.Error())
+		}
+	}
+	return s, notices
+}
+
+func (s Set) addDockerConfig(text string) (notices []string) {
+	const name = "DOCKER_AUTH_CONFIG"
+	if len(text) > maxConfig {
+		return []string{fmt.Sprintf("%s is not used: it is larger than %d KiB", name, maxConfig>>10)}
+	}
+	var config dockerConfig
+	// The decoder's error could show a part of a password.
+	if json.Unmarshal([]byte(text), &config) != nil {
+		return []string{name + ` is not used: it is not JSON of the form {"auths": {"registry": {"auth": "…"}}}`}
+	}
+	if config.CredsStore != "" || len(config.CredHelpers) > 0 {
+		notices = append(notices, name+": credsStore and credHelpers are not used; programs that a job names do not run on this host")
+	}
+	for _, registry := range slices.Sorted(maps.Keys(config.Auths)) {
+		entry := config.Auths[registry]
+		user, password := entry.Username, entry.Password
+		if entry.Auth != "" {
+			decoded, err := base64.StdEncoding.DecodeString(entry.Auth)
+			var ok bool
+			user, password, ok = strings.Cut(strings.TrimRight(string(decoded), "\x00"), ":")
+			if err != nil || !ok {
+				notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: its auth is not base64 of user:password", name, registry))
+				continue
+			}
+		}
+		if err := s.add(registry, user, password); err != nil {
+			notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: %v", name, registry, err))
+		}
+	}
+	return notices
+}
+
+// add takes a user and password for a registry that no earlier source has.
+func (s Set) add(registry, user, password string) error {
+	key, err := registryPath(registry)
+	if err != nil {
+		return err
+	}
+	if user == "" || password == "" {
+		return errors.New("it has no user or no password")
+	}
+	if _, taken := s.auths[key]; !taken {
+		s.auths[key] = base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	}
+	return nil
+}
+
+// registryPath normalises the key of a credential: no scheme, host in lower
+// case, docker.io for its older names (gitlab-runner helpers/docker/auth/auth.go:107).
+func registryPath(key string) (string, error) {
+	if i := strings.Index(key, "://"); i >= 0 {
+		key = key[i+len("://"):]
+	}
+	host, rest, _ := strings.Cut(strings.TrimRight(key, "/"), "/")
+	host = strings.ToLower(host)
+	bad := func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`@?#\"`, r)
+	}
+	if host == "" || strings.ContainsFunc(host+rest, bad) {
+		return "", errors.New("it names no registry")
+	}
+	if host == "index.docker.io" || host == "registry-1.docker.io" {
+		host = "docker.io"
+	}
+	if rest == "v1" || rest == "v2" {
+		rest = ""
+	}
+	if rest == "" {
+		return host, nil
+	}
+	return host + "/" + rest, nil
+}
+
+// Empty tells whether there are no credentials at all.
+func (s Set) Empty() bool { return len(s.auths) == 0 }
+
+// Write writes the set to auth.json in a new directory of that name, both for
+// this user only, and returns the file's name. podman takes no credential from
+// anywhere else then, so an empty set is a file, too.
+func (s Set) Write(dir string) (string, error) {
+	type auth struct {
+		Auth string `json:"auth"`
+	}
+	file := struct {
+		Auths map[string]auth `json:"auths"`
+	}{Auths: map[string]auth{}}
+	for registry, value := range s.auths {
+		file.Auths[registry] = auth{Auth: value}
+	}
+	text, err := json.Marshal(file)
+	if err != nil {
+		return "", fmt.Errorf("writing the auth file: %w", err)
+	}
+	name := filepath.Join(dir, "auth.json")
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		return "", fmt.Errorf("writing the auth file: %w", err)
+	}
+	return name, nil
+}

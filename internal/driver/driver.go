@@ -1,0 +1,161 @@
+// Package driver is the skeleton of the four programs: it gives a stage its
+// inputs, and turns what the stage returns into what gitlab-runner expects of a
+// custom executor's programs (gitlab-runner executors/custom/command/command.go:139).
+//
+// A stage is one function. It does not exit, does not print errors and reads no
+// global: all of that happens here.
+package driver
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+)
+
+// Program is one of the four programs.
+type Program struct {
+	// Name is "podman-executor-run" and kin.
+	Name string
+	// About says in two lines what the program is for, to those who run it by
+	// hand.
+	About string
+	// Arguments is the usage of what comes after the options.
+	Arguments string
+	// Uninterruptible lets the stage finish when it is told to stop.
+	Uninterruptible bool
+	// Stage does the program's work.
+	Stage func(context.Context, *Call) error
+}
+
+// Call is one call of a program by the runner.
+type Call struct {
+	Program string
+	// Policy is the file that --policy names; empty: see [PolicyFile].
+	Policy string
+	// Args are the arguments after the options.
+	Args []string
+	// Environ is the whole environment, NAME=value.
+	Environ        []string
+	Stdout, Stderr io.Writer
+}
+
+// Getenv returns a variable of the call's environment.
+func (c *Call) Getenv(name string) string {
+	for i := len(c.Environ) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(c.Environ[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Exit statuses of a program that was not called by a runner.
+const exitUsage = 2
+
+// Main runs a program and returns its exit status.
+func Main(p Program) int {
+	ctx, stop := stopContext()
+	defer stop()
+	if p.Uninterruptible {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return Run(ctx, p, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+}
+
+// parentPoll is how often a program looks whether the runner is still there.
+const parentPoll = time.Second
+
+// stopContext returns a context that ends with SIGTERM and kin, and when the
+// process that called the program is gone: a runner that was killed calls no
+// cleanup, and a job that nobody watches must not go on.
+//
+// SIGPIPE is caught and dropped: when the runner has died, cleaning up matters
+// more than saying so. (Ignored, it would stay ignored in podman and the job.)
+func stopContext() (context.Context, context.CancelFunc) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	parent := os.Getppid()
+	go func() {
+		ticker := time.NewTicker(parentPoll)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if os.Getppid() != parent {
+					cancel()
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(); stop() }
+}
+
+// Run is [Main] with everything that it takes from the process as arguments.
+func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) (status int) {
+	call := &Call{Program: p.Name, Environ: environ, Stdout: stdout, Stderr: stderr}
+	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+" [--policy FILE] [--version] "+p.Arguments))
+	}
+	flags.StringVar(&call.Policy, "policy", "", "the policy `FILE`")
+	version := flags.Bool("version", false, "print name, version and commit")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return exitUsage
+	}
+	if *version {
+		fmt.Fprintln(stdout, p.Name, Version())
+		return 0
+	}
+	call.Args = flags.Args()
+	if call.Getenv(api.JobResponseFileVariable) == "" || call.Getenv("TMPDIR") == "" {
+		fmt.Fprintln(stderr, p.About)
+		return exitUsage
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			status = call.finish(ctx, internalError(r))
+		}
+	}()
+	// A code that an earlier step left would be taken for this one's
+	// (gitlab-runner executors/custom/custom.go:111: one file for the job).
+	if file := call.Getenv(api.BuildCodeFileVariable); file != "" {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return call.finish(ctx, fmt.Errorf("removing the last step's exit code: %w", err))
+		}
+	}
+	return call.finish(ctx, p.Stage(ctx, call))
+}
+
+// internalError is what becomes of a panic: the place, and no values, which may
+// be anything.
+func internalError(_ any) error {
+	place := "an unknown place"
+	for _, line := range strings.Split(string(debug.Stack()), "\n") {
+		line = strings.TrimSpace(line)
+		if i := strings.Index(line, "podman-executor/"); i >= 0 && strings.Contains(line, ".go:") && !strings.Contains(line, "internal/driver/driver.go") {
+			place, _, _ = strings.Cut(line[i:], " ")
+			break
+		}
+	}
+	return &Fault{
+		Err:  fmt.Errorf("internal error at %s", place),
+		Todo: "this is a bug in podman-executor; please report it with this line and the versions of podman and gitlab-runner",
+	}
+}

@@ -1,0 +1,146 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+)
+
+// ScriptError is the end of a job's own script with another code than 0. The
+// script has said what there is to say.
+type ScriptError struct{ Code int }
+
+func (e *ScriptError) Error() string {
+	return fmt.Sprintf("the script ended with exit code %d", e.Code)
+}
+
+// Refusal is a job that asks for what it may not or cannot have. Its author can
+// mend it; trying again does not help.
+type Refusal struct {
+	Err error
+	// Todo is what to do, for the hint line; empty where Err has a Hint method.
+	Todo string
+}
+
+func (e *Refusal) Error() string { return e.Err.Error() }
+func (e *Refusal) Unwrap() error { return e.Err }
+
+// Hint returns what the job's author can do.
+func (e *Refusal) Hint() string { return e.Todo }
+
+// Fault is a failure of the machine, of podman or of the policy file, with what
+// the administrator can do. Any other error is one too, without a hint.
+type Fault struct {
+	Err  error
+	Todo string
+}
+
+func (e *Fault) Error() string { return e.Err.Error() }
+func (e *Fault) Unwrap() error { return e.Err }
+
+// Hint returns what the administrator can do.
+func (e *Fault) Hint() string { return e.Todo }
+
+// hinter is an error that knows what to do about it.
+type hinter interface{ Hint() string }
+
+// The runner's exit statuses where it does not say others
+// (gitlab-runner executors/custom/command/command.go:19).
+const (
+	buildFailure  = 1
+	systemFailure = 2
+)
+
+// finish turns what a stage returned into an exit status, and says what went
+// wrong: the only place that does either.
+//
+//	what happened                              stderr         code file  exit
+//	the script ended with n                    nothing        n          build failure
+//	the job asks for what it cannot have       error, hint    –          build failure
+//	the stage was told to stop                 nothing        –          system failure
+//	anything else                              error, hint    –          system failure
+func (c *Call) finish(ctx context.Context, err error) int {
+	var script *ScriptError
+	var refusal *Refusal
+	switch {
+	case err == nil && ctx.Err() == nil:
+		return 0
+	case errors.As(err, &script):
+		if writeErr := c.writeCode(script.Code); writeErr != nil {
+			c.say("error", writeErr.Error())
+			return c.status(api.SystemFailureExitCodeVariable, systemFailure)
+		}
+		return c.status(api.BuildFailureExitCodeVariable, buildFailure)
+	case ctx.Err() != nil:
+		// Never 0 or a build failure: the runner would take a cancelled
+		// prepare for a success or for the job's fault
+		// (gitlab-runner common/build.go:1364).
+		return c.status(api.SystemFailureExitCodeVariable, systemFailure)
+	case errors.As(err, &refusal):
+		c.report(err)
+		return c.status(api.BuildFailureExitCodeVariable, buildFailure)
+	default:
+		c.report(err)
+		return c.status(api.SystemFailureExitCodeVariable, systemFailure)
+	}
+}
+
+// report prints an error, one line for each of its own, and its hint.
+func (c *Call) report(err error) {
+	for line := range strings.Lines(err.Error()) {
+		c.say("error", strings.TrimSuffix(line, "\n"))
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if h, ok := e.(hinter); ok && h.Hint() != "" {
+			c.say("hint", h.Hint())
+			return
+		}
+	}
+}
+
+// Warn prints a warning.
+func (c *Call) Warn(format string, args ...any) { c.say("warning", fmt.Sprintf(format, args...)) }
+
+// say prints one line. A line break in it would let a job forge lines.
+func (c *Call) say(kind, text string) {
+	fmt.Fprintf(c.Stderr, "%s: %s: %s\n", c.Program, kind, Printable(text))
+}
+
+// Printable returns s with control characters, and whatever else is not
+// printable, replaced: what a job names must not move the cursor, start a line
+// or a section in a log.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, s)
+}
+
+// status reads an exit status from the environment that the runner makes.
+func (c *Call) status(variable string, otherwise int) int {
+	if n, err := strconv.Atoi(c.Getenv(variable)); err == nil && n > 0 && n < 256 {
+		return n
+	}
+	return otherwise
+}
+
+// writeCode hands a script's exit code to the runner, which reads the first
+// line as a number (gitlab-runner executors/custom/command/command.go:166).
+func (c *Call) writeCode(code int) error {
+	file := c.Getenv(api.BuildCodeFileVariable)
+	if file == "" {
+		// Runners before 17.9 know build failures without their code only.
+		return nil
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(code)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("writing the script's exit code: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package driver
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+)
+
+// Log is the administrator's own log, beside what the job log shows. It holds
+// no secrets and nothing that a job's script prints.
+type Log struct {
+	*logrus.Entry
+	file io.Closer
+}
+
+// OpenLog opens the log that the policy, or the plan, asks for; without a file
+// it goes nowhere. Every line carries the program, the job and its project.
+func (c *Call) OpenLog(l plan.Log, jobID, projectID int64) (*Log, error) {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	var file io.Closer
+	if l.File != "" {
+		f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, &Fault{
+				Err:  fmt.Errorf("opening the log: %w", err),
+				Todo: "make the directory of general.log_file writable for the user that gitlab-runner runs as",
+			}
+		}
+		logger.SetOutput(f)
+		file = f
+	}
+	if level, err := logrus.ParseLevel(l.Level); err == nil {
+		logger.SetLevel(level)
+	}
+	if l.Format == "json" {
+		logger.SetFormatter(&logrus.JSONFormatter{})
+	} else {
+		logger.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true})
+	}
+	entry := logger.WithFields(logrus.Fields{"program": c.Program, "job": jobID, "project": projectID})
+	return &Log{Entry: entry, file: file}, nil
+}
+
+// Podman records one podman command: its line at the level "debug", a failure
+// at "info".
+func (l *Log) Podman(c podman.Command) {
+	entry := l.WithFields(logrus.Fields{"seconds": c.Duration.Seconds()})
+	if c.Err != nil {
+		entry = entry.WithField("failure", c.Err.Error())
+		entry.Info("podman " + c.Args[0] + " ended with a failure")
+	}
+	entry.Debug("podman " + quoted(c.Args))
+}
+
+// quoted returns a command line as a POSIX shell would take it.
+func quoted(args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = a
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
+			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// Close closes the log's file.
+func (l *Log) Close() {
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+}

@@ -1,0 +1,59 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"podman-executor/pkg/policy"
+)
+
+// policyVariable names the policy file in the runner's own environment. A job's
+// variables cannot set it: the runner prefixes theirs with CUSTOM_ENV_.
+const policyVariable = "PODMAN_EXECUTOR_POLICY"
+
+// systemPolicy is where the policy file is looked for first.
+const systemPolicy = "/etc/podman-executor/policy.toml"
+
+// LoadPolicy reads the policy: the file of --policy, else of
+// PODMAN_EXECUTOR_POLICY, else /etc/podman-executor/policy.toml where it
+// exists, else podman-executor/policy.toml in the user's configuration.
+func (c *Call) LoadPolicy() (*policy.Policy, error) {
+	name := c.policyFile()
+	p, err := policy.Load(name)
+	var problems policy.Problems
+	switch {
+	case err == nil || errors.As(err, &problems):
+		return p, err
+	case errors.Is(err, os.ErrNotExist):
+		return nil, &Fault{Err: err, Todo: fmt.Sprintf("write a policy to %s, or name one by --policy FILE in config_args and prepare_args of [runners.custom]", name)}
+	default:
+		return nil, &Fault{Err: err, Todo: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
+	}
+}
+
+func (c *Call) policyFile() string {
+	if c.Policy != "" {
+		return c.Policy
+	}
+	if name := c.Getenv(policyVariable); name != "" {
+		return name
+	}
+	config := c.Getenv("XDG_CONFIG_HOME")
+	if config == "" && c.Getenv("HOME") != "" {
+		config = filepath.Join(c.Getenv("HOME"), ".config")
+	}
+	if _, err := os.Stat(systemPolicy); err == nil || config == "" {
+		return systemPolicy
+	}
+	if own := filepath.Join(config, "podman-executor", "policy.toml"); fileExists(own) {
+		return own
+	}
+	return systemPolicy
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}

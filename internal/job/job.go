@@ -1,0 +1,169 @@
+// Package job holds what the runner says about one job, taken from the sources
+// that the job's author cannot forge, and the names that follow from it.
+//
+// Ids, image, credentials and timeout come from the file that JOB_RESPONSE_FILE
+// names; the runner's token and slot from RUNNER_TEMP_PROJECT_DIR, which the
+// runner sets after all of the job's variables (gitlab-runner
+// common/build.go:1985). Most other CUSTOM_ENV_ variables carry whatever the
+// job's author wants.
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	// maxResponse bounds the job response, in bytes. GitLab's own limits keep
+	// it well below.
+	maxResponse = 64 << 20
+	// defaultTimeout is the runner's own for a job without one
+	// (gitlab-runner common/consts.go, DefaultTimeout).
+	defaultTimeout = 2 * time.Hour
+)
+
+// Job is one job.
+type Job struct {
+	ID        int64
+	ProjectID int64
+	// Protected tells that the job's ref is protected; its builds and cache
+	// are kept apart from those of other refs.
+	Protected bool
+	// Timeout is the job's whole time.
+	Timeout time.Duration
+	Image   Image
+	// Services are the images that the job asks for beside its own.
+	Services []Image
+	// Credentials are those of type "registry".
+	Credentials []Credential
+	// BuildsDir, RunnerToken, Slot and ProjectDir are where the runner has put
+	// the job: ProjectDir is BuildsDir/RunnerToken/Slot/GROUP/PROJECT.
+	BuildsDir, RunnerToken, Slot, ProjectDir string
+}
+
+// Image is an `image:` or an entry of `services:`.
+type Image struct {
+	Name         string
+	Entrypoint   []string
+	PullPolicies []string
+	User         string
+	Platform     string
+}
+
+// Credential is a user and password for one registry.
+type Credential struct{ URL, Username, Password string }
+
+// response is the part of the job response that the driver needs. The runner's
+// own types cannot read the file that the runner writes (inputs and run differ
+// between its encoder and decoder, gitlab-runner common/spec/spec.go:572).
+type response struct {
+	ID      int64 `json:"id"`
+	JobInfo struct {
+		ProjectID int64 `json:"project_id"`
+	} `json:"job_info"`
+	GitInfo struct {
+		Protected *bool `json:"protected"`
+	} `json:"git_info"`
+	RunnerInfo struct {
+		Timeout int64 `json:"timeout"`
+	} `json:"runner_info"`
+	Image       imageResponse   `json:"image"`
+	Services    []imageResponse `json:"services"`
+	Credentials []struct {
+		Type     string `json:"type"`
+		URL      string `json:"url"`
+		Username string `json:"username"`
+		Password string `json:"password"`
+	} `json:"credentials"`
+}
+
+type imageResponse struct {
+	Name         string   `json:"name"`
+	Entrypoint   []string `json:"entrypoint"`
+	PullPolicy   []string `json:"pull_policy"`
+	ExecutorOpts struct {
+		Docker struct {
+			User     string `json:"user"`
+			Platform string `json:"platform"`
+		} `json:"docker"`
+	} `json:"executor_opts"`
+}
+
+func (r imageResponse) image() Image {
+	return Image{
+		Name: r.Name, Entrypoint: r.Entrypoint, PullPolicies: r.PullPolicy,
+		User: r.ExecutorOpts.Docker.User, Platform: r.ExecutorOpts.Docker.Platform,
+	}
+}
+
+// Read reads the job response file of that name. Where the job lies on the
+// runner's disk is not in it: see [Job.Locate].
+func Read(name string) (*Job, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the job response: %w", err)
+	}
+	defer f.Close()
+	return decode(io.LimitReader(f, maxResponse))
+}
+
+func decode(r io.Reader) (*Job, error) {
+	var in response
+	// The error of the decoder would show bits of the file, which holds secrets.
+	if err := json.NewDecoder(r).Decode(&in); err != nil {
+		return nil, errors.New("reading the job response: it is not the JSON that gitlab-runner 17.9 and later write")
+	}
+	if in.ID <= 0 || in.JobInfo.ProjectID < 0 {
+		return nil, fmt.Errorf("reading the job response: job id %d of project %d make no sense", in.ID, in.JobInfo.ProjectID)
+	}
+	j := &Job{
+		ID: in.ID, ProjectID: in.JobInfo.ProjectID,
+		Protected: in.GitInfo.Protected != nil && *in.GitInfo.Protected,
+		Timeout:   time.Duration(in.RunnerInfo.Timeout) * time.Second,
+		Image:     in.Image.image(),
+	}
+	if j.Timeout <= 0 {
+		j.Timeout = defaultTimeout
+	}
+	for _, s := range in.Services {
+		j.Services = append(j.Services, s.image())
+	}
+	for _, c := range in.Credentials {
+		// Exactly this spelling (gitlab-runner helpers/docker/auth/auth.go:230).
+		if c.Type == "registry" {
+			j.Credentials = append(j.Credentials, Credential{URL: c.URL, Username: c.Username, Password: c.Password})
+		}
+	}
+	return j, nil
+}
+
+var (
+	tokenPart = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,64}\z`)
+	slotPart  = regexp.MustCompile(`\A[0-9]{1,9}\z`)
+)
+
+// Locate takes the place of the job from RUNNER_TEMP_PROJECT_DIR, which is the
+// project directory and ".tmp" (gitlab-runner common/build.go:463). With the
+// shared builds directory that config asks for, the project directory is
+// BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
+func (j *Job) Locate(tempProjectDir, buildsDir string) error {
+	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
+	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
+		return fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
+	}
+	below, err := filepath.Rel(buildsDir, projectDir)
+	parts := strings.Split(below, "/")
+	if err != nil || len(parts) < 3 || !tokenPart.MatchString(parts[0]) || !slotPart.MatchString(parts[1]) {
+		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…: has the policy changed since the job began?", projectDir, buildsDir)
+	}
+	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, parts[0], parts[1], projectDir
+	return nil
+}

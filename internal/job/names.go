@@ -1,0 +1,95 @@
+package job
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The labels on everything that the driver makes in podman.
+const (
+	labelPrefix = "io.podman-executor."
+	// LabelManaged is on every object of the driver.
+	LabelManaged = labelPrefix + "managed"
+	// LabelJob is the id of the job, LabelProject of its project.
+	LabelJob     = labelPrefix + "job"
+	LabelProject = labelPrefix + "project"
+	// LabelRole is "runner", "user", "builds" or "cache".
+	LabelRole = labelPrefix + "role"
+	// LabelAttempt names the runner's directory for this attempt at the job.
+	LabelAttempt = labelPrefix + "attempt"
+	// LabelOwner is the runner process that the object belongs to: see [Owner].
+	LabelOwner = labelPrefix + "owner"
+	// LabelDeadline is the time, in seconds since 1970, after which nobody can
+	// need the object.
+	LabelDeadline = labelPrefix + "deadline"
+	// LabelKeep marks containers that stay after the job.
+	LabelKeep = labelPrefix + "keep"
+)
+
+// deadlineSlack is how long after its timeout a job may still need its
+// containers: after_script, uploads and cleanup come after a script's timeout.
+const deadlineSlack = time.Hour
+
+// Name returns the name of the job's container, or of another object, for a
+// role. Two runners may serve two GitLabs whose job ids collide, hence the token.
+func (j *Job) Name(role string) string {
+	return fmt.Sprintf("podman-executor-%s-%d-%s", j.RunnerToken, j.ID, role)
+}
+
+// VolumeName returns the name of the podman volume for a role ("builds" or
+// "cache"): one for each runner, slot and project, and one more where the ref
+// is protected, so that no merge request writes what a release job reads.
+func (j *Job) VolumeName(role string) string {
+	return fmt.Sprintf("podman-executor-%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
+}
+
+func (j *Job) projectKey() string {
+	key := "project-" + strconv.FormatInt(j.ProjectID, 10)
+	if j.Protected {
+		key += "-protected"
+	}
+	return key
+}
+
+// Directories returns where the job's builds and cache lie, in the containers
+// and, with a data_dir, on the host. Below data_dir they are the project's own,
+// so that mounting them shows a job no other project; volumes are the project's
+// own by their names.
+func (j *Job) Directories(dataDir string) (builds, cache string) {
+	if dataDir == "" {
+		return "/builds", "/cache"
+	}
+	return dataDir + "/builds/" + j.projectKey(), dataDir + "/cache/" + j.projectKey()
+}
+
+// Labels returns the labels of one of the job's containers.
+func (j *Job) Labels(role, attempt, owner string, now time.Time) map[string]string {
+	labels := j.VolumeLabels(role)
+	labels[LabelJob] = strconv.FormatInt(j.ID, 10)
+	labels[LabelAttempt] = attempt
+	labels[LabelOwner] = owner
+	labels[LabelDeadline] = strconv.FormatInt(now.Add(j.Timeout+deadlineSlack).Unix(), 10)
+	return labels
+}
+
+// VolumeLabels returns the labels of a volume, which outlives the job.
+func (j *Job) VolumeLabels(role string) map[string]string {
+	return map[string]string{
+		LabelManaged: "true",
+		LabelRole:    role,
+		LabelProject: strconv.FormatInt(j.ProjectID, 10),
+	}
+}
+
+var notHostname = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// Hostname returns the host name of the job's containers, as the docker executor
+// makes it (gitlab-runner common/build.go:376): RFC 1123, 63 characters at most.
+func (j *Job) Hostname() string {
+	token := strings.Trim(notHostname.ReplaceAllString(strings.ToLower(j.RunnerToken), "-"), "-")
+	name := fmt.Sprintf("runner-%s-project-%d-concurrent-%s", token, j.ProjectID, j.Slot)
+	return strings.TrimRight(name[:min(len(name), 63)], "-")
+}

@@ -1,0 +1,127 @@
+package job
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Owner is a process that objects belong to: the runner that called the driver.
+// Its text form, HOST/BOOT/PID/START, is a label. When the process is gone, so
+// is the job, whatever podman still has of it.
+type Owner struct {
+	// Host is the host name, Boot the kernel's boot id: a pid means something
+	// only there and then.
+	Host, Boot string
+	PID        int
+	// Start is the process's start time in clock ticks since boot; a pid that
+	// is used again has another (proc(5), /proc/PID/stat, field 22).
+	Start uint64
+}
+
+// CurrentOwner returns the runner process that called this program. The runner
+// makes the driver the leader of a new process group (gitlab-runner
+// helpers/process/job_unix.go:36), so the leader's parent is the runner, also
+// where a wrapper script stands between.
+func CurrentOwner() (Owner, error) {
+	leader, err := processStat(syscall.Getpgrp())
+	if err != nil {
+		return Owner{}, err
+	}
+	runner, err := processStat(leader.parent)
+	if err != nil {
+		return Owner{}, err
+	}
+	host, boot, err := thisBoot()
+	return Owner{Host: host, Boot: boot, PID: leader.parent, Start: runner.start}, err
+}
+
+// String returns the owner as it stands in labels.
+func (o Owner) String() string {
+	return fmt.Sprintf("%s/%s/%d/%d", o.Host, o.Boot, o.PID, o.Start)
+}
+
+// ParseOwner reads a label.
+func ParseOwner(s string) (Owner, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) != 4 {
+		return Owner{}, fmt.Errorf("%q is no owner", s)
+	}
+	pid, err := strconv.Atoi(parts[2])
+	if err != nil {
+		return Owner{}, fmt.Errorf("%q is no owner: %w", s, err)
+	}
+	start, err := strconv.ParseUint(parts[3], 10, 64)
+	if err != nil {
+		return Owner{}, fmt.Errorf("%q is no owner: %w", s, err)
+	}
+	return Owner{Host: parts[0], Boot: parts[1], PID: pid, Start: start}, nil
+}
+
+// Gone tells whether the owner is surely no more. Of an owner on another host
+// only the deadline can tell.
+func (o Owner) Gone(deadline, now time.Time) bool {
+	host, boot, err := thisBoot()
+	if err != nil || host != o.Host {
+		return now.After(deadline)
+	}
+	if boot != o.Boot {
+		return true
+	}
+	p, err := processStat(o.PID)
+	if err != nil {
+		return os.IsNotExist(err)
+	}
+	return p.start != o.Start || p.state == "Z" || p.state == "X"
+}
+
+func thisBoot() (host, boot string, err error) {
+	host, err = os.Hostname()
+	if err != nil {
+		return "", "", fmt.Errorf("asking for the host name: %w", err)
+	}
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", "", fmt.Errorf("asking for the boot id: %w", err)
+	}
+	return strings.ReplaceAll(host, "/", "-"), strings.TrimSpace(string(id)), nil
+}
+
+type process struct {
+	state  string
+	parent int
+	start  uint64
+}
+
+// processStat reads /proc/PID/stat. The command in parentheses may hold spaces
+// and parentheses itself, so the fields are counted from the last one.
+func processStat(pid int) (process, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return process{}, err
+	}
+	_, rest, _ := cutLast(string(data), ")")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return process{}, fmt.Errorf("reading /proc/%d/stat: %d fields", pid, len(fields))
+	}
+	parent, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+	}
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+	}
+	return process{state: fields[0], parent: parent, start: start}, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}

@@ -1,0 +1,111 @@
+// Package plan keeps what prepare has fixed for one job until the job is over:
+// run and cleanup read the plan, and never the policy or the job's variables
+// again, so a policy that is edited does not change a job that is under way.
+//
+// The plan lies in the directory that the runner makes for each attempt at a
+// job (TMPDIR, mode 0700), outside every mount.
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// version is that of the file's format. prepare, run and cleanup of one job are
+// of one installation, unless it was upgraded in between.
+const version = 1
+
+// fileName is the plan's name in the runner's directory.
+const fileName = "podman-executor-plan.json"
+
+// Plan is what run and cleanup need to know.
+type Plan struct {
+	Version int `json:"version"`
+	// JobID and ProjectID are for the administrator's log.
+	JobID     int64 `json:"job_id"`
+	ProjectID int64 `json:"project_id"`
+	// Podman is the podman that has the job's containers.
+	Podman Podman `json:"podman"`
+	// RunnerContainer and UserContainer are names. RunnerContainer is empty
+	// where the runner's own steps run on the host.
+	RunnerContainer string `json:"runner_container,omitempty"`
+	UserContainer   string `json:"user_container"`
+	// HostDir is the directory that steps on the host run in; empty where
+	// there are none.
+	HostDir string `json:"host_dir,omitempty"`
+	// AuthDir held the registry credentials for the pull; cleanup makes sure
+	// that it is gone.
+	AuthDir string `json:"auth_dir"`
+	// Keep leaves the containers after the job.
+	Keep bool `json:"keep,omitempty"`
+	// Grace is how long a script may take to end after SIGTERM.
+	Grace time.Duration `json:"grace"`
+	Log   Log           `json:"log"`
+}
+
+// Podman is a podman program with its environment.
+type Podman struct {
+	Program string   `json:"program"`
+	URL     string   `json:"url,omitempty"`
+	Env     []string `json:"env"`
+}
+
+// Log says where the administrator's log goes.
+type Log struct {
+	File   string `json:"file,omitempty"`
+	Level  string `json:"level,omitempty"`
+	Format string `json:"format,omitempty"`
+}
+
+// ErrNone is the error of a directory without a plan: prepare never got as far.
+var ErrNone = errors.New("there is no plan")
+
+// Write writes the plan of the job that has that directory: all of it or
+// nothing, readable by the runner's user only.
+func Write(dir string, p Plan) error {
+	p.Version = version
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	f, err := os.CreateTemp(dir, fileName+".*")
+	if err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(text); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, fileName)); err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	return nil
+}
+
+// Read reads the plan of the job that has that directory.
+func Read(dir string) (Plan, error) {
+	text, err := os.ReadFile(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Plan{}, fmt.Errorf("%w in %s", ErrNone, dir)
+	}
+	if err != nil {
+		return Plan{}, fmt.Errorf("reading the plan: %w", err)
+	}
+	var p Plan
+	if err := json.Unmarshal(text, &p); err != nil {
+		return Plan{}, errors.New("reading the plan: it is damaged")
+	}
+	if p.Version != version {
+		return Plan{}, fmt.Errorf("reading the plan: it has version %d, this program knows %d: was podman-executor upgraded while the job ran?", p.Version, version)
+	}
+	return p, nil
+}

@@ -1,0 +1,70 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Host is how a step runs on the host, with step_script_only.
+type Host struct {
+	// Dir is the working directory.
+	Dir string
+	// Env is the whole environment; the script exports the job's variables.
+	Env            []string
+	Stdout, Stderr io.Writer
+	// Grace is how long the script may take to end after SIGTERM.
+	Grace time.Duration
+}
+
+// ExitError is a script on the host that ended with a code other than 0.
+type ExitError struct{ Code int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+
+// Run runs a script by bash, with umask 0000 as in the runner container. When
+// ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
+// period.
+func (h Host) Run(ctx context.Context, script string) error {
+	cmd := exec.Command("bash", "-c", `umask 0000; exec bash "$0" </dev/null`, script)
+	cmd.Dir, cmd.Env = h.Dir, h.Env
+	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("running bash: %w", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case err = <-done:
+		case <-time.After(h.Grace):
+		}
+	}
+	// Whatever the script left in its group ends with it.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err == nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return &ExitError{Code: exitCode(exit)}
+	}
+	return err
+}
+
+// exitCode returns the code of a process, 128+n for signal n as shells do.
+func exitCode(e *exec.ExitError) int {
+	if status, ok := e.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return e.ExitCode()
+}

@@ -1,0 +1,139 @@
+// Package step knows what a step of a job is: which container it belongs to,
+// and how its script gets there and is run.
+//
+// The script travels on standard input. A container's command is a short stub
+// that saves it to a tmpfs and runs it with the entry point: nothing is shared
+// with the host, nothing is written to a disk, and an image whose user is not
+// root can read it.
+package step
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Place is where a step runs.
+type Place int
+
+const (
+	// User is the user container. Every step that is not known to be the
+	// runner's own belongs there, those of runners to come included.
+	User Place = iota
+	// Runner is the runner container, or the host with step_script_only.
+	Runner
+)
+
+// runnerSteps are the steps that gitlab-runner makes itself, as the docker
+// executor maps them to its helper container (gitlab-runner common/build.go:751).
+var runnerSteps = map[string]bool{
+	"prepare_script":              true,
+	"get_sources":                 true,
+	"clear_worktree":              true,
+	"boot_verify_probes":          true,
+	"restore_cache":               true,
+	"download_artifacts":          true,
+	"archive_cache":               true,
+	"archive_cache_on_failure":    true,
+	"upload_artifacts_on_success": true,
+	"upload_artifacts_on_failure": true,
+	"cleanup_file_variables":      true,
+}
+
+// PlaceOf returns where the step of that name runs.
+func PlaceOf(name string) Place {
+	if runnerSteps[name] {
+		return Runner
+	}
+	return User
+}
+
+// Dir is the mount point, in both containers, of the tmpfs that holds the
+// script while it runs. Nothing else may be mounted there.
+const Dir = "/run/podman-executor"
+
+// Tmpfs is that mount, for `podman create --tmpfs`: every user of the image may
+// write there, and run what is there.
+const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
+
+// stub is the command of both containers, for any POSIX shell. Its arguments
+// are a umask or "-", "shell" or "file", and the words of the entry point.
+//
+// The first line of its input has the script's size in bytes and, as "proof",
+// whether the script leaves the file `started` behind. A script that did not
+// arrive whole, or an entry point that ended well without running it, must not
+// end as a green job.
+//
+// The login shell keeps the image's own PATH in front: /etc/profile of Debian
+// and others replaces it, and with it what ENV PATH of the image added.
+const stub = `dir=` + Dir + `
+say() { echo "podman-executor: error: $1" >&2; }
+umask 022
+IFS=' ' read -r size proof && cat >"$dir/script" && [ $(wc -c <"$dir/script") -eq "$size" ] || {
+	say 'the script did not reach the container whole; the image needs the programs cat and wc'
+	exit 125
+}
+exec </dev/null
+[ "$1" = - ] || umask "$1"
+mode=$2
+shift 2
+words=$#
+if [ "$mode" = file ]; then
+	chmod 755 "$dir/script"
+	set -- "$@" "$dir/script"
+elif command -v bash >/dev/null 2>&1; then
+	set -- "$@" bash -l -c 'PATH=$1${PATH:+:$PATH}; export PATH; exec bash "$0"' "$dir/script" "$PATH"
+else
+	set -- "$@" sh "$dir/script"
+fi
+[ "$words" -gt 0 ] || exec "$@"
+"$@"
+status=$?
+if [ "$status" -eq 0 ] && [ "$proof" = proof ] && ! [ -e "$dir/started" ]; then
+	say 'the entry point ended without running the script'
+	exit 1
+fi
+exit "$status"
+`
+
+// EntryPoint is what comes before the script file.
+type EntryPoint struct {
+	Words []string
+	// Shell tells that the image's best shell comes between the words and
+	// the file.
+	Shell bool
+}
+
+// Command returns the arguments of `sh` for a container. The runner's own steps
+// need the umask 0000, as the docker executor gives them: what they write must
+// be writable for an image's user that is not root (gitlab-runner
+// helpers/container/helperimage/linux_info.go:60).
+func Command(place Place, entry EntryPoint) []string {
+	umask, mode := "-", "file"
+	if place == Runner {
+		umask = "0000"
+	}
+	if entry.Shell {
+		mode = "shell"
+	}
+	return append([]string{"-c", stub, "podman-executor", umask, mode}, entry.Words...)
+}
+
+// Input returns what a container's standard input gets for a script.
+func Input(script []byte) io.Reader {
+	first, rest, ok := bytes.Cut(script, []byte("\n"))
+	if !ok || !isShellShebang(string(first)) {
+		return io.MultiReader(strings.NewReader(fmt.Sprintf("%d none\n", len(script))), bytes.NewReader(script))
+	}
+	// The line after the shebang is the proof that a shell runs the script.
+	proof := ": >|" + Dir + "/started\n"
+	head := fmt.Sprintf("%d proof\n%s\n%s", len(script)+len(proof), first, proof)
+	return io.MultiReader(strings.NewReader(head), bytes.NewReader(rest))
+}
+
+// isShellShebang tells whether gitlab-runner made the script for bash or sh
+// (gitlab-runner shells/bash.go:416); it knows PowerShell, too.
+func isShellShebang(line string) bool {
+	return strings.HasPrefix(line, "#!") && (strings.HasSuffix(line, "sh")) && !strings.HasSuffix(line, "pwsh")
+}

@@ -1,0 +1,149 @@
+package podman
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Create is `podman create`: a container that is started later, as often as
+// there are scripts for it.
+type Create struct {
+	Name string
+	// Labels are "io.podman-executor.job" and kin. Public.
+	Labels map[string]string
+	// Hostname is the container's host name; empty: podman chooses.
+	Hostname string
+	// Timeout is how long the container may run after each start until it is
+	// killed, in whole seconds; 0: no limit. It ends what outlived its caller.
+	Timeout time.Duration
+	// Tmpfs are mount points with options, such as "/run/x:exec,mode=1777".
+	Tmpfs []string
+	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
+	Volumes []string
+	// Entrypoint replaces the image's: one program.
+	Entrypoint string
+	// Options are the administrator's, appended as they stand.
+	Options []string
+	// Image is an image ID, or a fully qualified name.
+	Image string
+	// Command is the entry point's arguments.
+	Command []string
+}
+
+// Args returns the command line. The image is never pulled here. podman keeps
+// no log of the container, whose output goes to who attaches, and does not pass
+// the proxy variables of its own environment on.
+func (c Create) Args() []string {
+	a := []string{"create", "--name", c.Name, "--pull=never", "--interactive", "--log-driver", "none", "--http-proxy=false"}
+	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
+		a = append(a, "--label", k+"="+c.Labels[k])
+	}
+	if c.Hostname != "" {
+		a = append(a, "--hostname", c.Hostname)
+	}
+	if c.Timeout > 0 {
+		a = append(a, "--timeout", strconv.FormatInt(int64(c.Timeout/time.Second), 10))
+	}
+	for _, t := range c.Tmpfs {
+		a = append(a, "--tmpfs", t)
+	}
+	for _, v := range c.Volumes {
+		a = append(a, "--volume", v)
+	}
+	if c.Entrypoint != "" {
+		a = append(a, "--entrypoint", c.Entrypoint)
+	}
+	a = append(a, c.Options...)
+	return append(append(a, "--", c.Image), c.Command...)
+}
+
+// Create makes a container and returns its ID.
+func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
+	out, err := p.Output(ctx, c.Args()...)
+	return strings.TrimSpace(string(out)), err
+}
+
+// Remove removes containers with their anonymous volumes, running or not.
+// Those that do not exist are no error.
+func (p *Podman) Remove(ctx context.Context, names ...string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	args := []string{"rm", "--force", "--ignore", "--volumes", "--time", "0", "--"}
+	_, err := p.Output(ctx, append(args, names...)...)
+	return err
+}
+
+// Container is one line of `podman ps`.
+type Container struct {
+	ID     string            `json:"Id"`
+	Names  []string          `json:"Names"`
+	Labels map[string]string `json:"Labels"`
+	State  string            `json:"State"`
+}
+
+// Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
+// whatever state.
+func (p *Podman) Containers(ctx context.Context, label string) ([]Container, error) {
+	args := []string{"ps", "--all", "--no-trunc", "--filter", "label=" + label, "--format", "json"}
+	out, err := p.Output(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []Container
+	if err := json.Unmarshal(out, &list); err != nil {
+		return nil, fmt.Errorf("podman ps: reading its answer: %w", err)
+	}
+	return list, nil
+}
+
+// State is what podman knows of a container's latest run.
+type State struct {
+	// Status is "created", "running", "exited" and kin.
+	Status    string    `json:"Status"`
+	ExitCode  int       `json:"ExitCode"`
+	OOMKilled bool      `json:"OOMKilled"`
+	StartedAt time.Time `json:"StartedAt"`
+	// Error is why the latest start failed, where podman recorded it.
+	Error string `json:"Error"`
+}
+
+// State asks for a container's state.
+func (p *Podman) State(ctx context.Context, name string) (State, error) {
+	out, err := p.Output(ctx, "container", "inspect", "--format", "{{json .State}}", "--", name)
+	if err != nil {
+		return State{}, err
+	}
+	var s State
+	if err := json.Unmarshal(out, &s); err != nil {
+		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
+	}
+	return s, nil
+}
+
+// Version asks for podman's version: of the service, where there is one.
+func (p *Podman) Version(ctx context.Context) (string, error) {
+	out, err := p.Output(ctx, "version", "--format", "json")
+	if err != nil {
+		return "", err
+	}
+	var v struct {
+		Client, Server *struct{ Version string }
+	}
+	if err := json.Unmarshal(out, &v); err != nil {
+		return "", fmt.Errorf("podman version: reading its answer: %w", err)
+	}
+	switch {
+	case v.Server != nil && v.Server.Version != "":
+		return v.Server.Version, nil
+	case v.Client != nil && v.Client.Version != "":
+		return v.Client.Version, nil
+	}
+	return "", fmt.Errorf("podman version: no version in its answer")
+}

@@ -1,0 +1,163 @@
+package podman
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxOutput bounds what is kept of a command's standard output, in bytes.
+	maxOutput = 16 << 20
+	// maxStderr bounds what is kept of a command's standard error, in bytes:
+	// its end, where podman says what went wrong.
+	maxStderr = 4 << 10
+	// waitDelay is how long a command may take to end after it was told to.
+	waitDelay = 5 * time.Second
+)
+
+// Exit codes of podman itself (podman-run(1), EXIT STATUS). A container's
+// process can end with the same: see [State].
+const (
+	ExitPodman        = 125
+	ExitNotExecutable = 126
+	ExitNotFound      = 127
+	ExitKilled        = 137
+)
+
+// ExitError is a podman command that ended with an exit code other than 0.
+type ExitError struct {
+	// Verb is the command, such as "image pull".
+	Verb string
+	// Code is the exit code, -1 where a signal ended podman.
+	Code int
+	// Stderr is the end of what podman said, without "Error: ".
+	Stderr string
+}
+
+// Error returns verb, exit code and what podman said; never the command line.
+func (e *ExitError) Error() string {
+	if e.Stderr == "" {
+		return fmt.Sprintf("podman %s: exit status %d", e.Verb, e.Code)
+	}
+	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
+}
+
+// Output runs a podman command and returns its standard output. When ctx ends,
+// podman gets SIGTERM.
+func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
+	var stdout bounded
+	var stderr tail
+	cmd := p.command(ctx, args)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	started := time.Now()
+	err := p.ended(cmd.Run(), args, &stderr)
+	p.observe(args, started, err)
+	if err != nil {
+		return nil, err
+	}
+	if stdout.cut {
+		return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
+	}
+	return stdout.buffer.Bytes(), nil
+}
+
+// command prepares a podman command: in `/`, since the caller's own directory
+// may not exist in the mount namespace that rootless podman joins; in its own
+// process group, so that a signal to the caller's group does not reach it; with
+// an empty standard input.
+func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
+	if p.URL != "" {
+		args = append([]string{"--url", p.URL}, args...)
+	}
+	cmd := exec.CommandContext(ctx, p.Program, args...)
+	cmd.Dir = "/"
+	cmd.Env = p.Env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = waitDelay
+	return cmd
+}
+
+// ended turns the error of a finished exec.Cmd into an *ExitError, where it is one.
+func (p *Podman) ended(err error, args []string, stderr *tail) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		// With ErrWaitDelay podman itself ended with 0, and only something
+		// that it left behind kept the pipe open.
+		return nil
+	case errors.As(err, &exit):
+		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message()}
+	default:
+		return fmt.Errorf("running podman %s: %w", verb(args), err)
+	}
+}
+
+func (p *Podman) observe(args []string, started time.Time, err error) {
+	if p.Observe != nil {
+		p.Observe(Command{Args: args, Duration: time.Since(started), Err: err})
+	}
+}
+
+// verb returns the words of a command line up to the first option or name:
+// "image pull" of "image pull --quiet …".
+func verb(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	switch args[0] {
+	case "image", "container", "volume", "network", "system":
+		if len(args) > 1 {
+			return args[0] + " " + args[1]
+		}
+	}
+	return args[0]
+}
+
+// bounded keeps the first maxOutput bytes written to it.
+type bounded struct {
+	buffer bytes.Buffer
+	cut    bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	room := maxOutput - b.buffer.Len()
+	if len(p) > room {
+		b.cut = true
+		b.buffer.Write(p[:room])
+		return len(p), nil
+	}
+	b.buffer.Write(p)
+	return len(p), nil
+}
+
+// tail keeps the last maxStderr bytes written to it.
+type tail struct{ buffer []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buffer = append(t.buffer, p...)
+	if extra := len(t.buffer) - maxStderr; extra > 0 {
+		t.buffer = append(t.buffer[:0], t.buffer[extra:]...)
+	}
+	return len(p), nil
+}
+
+// message returns the tail as one line, without podman's prefix.
+func (t *tail) message() string {
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSpace(string(t.buffer)), "\n") {
+		if line = strings.TrimSpace(strings.TrimPrefix(line, "Error: ")); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+var _ io.Writer = (*tail)(nil)

@@ -1,0 +1,129 @@
+// Package podman builds podman's command lines and runs them. It decides
+// nothing: what to run, from which image and with which mounts is the caller's
+// to know. It has never heard of GitLab.
+//
+// A command line is made by a struct with an Args method, in one fixed order,
+// with the image behind `--`. No secret is ever part of one.
+package podman
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Path is the PATH that podman is looked up on, and that it gets.
+const Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Podman is one podman program and the environment that it runs in.
+type Podman struct {
+	// Program is the absolute path of podman.
+	Program string
+	// URL is the address of a podman service; empty for podman on this machine.
+	URL string
+	// Env is podman's whole environment, NAME=value; see [Environment].
+	Env []string
+	// Observe, where set, is told of each command that has ended. The
+	// arguments hold no secrets, the caller may log them.
+	Observe func(Command)
+}
+
+// Command is one podman command that has ended.
+type Command struct {
+	Args     []string
+	Duration time.Duration
+	// Err is nil, a *[ExitError], or why podman could not be run.
+	Err error
+}
+
+// Find returns the podman program: the given path, or podman on [Path] where it
+// is empty. A program that the group or others can write to is refused: who
+// can replace podman decides what every job runs.
+func Find(program string) (string, error) {
+	if program == "" {
+		for _, dir := range filepath.SplitList(Path) {
+			candidate := filepath.Join(dir, "podman")
+			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+				program = candidate
+				break
+			}
+		}
+		if program == "" {
+			return "", fmt.Errorf("finding podman: none on %s", Path)
+		}
+	}
+	info, err := os.Stat(program)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("finding podman: %w", err)
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return "", fmt.Errorf("finding podman: %s is no program", program)
+	case info.Mode()&0o022 != 0:
+		return "", fmt.Errorf("finding podman: %s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())
+	}
+	return program, nil
+}
+
+// Environment returns podman's environment, built from nothing: the caller's
+// own holds the job's secrets, and variables such as CONTAINERS_CONF or
+// CONTAINER_HOST that would turn podman into another one. Only HOME, USER,
+// XDG_RUNTIME_DIR and the D-Bus address are taken over; extra variables,
+// NAME=value, come last and win.
+//
+// TMPDIR is /var/tmp, podman's own default: the caller's may be private to it,
+// or a small tmpfs, and podman unpacks image layers there.
+func Environment(getenv func(string) string, uid int, extra []string) []string {
+	runtimeDir := getenv("XDG_RUNTIME_DIR")
+	if runtimeDir == "" && uid != 0 {
+		if dir := fmt.Sprintf("/run/user/%d", uid); isDirectory(dir) {
+			runtimeDir = dir
+		}
+	}
+	bus := getenv("DBUS_SESSION_BUS_ADDRESS")
+	if bus == "" && runtimeDir != "" {
+		if socket := filepath.Join(runtimeDir, "bus"); isSocket(socket) {
+			bus = "unix:path=" + socket
+		}
+	}
+	env := []string{"PATH=" + Path, "TMPDIR=/var/tmp", "LC_ALL=C.UTF-8"}
+	for _, v := range []struct{ name, value string }{
+		{"HOME", getenv("HOME")},
+		{"USER", getenv("USER")},
+		{"XDG_RUNTIME_DIR", runtimeDir},
+		{"DBUS_SESSION_BUS_ADDRESS", bus},
+	} {
+		if v.value != "" {
+			env = append(env, v.name+"="+v.value)
+		}
+	}
+	for _, v := range extra {
+		name, _, _ := strings.Cut(v, "=")
+		env = slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		env = append(env, v)
+	}
+	return env
+}
+
+// Getenv returns a variable of podman's environment.
+func (p *Podman) Getenv(name string) string {
+	for _, v := range p.Env {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func isDirectory(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+func isSocket(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().Type() == fs.ModeSocket
+}

@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// check reports what no single value shows: values out of their range, keys
+// that are missing, keys that need another.
+func (d *decoder) check() {
+	p := d.policy
+	g, pm := p.General, p.General.Podman
+	d.required(nil, reflect.ValueOf(p).Elem())
+
+	d.oneOf("general.run_mechanism", g.RunMechanism, "podman")
+	d.oneOf("general.log_level", g.LogLevel, "error", "warning", "info", "debug")
+	d.oneOf("general.log_format", g.LogFormat, "text", "json")
+	d.absolute("general.data_dir", g.DataDir)
+	d.absolute("general.log_file", g.LogFile)
+	d.absolute("general.podman.application_path", pm.ApplicationPath)
+
+	d.image("general.podman.runner_image", pm.RunnerImage)
+	d.image("general.podman.default_image", pm.DefaultImage)
+	if pm.RunnerImage == "" && !pm.StepScriptOnly && !d.wrong("general.podman.runner_image") {
+		d.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner")
+	}
+	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
+		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
+	}
+	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
+	d.serviceURL("general.podman.service_url", pm.ServiceURL)
+	d.environment("general.podman.environment", pm.Environment)
+	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	for _, list := range []struct {
+		key   string
+		words []string
+	}{
+		{"general.podman.runner_options", pm.RunnerOptions},
+		{"general.podman.custom_options", pm.CustomOptions},
+		{"general.podman.runner_entry_point", pm.RunnerEntryPoint},
+		{"general.podman.user_entry_point", pm.UserEntryPoint},
+	} {
+		d.words(list.key, list.words)
+	}
+}
+
+// at reports a problem with a key where the key stands.
+func (d *decoder) at(key, format string, args ...any) {
+	d.problem(Problem{Line: d.policy.lines[key], Key: key, What: fmt.Sprintf(format, args...)})
+}
+
+// missing reports an absent key at the line of the table that lacks it.
+func (d *decoder) missing(key, why string) {
+	table := key
+	line := 0
+	for line == 0 && strings.Contains(table, ".") {
+		table = table[:strings.LastIndex(table, ".")]
+		line = d.policy.lines[table]
+	}
+	d.problem(Problem{Line: max(line, 1), Key: key, What: "missing: " + why})
+}
+
+// wrong tells whether a problem with the key is known already.
+func (d *decoder) wrong(key string) bool {
+	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Key == key })
+}
+
+// given tells whether the file has the key with a value of the right type.
+func (d *decoder) given(key string) bool { return d.policy.lines[key] > 0 && !d.wrong(key) }
+
+func (d *decoder) required(path []string, table reflect.Value) {
+	for i := range table.NumField() {
+		f := table.Type().Field(i)
+		name := f.Tag.Get("toml")
+		if name == "" {
+			continue
+		}
+		at := append(slices.Clone(path), name)
+		key := strings.Join(at, ".")
+		switch {
+		case f.Tag.Get("required") != "" && d.policy.lines[key] == 0:
+			d.missing(key, "the key is required")
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[PullPolicy]():
+			d.required(at, table.Field(i))
+		}
+	}
+}
+
+func (d *decoder) oneOf(key, value string, allowed ...string) {
+	if d.given(key) && !slices.Contains(allowed, value) {
+		d.at(key, "unknown value %q: want %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func (d *decoder) absolute(key, value string) {
+	switch {
+	case !d.given(key) || value == "":
+	case !path.IsAbs(value):
+		d.at(key, "want an absolute path, got %q", value)
+	case path.Clean(value) != value || value == "/":
+		d.at(key, "want a clean path below /, got %q", value)
+	case strings.ContainsAny(value, ":,\x00\n"):
+		d.at(key, "a path with a colon, comma or newline cannot be given to podman: %q", value)
+	}
+}
+
+func (d *decoder) image(key, name string) {
+	if !d.given(key) || name == "" {
+		return
+	}
+	if _, err := ParseImage(name); err != nil {
+		d.at(key, "%v", err)
+	}
+}
+
+func (d *decoder) variableName(key, name string) {
+	if d.given(key) && name != "" && !isVariableName(name) {
+		d.at(key, "want the name of a variable, got %q", name)
+	}
+}
+
+func (d *decoder) serviceURL(key, url string) {
+	if !d.given(key) || url == "" {
+		return
+	}
+	if !strings.HasPrefix(url, "unix:///") && !strings.HasPrefix(url, "ssh://") {
+		d.at(key, "want unix:///… or ssh://…, got %q", url)
+	}
+}
+
+// environment checks the shape only and never shows a value: it may be a secret.
+func (d *decoder) environment(key string, variables []string) {
+	for i, v := range variables {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || !isVariableName(name) {
+			d.at(key, "entry %d: want NAME=value", i+1)
+		} else if strings.ContainsRune(value, 0) {
+			d.at(key, "entry %d: the value of %s has a NUL byte", i+1, name)
+		}
+	}
+}
+
+func (d *decoder) words(key string, words []string) {
+	for i, w := range words {
+		if w == "" || strings.ContainsRune(w, 0) {
+			d.at(key, "entry %d: want a word, got %q", i+1, w)
+		}
+	}
+}
+
+// Options that change the host's files (U), read or write other host paths (O
+// takes upperdir=), or undo nodev and nosuid are not for jobs.
+var forbiddenMountOptions = []string{"U", "O", "idmap", "dev", "suid", "ro", "rw"}
+
+func (d *decoder) mountOptions(key string, options []string) {
+	for i, o := range options {
+		if o == "" || strings.ContainsAny(o, ":,= \t\n\x00") || slices.Contains(forbiddenMountOptions, o) {
+			d.at(key, "entry %d: the mount option %q cannot be allowed", i+1, o)
+		}
+	}
+}
+
+func isVariableName(s string) bool {
+	for i, c := range s {
+		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

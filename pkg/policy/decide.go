@@ -1,0 +1,213 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containers/common/pkg/config"
+)
+
+// maxEntrypoint bounds a job's image:entrypoint, in bytes of all its words: it
+// travels on a command line.
+const maxEntrypoint = 32 << 10
+
+// Request is what one job asks for, as parsed from what the runner says.
+type Request struct {
+	// Image is the job's `image:name`, empty where the job has none.
+	Image string
+	// Entrypoint is the job's `image:entrypoint`.
+	Entrypoint []string
+	// PullPolicies is the job's `image:pull_policy`.
+	PullPolicies []string
+	Volumes      []VolumeRequest
+	// Reserved are the paths in the containers that the driver mounts itself.
+	Reserved []string
+}
+
+// Grant is what the policy allowed one job. Nothing in it needs another look at
+// the policy or at the request.
+type Grant struct {
+	// RunnerImage is the zero Image where the policy has step_script_only.
+	RunnerImage Image
+	UserImage   Image
+	// DefaultImage tells that UserImage is the administrator's, not the job's.
+	DefaultImage bool
+	// ImageRule is the entry of image_allow_list that allowed the image; empty
+	// where no rule was needed.
+	ImageRule  string
+	PullPolicy config.PullPolicy
+	RunnerEntry,
+	UserEntry EntryPoint
+	Mounts []Mount
+}
+
+// EntryPoint is what comes before the script file on a container's command line.
+type EntryPoint struct {
+	Words []string
+	// Shell tells that the words are followed by the image's best shell.
+	Shell bool
+}
+
+// Denial is a request that the policy does not allow, or that makes no sense.
+// The job's author can mend it.
+type Denial struct {
+	// Subject is what was asked for, quoted; Reason why it is refused.
+	Subject, Reason string
+	// Rule is the key that decides, as file:line: key, where there is one.
+	Rule string
+	// Advice is what to do, where it can be said.
+	Advice string
+}
+
+// Error returns the denial in one line.
+func (d *Denial) Error() string { return fmt.Sprintf("policy denies %s: %s", d.Subject, d.Reason) }
+
+// Hint returns what to do, and where the rule stands.
+func (d *Denial) Hint() string {
+	switch {
+	case d.Advice == "":
+		return d.Rule + " lists what is allowed; ask the administrator of this runner for more"
+	case d.Rule == "":
+		return d.Advice
+	default:
+		return d.Advice + " (" + d.Rule + ")"
+	}
+}
+
+// denial makes a Denial that points at the key of the policy file, where the
+// file has it, or at the file.
+func (p *Policy) denial(subject, key, reason, advice string) *Denial {
+	rule := ""
+	if key != "" {
+		rule = fmt.Sprintf("%s: %s", p.file, key)
+		if line := p.Line(key); line > 0 {
+			rule = fmt.Sprintf("%s:%d: %s", p.file, line, key)
+		}
+	}
+	return &Denial{Subject: subject, Reason: reason, Rule: rule, Advice: advice}
+}
+
+// Decide returns what a job gets, or a *[Denial]: all of what it asks for or
+// nothing.
+func (p *Policy) Decide(r Request) (*Grant, error) {
+	pm := p.General.Podman
+	g := &Grant{
+		RunnerEntry: EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0},
+	}
+	if !pm.StepScriptOnly {
+		g.RunnerImage = mustParseImage(pm.RunnerImage)
+	}
+	if d := p.decideImage(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decidePull(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decideEntrypoint(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decideVolumes(r, g); d != nil {
+		return nil, d
+	}
+	return g, nil
+}
+
+func (p *Policy) decideImage(r Request, g *Grant) *Denial {
+	const key = "general.podman.image_allow_list"
+	pm := p.General.Podman
+	if r.Image == "" {
+		if pm.DefaultImage == "" {
+			return p.denial("a job without an image", "general.podman.default_image",
+				"the job names no image, and the policy has no default_image",
+				fmt.Sprintf("add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in %s", p.file))
+		}
+		g.UserImage, g.DefaultImage = mustParseImage(pm.DefaultImage), true
+		return nil
+	}
+	image, err := ParseImage(r.Image)
+	if err != nil {
+		return p.denial("the job's image", "", err.Error(), "write `image:` in .gitlab-ci.yml as registry/path:tag")
+	}
+	g.UserImage = image
+	if len(pm.ImageAllowList) == 0 {
+		return nil
+	}
+	rule, ok := match(pm.ImageAllowList, image.String())
+	if !ok {
+		return p.denial(fmt.Sprintf("image %q", image), key, "no entry of image_allow_list matches", "")
+	}
+	g.ImageRule = rule.Expression
+	return nil
+}
+
+// decidePull lets a job name pull policies only to confirm the administrator's:
+// a job that could choose "never" would get images that another project pulled.
+func (p *Policy) decidePull(r Request, g *Grant) *Denial {
+	g.PullPolicy = p.General.Podman.ImagePullPolicy.PullPolicy
+	if len(r.PullPolicies) == 0 {
+		return nil
+	}
+	for _, name := range r.PullPolicies {
+		asked, err := parsePullPolicy(name)
+		if err != nil {
+			return p.denial("the job's pull_policy", "", err.Error(), "mend `pull_policy:` in .gitlab-ci.yml, or leave it out")
+		}
+		if asked.PullPolicy == g.PullPolicy {
+			return nil
+		}
+	}
+	return p.denial(fmt.Sprintf("pull_policy %q", r.PullPolicies), "general.podman.image_pull_policy",
+		fmt.Sprintf("this runner pulls images by the policy %q only", g.PullPolicy), "leave `pull_policy:` out of .gitlab-ci.yml")
+}
+
+func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
+	pm := p.General.Podman
+	if len(pm.UserEntryPoint) > 0 {
+		g.UserEntry = EntryPoint{Words: pm.UserEntryPoint}
+		return nil
+	}
+	g.UserEntry = EntryPoint{Shell: true}
+	// [""] means: no entry point (gitlab-runner executors/docker/docker.go:1371).
+	if len(r.Entrypoint) == 0 || slices.Equal(r.Entrypoint, []string{""}) {
+		return nil
+	}
+	size := 0
+	for _, word := range r.Entrypoint {
+		size += len(word)
+		if strings.ContainsRune(word, 0) {
+			return p.denial("the job's image:entrypoint", "", "it has a NUL byte", "mend `entrypoint:` in .gitlab-ci.yml")
+		}
+	}
+	if size > maxEntrypoint || r.Entrypoint[0] == "" {
+		return p.denial("the job's image:entrypoint", "", "it is longer than 32 KiB, or its first word is empty", "mend `entrypoint:` in .gitlab-ci.yml")
+	}
+	g.UserEntry.Words = slices.Clone(r.Entrypoint)
+	return nil
+}
+
+func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
+	seen := map[string]string{}
+	for _, v := range r.Volumes {
+		m, d := p.volume(v, r.Reserved)
+		if d != nil {
+			return d
+		}
+		if other, taken := seen[m.Destination]; taken {
+			return p.denial(fmt.Sprintf("%s: destination %q", v.Variable, m.Destination), "",
+				"it is the destination of "+other+" already", "give each volume a destination of its own")
+		}
+		seen[m.Destination] = v.Variable
+		g.Mounts = append(g.Mounts, m)
+	}
+	return nil
+}
+
+// mustParseImage parses an image of the policy, which Parse has checked.
+func mustParseImage(name string) Image {
+	image, err := ParseImage(name)
+	if err != nil {
+		panic("policy: an image that was checked at parsing: " + err.Error())
+	}
+	return image
+}

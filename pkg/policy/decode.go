@@ -1,0 +1,249 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/containers/common/pkg/config"
+)
+
+// decoder fills a Policy from parsed TOML, key by key, and collects every
+// problem. Reflection is over the types of types.go only.
+type decoder struct {
+	policy   *Policy
+	meta     toml.MetaData
+	problems Problems
+}
+
+// captured takes a value of the file as it is, and always fails: that is how
+// the position of a key comes out of the TOML library, which gives positions
+// in its errors only (BurntSushi/toml decode.go, MetaData.parseErr).
+type captured struct{ value any }
+
+var errCaptured = errors.New("captured")
+
+func (c *captured) UnmarshalTOML(value any) error {
+	c.value = value
+	return errCaptured
+}
+
+// value returns what stands under a key, and its line.
+func (d *decoder) value(p toml.Primitive) (any, int) {
+	var c captured
+	err := d.meta.PrimitiveDecode(p, &c)
+	var at toml.ParseError
+	if errors.As(err, &at) {
+		return c.value, at.Position.Line
+	}
+	return c.value, 0
+}
+
+func (d *decoder) problem(p Problem) {
+	p.File = d.policy.file
+	d.problems = append(d.problems, p)
+}
+
+// table fills the struct for the table with that path from the keys of the file.
+func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
+	known := fields(d.target(path))
+	for _, name := range sorted(keys) {
+		at := append(slices.Clone(path), name)
+		value, line := d.value(keys[name])
+		key := strings.Join(at, ".")
+		field, ok := known[name]
+		if !ok {
+			d.problem(Problem{Line: line, Key: key, What: unknown(name, known)})
+			continue
+		}
+		d.policy.lines[key] = line
+		if field.Kind() == reflect.Struct && field.Type() != reflect.TypeFor[PullPolicy]() {
+			var sub map[string]toml.Primitive
+			if _, isTable := value.(map[string]any); !isTable || d.meta.PrimitiveDecode(keys[name], &sub) != nil {
+				d.problem(Problem{Line: line, Key: key, What: "want a table, got " + describe(value)})
+				continue
+			}
+			d.table(at, sub)
+			continue
+		}
+		for _, what := range assign(field, value) {
+			d.problem(Problem{Line: line, Key: key, What: what})
+		}
+	}
+}
+
+// target returns the struct that stands for the table with that path.
+func (d *decoder) target(path []string) reflect.Value {
+	v := reflect.ValueOf(d.policy).Elem()
+	for _, name := range path {
+		v = fields(v)[name]
+	}
+	return v
+}
+
+// fields returns the fields of a table's struct by their TOML key.
+func fields(v reflect.Value) map[string]reflect.Value {
+	byKey := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		if key := v.Type().Field(i).Tag.Get("toml"); key != "" {
+			byKey[key] = v.Field(i)
+		}
+	}
+	return byKey
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// assign stores a value of the file in a field, and says what is wrong with it.
+func assign(field reflect.Value, value any) []string {
+	switch to := field.Addr().Interface().(type) {
+	case *string:
+		s, ok := value.(string)
+		if !ok {
+			return []string{"want a string, got " + describe(value)}
+		}
+		*to = s
+	case *bool:
+		b, ok := value.(bool)
+		if !ok {
+			return []string{"want true or false, got " + describe(value)}
+		}
+		*to = b
+	case *[]string:
+		list, wrong := stringList(value)
+		*to = list
+		return wrong
+	case *[]Rule:
+		rules, wrong := ruleList(value)
+		*to = rules
+		return wrong
+	case *PullPolicy:
+		p, err := parsePullPolicy(value)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		*to = p
+	default:
+		panic("policy: no way to read a key of type " + field.Type().String())
+	}
+	return nil
+}
+
+func stringList(value any) (list, wrong []string) {
+	items, ok := value.([]any)
+	if !ok {
+		return nil, []string{"want a list of strings, got " + describe(value)}
+	}
+	list = make([]string, 0, len(items))
+	for i, item := range items {
+		s, ok := item.(string)
+		if !ok {
+			wrong = append(wrong, fmt.Sprintf("entry %d: want a string, got %s", i+1, describe(item)))
+			continue
+		}
+		list = append(list, s)
+	}
+	return list, wrong
+}
+
+func ruleList(value any) (rules []Rule, wrong []string) {
+	expressions, wrong := stringList(value)
+	if wrong != nil {
+		return nil, wrong
+	}
+	for i, e := range expressions {
+		r, err := newRule(e)
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("entry %d: bad regular expression: %s", i+1,
+				strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+			continue
+		}
+		rules = append(rules, r)
+	}
+	return rules, wrong
+}
+
+// parsePullPolicy takes podman's names, checked by podman's own library, and
+// GitLab's "if-not-present". The library also takes older spellings and the
+// empty string; a policy file is no place for either.
+func parsePullPolicy(value any) (PullPolicy, error) {
+	s, ok := value.(string)
+	if !ok {
+		return PullPolicy{}, errors.New("want a string, got " + describe(value))
+	}
+	name := s
+	if s == "if-not-present" {
+		name = config.PullPolicyMissing.String()
+	}
+	p, err := config.ParsePullPolicy(name)
+	if err != nil || p.String() != name {
+		return PullPolicy{}, fmt.Errorf("unknown pull policy %q: want always, missing, never, newer or if-not-present", s)
+	}
+	return PullPolicy{p}, nil
+}
+
+// describe names a value of the file in TOML's terms.
+func describe(value any) string {
+	switch v := value.(type) {
+	case string:
+		return fmt.Sprintf("the string %q", truncate(v, 40))
+	case bool:
+		return fmt.Sprint(v)
+	case int64, float64:
+		return fmt.Sprintf("the number %v", v)
+	case []any, []map[string]any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	default:
+		return "a date"
+	}
+}
+
+func truncate(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// unknown says that a key is none of those known, and which may be meant.
+func unknown(name string, known map[string]reflect.Value) string {
+	for _, k := range sorted(known) {
+		if distance(name, k) <= 2 {
+			return fmt.Sprintf("unknown key (did you mean %q?)", k)
+		}
+	}
+	return "unknown key"
+}
+
+// distance is the edit distance of two keys.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

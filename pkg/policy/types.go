@@ -1,0 +1,150 @@
+package policy
+
+import (
+	"regexp"
+
+	"github.com/containers/common/pkg/config"
+)
+
+// Policy is one policy file, read and checked. Its zero value allows nothing
+// useful: only [Parse] and [Load] make one.
+type Policy struct {
+	General General `toml:"general"`
+
+	file  string
+	lines map[string]int
+}
+
+// General is the table [general]: what holds for the driver as a whole.
+type General struct {
+	// RunMechanism must be "podman". The key is required, so that a Jacamar
+	// file in which the mechanism is off is not taken for a policy.
+	RunMechanism string `toml:"run_mechanism" required:"true"`
+	// DataDir is the host directory for builds and cache, absolute. Empty:
+	// they are podman volumes. `step_script_only` needs it.
+	DataDir string `toml:"data_dir"`
+	// LogLevel is the level of the administrator's own log: "error",
+	// "warning", "info" or "debug". "debug" records each podman command line.
+	LogLevel string `toml:"log_level" default:"info"`
+	// LogFile is the file that the administrator's own log is appended to,
+	// absolute; it is created with mode 0600. Empty: there is no such log.
+	LogFile string `toml:"log_file"`
+	// LogFormat is "text" or "json".
+	LogFormat string `toml:"log_format" default:"text"`
+
+	Podman Podman `toml:"podman"`
+}
+
+// Podman is the table [general.podman]: which podman runs the jobs, and what
+// jobs may ask of it.
+type Podman struct {
+	// ApplicationPath is the podman program, an absolute path. Neither its
+	// group nor others may be able to write to it. Empty: `podman` found on
+	// /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin.
+	ApplicationPath string `toml:"application_path" default:"podman on the fixed PATH"`
+	// RunnerImage is the image of the runner container, in which the steps
+	// that gitlab-runner makes itself run (clone, cache, artifacts). It must
+	// hold bash, git and gitlab-runner. Required unless `step_script_only`.
+	RunnerImage string `toml:"runner_image" podman:"create IMAGE"`
+	// RunnerOptions are further options of `podman create` for the runner
+	// container, one word an entry, appended as they stand.
+	RunnerOptions []string `toml:"runner_options" podman:"create OPTIONS"`
+	// RunnerEntryPoint are the words put before the script file in the runner
+	// container. Empty: `bash -l -c`, or `sh` where the image has no bash.
+	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash -l -c"`
+	// DefaultImage is the image of jobs without `image:`. There is no default:
+	// without the key such a job is refused.
+	DefaultImage string `toml:"default_image" podman:"create IMAGE"`
+	// CustomOptions are further options of `podman create` for the user
+	// container, one word an entry, appended as they stand.
+	CustomOptions []string `toml:"custom_options" podman:"create OPTIONS"`
+	// UserEntryPoint are the words put before the script file in the user
+	// container, whatever the job's `image:entrypoint` says. Empty: the job's
+	// `image:entrypoint` followed by the shell, else `bash -l -c`, or `sh`
+	// where the image has no bash.
+	UserEntryPoint []string `toml:"user_entry_point" default:"bash -l -c"`
+	// StepScriptOnly runs only the job's own scripts in a container; the steps
+	// that gitlab-runner makes itself are run by bash on the host, as the
+	// runner's own user, in `data_dir`. Hooks that the job's author writes
+	// (`hooks:pre_get_sources_script`) are part of those steps: set it only
+	// where job authors are trusted with that user.
+	StepScriptOnly bool `toml:"step_script_only"`
+	// DisableContainerRemoval keeps the job's containers after the job, for a
+	// look at them: `podman ps -a --filter label=io.podman-executor.job=ID`.
+	DisableContainerRemoval bool `toml:"disable_container_removal"`
+	// ImagePullPolicy says when images are pulled: podman's "always",
+	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing").
+	ImagePullPolicy PullPolicy `toml:"image_pull_policy" default:"always" podman:"pull"`
+	// ImageAllowList are regular expressions; a job's image must match one of
+	// them whole, by its fully qualified name: `debian:12` is
+	// docker.io/library/debian:12. Absent or empty: every image is allowed.
+	// The administrator's own images are never checked.
+	ImageAllowList []Rule `toml:"image_allow_list"`
+	// UserVolumeVariable is the name of the CI variable with which a job asks
+	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
+	// `_`, a suffix. Empty: jobs cannot ask for mounts.
+	UserVolumeVariable string `toml:"user_volume_variable" podman:"create --volume"`
+	// VolumeAllowList are regular expressions; the source of a user's mount,
+	// symbolic links resolved, must match one of them whole. Absent or empty:
+	// no user volume at all.
+	VolumeAllowList []Rule `toml:"volume_allow_list"`
+	// ServiceURL makes podman talk to a podman service: "unix:///…" or
+	// "ssh://…". Empty: podman works on this machine itself.
+	ServiceURL string `toml:"service_url" podman:"--url"`
+	// Environment are variables, NAME=value, added to podman's own
+	// environment, which is otherwise built from nothing.
+	Environment []string `toml:"environment"`
+
+	Volumes Volumes `toml:"volumes"`
+}
+
+// Volumes is the table [general.podman.volumes]: how users' mounts are made.
+type Volumes struct {
+	// ReadOnly mounts every user volume read-only; a job that asks for `rw`
+	// is refused.
+	ReadOnly bool `toml:"read_only" podman:"create --volume …:ro"`
+	// AllowedOptions are mount options that jobs may use beside `ro` and
+	// `rw`, such as "z" or "noexec". Those that change the host's files or
+	// reach other host paths ("U", "O", "idmap", "dev", "suid" and any with a
+	// value) cannot be allowed.
+	AllowedOptions []string `toml:"allowed_options" podman:"create --volume …:OPTS"`
+}
+
+// PullPolicy is one of podman's pull policies, or none where the file has no
+// such key.
+type PullPolicy struct{ config.PullPolicy }
+
+// Rule is one entry of an allow list.
+type Rule struct {
+	Expression string
+	whole      *regexp.Regexp
+}
+
+// newRule compiles an expression so that it matches whole strings only.
+func newRule(expression string) (Rule, error) {
+	// The expression must stand on its own: `a)|(b` would escape the wrapping.
+	if _, err := regexp.Compile(expression); err != nil {
+		return Rule{}, err
+	}
+	whole, err := regexp.Compile(`\A(?:` + expression + `)\z`)
+	return Rule{Expression: expression, whole: whole}, err
+}
+
+func (r Rule) matches(s string) bool { return r.whole.MatchString(s) }
+
+// match returns the first rule that matches s whole.
+func match(rules []Rule, s string) (Rule, bool) {
+	for _, r := range rules {
+		if r.matches(s) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// File returns the name that the policy was parsed under.
+func (p *Policy) File() string { return p.file }
+
+// Line returns the line of a key such as "general.podman.image_allow_list", or
+// 0 where the file does not have it.
+func (p *Policy) Line(key string) int { return p.lines[key] }

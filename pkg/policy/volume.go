@@ -1,0 +1,175 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// maxVolumeValue bounds the value of one volume variable, in bytes: two paths
+// of PATH_MAX.
+const maxVolumeValue = 2 * 4096
+
+// UserVolume is a mount that a job asks for: SRC:DST[:OPTS].
+type UserVolume struct {
+	// Variable is the CI variable that asks, for messages.
+	Variable    string
+	Source      string
+	Destination string
+	Options     []string
+}
+
+// ParseUserVolume parses the value of a volume variable. It checks what can be
+// said without the policy: the shape, absolute paths, no control characters.
+func ParseUserVolume(variable, value string) (UserVolume, error) {
+	if len(value) > maxVolumeValue {
+		return UserVolume{}, fmt.Errorf("longer than %d bytes", maxVolumeValue)
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
+		return UserVolume{}, errors.New("has a control character")
+	}
+	parts := strings.Split(value, ":")
+	if len(parts) != 2 && len(parts) != 3 {
+		return UserVolume{}, errors.New("want SRC:DST or SRC:DST:OPTS")
+	}
+	v := UserVolume{Variable: variable, Source: parts[0], Destination: parts[1]}
+	if !path.IsAbs(v.Source) {
+		return UserVolume{}, errors.New("the source must be an absolute path of the host; named volumes are not for jobs")
+	}
+	if !path.IsAbs(v.Destination) || path.Clean(v.Destination) != v.Destination {
+		return UserVolume{}, errors.New("the destination must be an absolute, clean path of the container")
+	}
+	if v.Destination == "/" {
+		return UserVolume{}, errors.New("the destination cannot be the container's root")
+	}
+	if len(parts) == 3 {
+		v.Options = strings.Split(parts[2], ",")
+	}
+	return v, nil
+}
+
+// VolumeRequest is a user's volume with what the host's file system says of
+// its source. The decision is made on that, so that it needs no file system.
+type VolumeRequest struct {
+	UserVolume
+	// Resolved is the source with all symbolic links resolved, empty where it
+	// does not exist.
+	Resolved string
+	// Mountable tells that it is a directory or a regular file: no socket,
+	// device or pipe.
+	Mountable bool
+}
+
+// Mount is a granted volume of the host.
+type Mount struct {
+	Source      string
+	Destination string
+	// Options are in a fixed order, the access mode first.
+	Options []string
+	// Rule is the entry of volume_allow_list that allowed it, Variable the CI
+	// variable that asked for it.
+	Rule     string
+	Variable string
+}
+
+// Sources that no rule can allow: they are the host, not data.
+var neverSources = []string{"/proc", "/sys", "/dev"}
+
+// Destinations that would replace what podman, or the container's own
+// accounts, depend on. The driver's own mounts come with the request.
+var neverDestinations = []string{
+	"/proc", "/sys", "/dev", "/etc/passwd", "/etc/group", "/etc/shadow",
+	"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv",
+}
+
+// volume decides on one mount.
+func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
+	const key = "general.podman.volume_allow_list"
+	pm := p.General.Podman
+	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
+	if len(pm.VolumeAllowList) == 0 {
+		return Mount{}, p.denial(subject, key, "the policy has no volume_allow_list, so no user volume is allowed",
+			fmt.Sprintf("the administrator can allow it with a line such as volume_allow_list = [%q] under [general.podman] in %s",
+				regexp.QuoteMeta(path.Clean(v.Source))+"(/.*)?", p.file))
+	}
+	source, shown := path.Clean(v.Source), v.Source
+	_, typedAllowed := match(pm.VolumeAllowList, source)
+	if typedAllowed && v.Resolved != "" && v.Resolved != source {
+		// A link that lies where jobs may look is no secret: show its target.
+		shown = v.Resolved
+	}
+	rule, allowed := match(pm.VolumeAllowList, v.Resolved)
+	switch {
+	case v.Resolved == "" && typedAllowed:
+		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
+	case !allowed || v.Resolved == "":
+		return Mount{}, p.denial(subject, key, fmt.Sprintf("no entry of volume_allow_list matches the source %q", truncate(shown, 200)), "")
+	case v.Resolved == "/" || within(v.Resolved, neverSources):
+		return Mount{}, p.denial(subject, key, fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
+	case strings.ContainsAny(v.Resolved, ":\n"):
+		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
+	case !v.Mountable:
+		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "sockets, devices and pipes are not for jobs")
+	}
+	if d := p.destination(subject, v.Destination, reserved); d != nil {
+		return Mount{}, d
+	}
+	options, d := p.mountOptions(subject, v.Options)
+	if d != nil {
+		return Mount{}, d
+	}
+	return Mount{Source: v.Resolved, Destination: v.Destination, Options: options, Rule: rule.Expression, Variable: v.Variable}, nil
+}
+
+// destination refuses mount points that lie under, or above, the driver's own.
+func (p *Policy) destination(subject, destination string, reserved []string) *Denial {
+	for _, r := range slices.Concat(reserved, neverDestinations) {
+		if within(destination, []string{r}) || within(r, []string{destination}) {
+			return p.denial(subject, "", fmt.Sprintf("the destination %q is taken by %s", destination, r), "choose another destination, such as /data")
+		}
+	}
+	return nil
+}
+
+// mountOptions returns the options in a fixed order, with the access mode first.
+func (p *Policy) mountOptions(subject string, asked []string) ([]string, *Denial) {
+	volumes := p.General.Podman.Volumes
+	mode := ""
+	var others []string
+	for _, o := range asked {
+		switch {
+		case (o == "ro" || o == "rw") && (mode == "" || mode == o):
+			mode = o
+		case o == "ro" || o == "rw":
+			return nil, p.denial(subject, "", "it asks for both ro and rw", "keep one of them")
+		case slices.Contains(volumes.AllowedOptions, o):
+			others = append(others, o)
+		default:
+			return nil, p.denial(subject, "general.podman.volumes.allowed_options",
+				fmt.Sprintf("the mount option %q is not allowed", truncate(o, 40)),
+				"allowed are "+strings.Join(append([]string{"ro", "rw"}, volumes.AllowedOptions...), ", "))
+		}
+	}
+	if volumes.ReadOnly {
+		if mode == "rw" {
+			return nil, p.denial(subject, "general.podman.volumes.read_only", "user volumes are read-only here", "write ro instead of rw")
+		}
+		mode = "ro"
+	}
+	if mode == "" {
+		mode = "rw"
+	}
+	slices.Sort(others)
+	return append([]string{mode}, slices.Compact(others)...), nil
+}
+
+// within tells whether a clean path is one of the roots, or lies below one.
+func within(p string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return p == root || strings.HasPrefix(p, strings.TrimSuffix(root, "/")+"/")
+	})
+}
