@@ -1,0 +1,220 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/test/gitlab"
+	"podman-executor/test/runner"
+)
+
+// The images that test/images builds.
+const (
+	runnerImage  = "localhost/podman-executor/runner:latest"
+	debianImage  = "docker.io/library/debian:trixie-slim"
+	busyboxImage = "localhost/podman-executor/busybox:latest"
+	userImage    = "localhost/podman-executor/user1000:latest"
+)
+
+// jobTime is how long a job may take from its submission to its end.
+const jobTime = 2 * time.Minute
+
+// machine is a GitLab and a runner of one test's own.
+type machine struct {
+	*testing.T
+	server *gitlab.Server
+	runner *runner.Runner
+	dir    string
+	// token is the short form of the runner's token: names of containers and
+	// volumes begin with podman-executor-TOKEN-.
+	token string
+}
+
+// policyText returns a policy: general and podman are lines for [general] and
+// [general.podman], which win over the defaults.
+func policyText(dir string, general, podman []string) string {
+	lines := []string{
+		"[general]", `run_mechanism = "podman"`,
+		fmt.Sprintf("log_file = %q", filepath.Join(dir, "driver.log")), `log_level = "debug"`, `log_format = "json"`,
+	}
+	lines = append(lines, general...)
+	lines = append(lines, "[general.podman]")
+	defaults := []string{
+		fmt.Sprintf("runner_image = %q", runnerImage),
+		fmt.Sprintf("default_image = %q", debianImage),
+		`image_pull_policy = "missing"`,
+		// The coordinator listens on loopback.
+		`runner_options = ["--network=host"]`,
+	}
+	if storage := storageEnvironment(); storage != "" {
+		defaults = append(defaults, storage)
+	}
+	for _, d := range defaults {
+		key, _, _ := strings.Cut(d, " ")
+		if !hasKey(podman, key) {
+			lines = append(lines, d)
+		}
+	}
+	return strings.Join(append(lines, podman...), "\n") + "\n"
+}
+
+func hasKey(lines []string, key string) bool {
+	for _, l := range lines {
+		if l == "-"+key || strings.HasPrefix(l, key+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+// storageEnvironment is the line that shows the driver's podman the storage of
+// the tests, where it is not the user's own: podman's environment has nothing
+// but what the policy says.
+func storageEnvironment(more ...string) string {
+	var variables []string
+	for _, name := range []string{"CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF"} {
+		if value := os.Getenv(name); value != "" {
+			variables = append(variables, fmt.Sprintf("%q", name+"="+value))
+		}
+	}
+	for _, m := range more {
+		variables = append(variables, fmt.Sprintf("%q", m))
+	}
+	if len(variables) == 0 {
+		return ""
+	}
+	return "environment = [" + strings.Join(variables, ", ") + "]"
+}
+
+// start starts a GitLab and a runner for one test. An empty policy is the
+// default one.
+func start(t *testing.T, policy func(dir string) string) *machine {
+	t.Helper()
+	return startConcurrent(t, 1, policy)
+}
+
+func startConcurrent(t *testing.T, concurrent int, policy func(dir string) string) *machine {
+	t.Helper()
+	token := strings.ToLower(rand.Text()[:9])
+	server, err := gitlab.Start(gitlab.Options{RunnerToken: "glrt-" + token + "-rest-of-the-token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{T: t, server: server, dir: t.TempDir(), token: token}
+	t.Cleanup(func() { _ = server.Close() })
+	text := ""
+	if policy != nil {
+		text = policy(m.dir)
+	}
+	m.runner, err = runner.Start(runner.Config{
+		Program: environment(t, "GITLAB_RUNNER"), Driver: environment(t, "PODMAN_EXECUTOR_BIN"),
+		URL: server.URL(), Token: "glrt-" + token + "-rest-of-the-token",
+		Dir: m.dir, Policy: text, Concurrent: concurrent,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.stop)
+	return m
+}
+
+// defaults is the policy of most tests, with further lines of [general.podman].
+func defaults(podman ...string) func(string) string {
+	return func(dir string) string { return policyText(dir, nil, podman) }
+}
+
+func environment(t *testing.T, name string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		t.Fatalf("%s is not set: run `make test-e2e`", name)
+	}
+	return value
+}
+
+// stop stops the runner and shows what a failed test needs.
+func (m *machine) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := m.runner.Stop(ctx); err != nil {
+		m.Error(err)
+	}
+	if calls := m.server.Unexpected(); len(calls) > 0 {
+		m.Errorf("calls that no GitLab gets: %q", calls)
+	}
+	m.removeVolumes()
+	if m.Failed() {
+		m.Logf("the runner's log:\n%s", tail(m.runner.Log(), 6000))
+		log, _ := os.ReadFile(filepath.Join(m.dir, "driver.log"))
+		m.Logf("the driver's log:\n%s", tail(string(log), 6000))
+	}
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// run runs a job to its end, and checks that nothing of it is left.
+func (m *machine) run(job gitlab.Job) *gitlab.Run {
+	m.Helper()
+	run := m.server.Submit(job)
+	m.wait(run)
+	m.nothingLeft()
+	return run
+}
+
+func (m *machine) wait(run *gitlab.Run) {
+	m.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), jobTime)
+	defer cancel()
+	if err := run.Wait(ctx); err != nil {
+		m.Fatalf("%v\n%s", err, run.Log())
+	}
+	m.Cleanup(func() {
+		if m.Failed() {
+			m.Logf("the log of job %q:\n%s", run.Job.Info.Name, run.Log())
+		}
+	})
+}
+
+// waitLog waits until a job has printed a text.
+func (m *machine) waitLog(run *gitlab.Run, text string) {
+	m.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), jobTime)
+	defer cancel()
+	if err := run.WaitLog(ctx, text); err != nil {
+		m.Fatalf("%v\n%s", err, run.Log())
+	}
+}
+
+// podman runs a podman command of the test's own.
+func podman(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := podmanCommand(args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func podmanCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command("podman", args...)
+	cmd.Dir = "/"
+	return cmd
+}
+
+// job returns a job without an image of its own.
+func job(name string, script ...string) gitlab.Job { return gitlab.NewJob(name, script...) }
+
+// in gives a job an image.
+func in(image string, j gitlab.Job) gitlab.Job {
+	j.Image.Name = image
+	return j
+}
