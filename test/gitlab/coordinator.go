@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -76,7 +77,7 @@ func (r *Run) call(h jobCall, req *http.Request, body []byte) reply {
 	return answer
 }
 
-// jobUpdate is the body of PUT jobs/:id (common/network.go:349).
+// jobUpdate is the body of PUT jobs/:id (common/network.go:303).
 type jobUpdate struct {
 	Token         string `json:"token"`
 	State         string `json:"state"`
@@ -127,6 +128,11 @@ func patchTrace(run *Run, r *http.Request, content []byte) reply {
 		return run.notRunning()
 	}
 	answer := reply{status: http.StatusAccepted, header: run.told()}
+	// A runner does not count a patch that was answered with "canceled" and
+	// sends it again with its last words (network/gitlab.go:913).
+	if run.wish == wishAbort && first < len(run.trace) {
+		run.trace = slices.Clip(run.trace[:first]) // a follower may hold the bytes behind
+	}
 	if first == len(run.trace) {
 		run.trace = append(run.trace, content...)
 		run.notify()

@@ -198,13 +198,22 @@ func TestCancelEarly(t *testing.T) {
 	wantExpected(t, server)
 }
 
-func TestAbortedTraceIsNotJudged(t *testing.T) {
+// As a real runner does it: the patch that was answered with "canceled" comes
+// again, longer.
+func TestAbortedTrace(t *testing.T) {
 	server, c := start(t)
 	run := server.Submit(NewJob("job", "true"))
 	job := c.mustRequest()
 	c.running(job)
+	c.patch(job, 0, "one ")
 	run.Abort()
-	wantStatus(t, "final without trace", c.final(job, "never sent", 1), http.StatusOK)
+	c.patch(job, 4, "two ")
+	wantStatus(t, "patch again", c.patch(job, 4, "two three"), http.StatusAccepted)
+	wantStatus(t, "patch with a gap", c.patch(job, 40, "x"), http.StatusRequestedRangeNotSatisfiable)
+	wantStatus(t, "final with another checksum", c.final(job, "never sent", 1), http.StatusOK)
+	if got := string(run.Trace()); got != "one two three" {
+		t.Errorf("trace is %q", got)
+	}
 }
 
 func TestCallsOutOfTurn(t *testing.T) {

@@ -24,7 +24,7 @@ type Job struct {
 
 	// FinalReplies are the HTTP statuses of the first final updates; after
 	// them the server judges the trace itself. 412 makes the runner send the
-	// whole trace again, 202 makes it ask again later (network/trace.go:372).
+	// whole trace again, 202 makes it ask again later (network/trace.go:244).
 	FinalReplies []int `json:"-"`
 
 	// Edit, when set, is the last to see the job before it is queued: with id,

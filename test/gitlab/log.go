@@ -5,7 +5,7 @@ import "regexp"
 var (
 	// Markers of collapsible sections, such as
 	// section_start:1700000000:get_sources[collapsed=true]\r\x1b[0K
-	// (helpers/trace_section.go).
+	// (helpers/build_section.go:19).
 	sectionMarker = regexp.MustCompile(`section_(?:start|end):\d+:[A-Za-z0-9_.-]+(?:\[[^\]\r\n]*\])?(?:\r|\x1b\[0K)+`)
 
 	// Colours and erasures; the runner uses no others.

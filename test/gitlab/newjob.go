@@ -13,7 +13,7 @@ import (
 // that a hanging test ends.
 const defaultTimeout = 300
 
-// FailureReasons is every reason the runner may give (common/network.go:72).
+// FailureReasons is every reason the runner may give (common/network.go:77).
 // Jobs announce them all, so that a test sees the true one; real GitLab never
 // lists job_canceled.
 var FailureReasons = []string{

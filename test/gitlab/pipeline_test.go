@@ -93,28 +93,24 @@ func TestPipelineRun(t *testing.T) {
 			server, c := start(t)
 			stop := serving(t, c)
 			results, err := mustParse(t, test.text).Run(timeout(t), server, PipelineOptions{})
-			jobs := stop()
+			var got, order []string
+			for _, j := range stop() {
+				order = append(order, j.Info.Name)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got, order []string
 			for _, r := range results {
 				got = append(got, r.Job+" "+string(r.State))
 				if r.State != StateSkipped && (r.Run == nil || r.Duration <= 0) {
 					t.Errorf("%s: run %v, duration %v", r.Job, r.Run, r.Duration)
 				}
 			}
-			for _, j := range jobs {
-				order = append(order, j.Info.Name)
-			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("results (-want +got):\n%s", diff)
 			}
-			if got := strings.Join(order, " "); got != test.order {
-				t.Errorf("picked up %s, want %s", got, test.order)
-			}
-			if Passed(results) != test.passed {
-				t.Errorf("passed is %t", !test.passed)
+			if got := strings.Join(order, " "); got != test.order || Passed(results) != test.passed {
+				t.Errorf("picked up %s, passed %t; want %s, %t", got, Passed(results), test.order, test.passed)
 			}
 			wantExpected(t, server)
 		})

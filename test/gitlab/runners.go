@@ -9,7 +9,7 @@ import (
 )
 
 // runnerCall is what the runner sends with every call about itself
-// (common/network.go:276).
+// (common/network.go:289).
 type runnerCall struct {
 	Token    string `json:"token"`
 	SystemID string `json:"system_id"`
@@ -54,7 +54,7 @@ func (s *Server) forRunner(h func(http.ResponseWriter, *http.Request, runnerCall
 }
 
 // runnerReply answers registration and verification; an id of 0 would be taken
-// for an old GitLab's reply (commands/register.go:247).
+// for a failure (commands/register.go:252).
 type runnerReply struct {
 	ID             int     `json:"id"`
 	Token          string  `json:"token"`

@@ -175,7 +175,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, why 
 }
 
 // replyJSON sends v. The runner takes a body of any other type than
-// application/json for a failed call (network/client.go:517).
+// application/json for a failed call (network/client.go:392).
 func replyJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
