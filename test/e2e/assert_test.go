@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,10 @@ func (m *machine) leftovers() []string {
 	}
 	entries, _ := os.ReadDir(m.runner.TempDir())
 	for _, e := range entries {
+		// A killed runner leaves its own copy of the job log there.
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), "trace") {
+			continue
+		}
 		left = append(left, "directory "+e.Name()+" in the runner's TMPDIR")
 	}
 	return append(append(left, m.runtimeDirectories()...), m.processes()...)
@@ -144,16 +149,36 @@ func (m *machine) runtimeDirectories() []string {
 func (m *machine) processes() []string {
 	m.Helper()
 	var left []string
-	found, _ := filepath.Glob("/proc/[0-9]*")
-	for _, dir := range found {
-		if filepath.Base(dir) == fmt.Sprint(m.runner.PID()) || filepath.Base(dir) == fmt.Sprint(os.Getpid()) {
-			continue
-		}
-		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		env, _ := os.ReadFile(filepath.Join(dir, "environ"))
-		if strings.Contains(string(line), "podman-executor-"+m.token+"-") || strings.Contains(string(env), "TMPDIR="+m.dir) {
-			left = append(left, fmt.Sprintf("process %s: %s", filepath.Base(dir), strings.ReplaceAll(string(line), "\x00", " ")))
+	for _, p := range processesWith("podman-executor-"+m.token+"-", "TMPDIR="+m.dir) {
+		if p.pid != m.runner.PID() {
+			left = append(left, fmt.Sprintf("process %d: %s", p.pid, p.line))
 		}
 	}
 	return left
+}
+
+type process struct {
+	pid int
+	// name is the first 15 bytes of the program's, line its command line.
+	name, line string
+}
+
+// processesWith returns the processes, but this one, that have one of the texts
+// on their command line or in their environment.
+func processesWith(texts ...string) []process {
+	var list []process
+	found, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range found {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		env, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		name, _ := os.ReadFile(filepath.Join(dir, "comm"))
+		for _, text := range texts {
+			if pid != os.Getpid() && (strings.Contains(string(line), text) || strings.Contains(string(env), text)) {
+				list = append(list, process{pid, strings.TrimSpace(string(name)), strings.ReplaceAll(string(line), "\x00", " ")})
+				break
+			}
+		}
+	}
+	return list
 }

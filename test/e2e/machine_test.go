@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +38,12 @@ type machine struct {
 	// token is the short form of the runner's token: names of containers and
 	// volumes begin with podman-executor-TOKEN-.
 	token string
+	// repository is the job that cloneOnce copies.
+	repository *gitlab.Job
 }
 
 // policyText returns a policy: general and podman are lines for [general] and
-// [general.podman], which win over the defaults.
+// [general.podman], which win over the defaults; "-key" leaves a default out.
 func policyText(dir string, general, podman []string) string {
 	lines := []string{
 		"[general]", `run_mechanism = "podman"`,
@@ -64,7 +67,12 @@ func policyText(dir string, general, podman []string) string {
 			lines = append(lines, d)
 		}
 	}
-	return strings.Join(append(lines, podman...), "\n") + "\n"
+	for _, line := range podman {
+		if !strings.HasPrefix(line, "-") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func hasKey(lines []string, key string) bool {
@@ -95,8 +103,7 @@ func storageEnvironment(more ...string) string {
 	return "environment = [" + strings.Join(variables, ", ") + "]"
 }
 
-// start starts a GitLab and a runner for one test. An empty policy is the
-// default one.
+// start starts a GitLab and a runner for one test.
 func start(t *testing.T, policy func(dir string) string) *machine {
 	t.Helper()
 	return startConcurrent(t, 1, policy)
@@ -218,3 +225,5 @@ func in(image string, j gitlab.Job) gitlab.Job {
 	j.Image.Name = image
 	return j
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,207 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/test/gitlab"
+)
+
+// registry is a real registry (Debian's docker-registry) on loopback, with two
+// accounts.
+type registry struct {
+	*testing.T
+	host     string
+	dir      string
+	user     string
+	password string
+	// config is a registries.conf that lets podman talk HTTP to it.
+	config string
+}
+
+const registryConfig = `version: 0.1
+log: {level: error}
+storage:
+  filesystem: {rootdirectory: %q}
+http: {addr: %q}
+auth:
+  htpasswd: {realm: test, path: %q}
+`
+
+func startRegistry(t *testing.T) *registry {
+	t.Helper()
+	dir := t.TempDir()
+	r := &registry{T: t, host: freeAddress(t), dir: dir, user: "reader", password: "secret-of-the-reader", config: filepath.Join(dir, "registries.conf")}
+	out, err := exec.Command("htpasswd", "-Bbn", r.user, r.password).Output()
+	if err != nil {
+		t.Fatalf("htpasswd (Debian's apache2-utils): %v", err)
+	}
+	write(t, filepath.Join(dir, "htpasswd"), string(out))
+	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(registryConfig, filepath.Join(dir, "data"), r.host, filepath.Join(dir, "htpasswd")))
+	write(t, r.config, fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", r.host))
+	cmd := exec.Command("docker-registry", "serve", filepath.Join(dir, "config.yml"))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("docker-registry: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		answer, err := http.Get("http://" + r.host + "/v2/")
+		if err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("the registry asks for no password: %s", answer.Status)
+			}
+			return r
+		}
+		if time.Now().After(end) {
+			text, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Fatalf("the registry does not answer: %v\n%s", err, text)
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// push puts a local image into the registry and returns its name there.
+func (r *registry) push(local, name string) string {
+	r.Helper()
+	remote := r.host + "/" + name
+	auth := filepath.Join(r.dir, "push.json")
+	write(r.T, auth, r.dockerConfig())
+	cmd := podmanCommand("push", "--quiet", "--authfile", auth, local, "docker://"+remote)
+	cmd.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.Fatalf("pushing %s: %v\n%s", remote, err, out)
+	}
+	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", remote).Run() })
+	return remote
+}
+
+// dockerConfig is a DOCKER_AUTH_CONFIG for the registry.
+func (r *registry) dockerConfig() string {
+	auth := base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
+	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.host, auth)
+}
+
+// policy is the line that shows the registry to the driver's podman.
+func (r *registry) policy() string {
+	return storageEnvironment("CONTAINERS_REGISTRIES_CONF=" + r.config)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *registry) credential() gitlab.Credential {
+	return gitlab.Credential{Type: "registry", URL: r.host, Username: r.user, Password: r.password}
+}
+
+// noSecrets checks that the registry's password stands in neither log.
+func (r *registry) noSecrets(m *machine, run *gitlab.Run) {
+	r.Helper()
+	driverLog, _ := os.ReadFile(filepath.Join(m.dir, "driver.log"))
+	encoded := base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
+	for _, secret := range []string{r.password, encoded} {
+		if strings.Contains(run.Log(), secret) || strings.Contains(string(driverLog), secret) {
+			r.Errorf("the password stands in a log")
+		}
+	}
+}
+
+func TestPullFromRegistryWithPassword(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	image := r.push(busyboxImage, "team/app:1")
+	m := start(t, defaults(r.policy(), `image_pull_policy = "always"`,
+		fmt.Sprintf("runner_image = %q", r.push(busyboxImage, "admin/runner:1"))))
+	// The administrator's runner image comes from the same registry, with the
+	// job's credentials; busybox will do for a job without sources.
+	withJobCredentials := in(image, job("credentials of the job", "echo ran"))
+	withJobCredentials.Credentials = []gitlab.Credential{r.credential(), {Type: "Registry", URL: "other.example.com", Username: "x", Password: "y"}}
+	run := m.run(withJobCredentials)
+	succeeded(t, run)
+	logs(t, run, "Using image "+image+" in the user container: sha256:", "pulled in ", "ran")
+	r.noSecrets(m, run)
+
+	withVariable := in(image, job("DOCKER_AUTH_CONFIG", "echo ran"))
+	withVariable.Variables = append(withVariable.Variables, gitlab.Variable{Key: "DOCKER_AUTH_CONFIG", Value: r.dockerConfig(), Raw: true})
+	run = m.run(withVariable)
+	succeeded(t, run)
+	r.noSecrets(m, run)
+}
+
+// The image is in the local storage, pulled by another project: a job without
+// credentials does not get it.
+func TestPullAlwaysNeedsCredentials(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	image := r.push(busyboxImage, "team/private:1")
+	podman(t, "tag", busyboxImage, image)
+	m := start(t, defaults(r.policy(), "-image_pull_policy"))
+	run := m.run(in(image, job("no credentials", "echo ran")))
+	refused(t, run, "getting the image", "unauthorized")
+
+	wrong := in(image, job("wrong credentials", "echo ran"))
+	wrong.Credentials = []gitlab.Credential{{Type: "registry", URL: r.host, Username: r.user, Password: "a-wrong-password"}}
+	run = m.run(wrong)
+	refused(t, run, "getting the image")
+	lacks(t, run, "a-wrong-password")
+
+	missing := in(r.host+"/team/no-such-image:1", job("missing image", "echo ran"))
+	missing.Credentials = []gitlab.Credential{r.credential()}
+	run = m.run(missing)
+	refused(t, run, "getting the image", "no-such-image")
+}
+
+func TestPullNever(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	image := r.push(busyboxImage, "team/never:1")
+	m := start(t, defaults(r.policy(), `image_pull_policy = "never"`))
+	j := in(image, job("never", "echo ran"))
+	j.Credentials = []gitlab.Credential{r.credential()}
+	refused(t, m.run(j), "the image is not in the local storage")
+	podman(t, "tag", busyboxImage, image)
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "found locally", "ran")
+}
+
+// A registry that does not answer is nobody's fault in the project: the runner
+// tries again.
+func TestRegistryThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults(`image_pull_policy = "always"`, fmt.Sprintf("default_image = %q", debianImage), fmt.Sprintf("runner_image = %q", freeAddress(t)+"/runner:1")))
+	run := m.run(job("outage", "echo ran"))
+	failed(t, run, "runner_system_failure", 0)
+	logs(t, run, "podman-executor-prepare: error: getting the image", "connection refused", "podman-executor-prepare: hint: ", "runner_image")
+}

@@ -1,0 +1,116 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"podman-executor/test/gitlab"
+)
+
+// shared makes a directory that the policy of these tests allows, with a file
+// and with links, and one beside it that is not allowed.
+func shared(t *testing.T) (allowed, secret string) {
+	t.Helper()
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, secret = filepath.Join(root, "allowed"), filepath.Join(root, "secret")
+	for _, dir := range []string{allowed, secret, filepath.Join(allowed, "data")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(allowed, "data", "file"), "shared data\n")
+	write(t, filepath.Join(secret, "file"), "top secret\n")
+	for link, target := range map[string]string{"to-data": filepath.Join(allowed, "data"), "to-secret": secret, "up": ".."} {
+		if err := os.Symlink(target, filepath.Join(allowed, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return allowed, secret
+}
+
+func volumePolicy(allowed string) func(string) string {
+	return defaults(`user_volume_variable = "USER_VOLUMES"`, fmt.Sprintf("volume_allow_list = [%q]", allowed+"/.*"))
+}
+
+func volumes(j gitlab.Job, values ...string) gitlab.Job {
+	for i, v := range values {
+		name := "USER_VOLUMES"
+		if i > 0 {
+			name = fmt.Sprintf("USER_VOLUMES_%d", i)
+		}
+		j.SetVariable(name, v)
+	}
+	return j
+}
+
+func TestVolumesGranted(t *testing.T) {
+	t.Parallel()
+	allowed, _ := shared(t)
+	m := start(t, volumePolicy(allowed))
+	j := volumes(job("granted",
+		"cat /one/file /two/file /three",
+		"echo written by the job >/one/new",
+		"echo x 2>/dev/null >/two/new || echo two is read-only"),
+		allowed+"/data:/one", allowed+"/to-data:/two:ro", "$WHERE/file:/three:ro")
+	j.SetVariable("WHERE", allowed+"/data")
+	j.AddAfterScript("cat /one/new")
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "Mounting "+allowed+"/data at /one (rw), as USER_VOLUMES asks", "Mounting "+allowed+"/data at /two (ro), as USER_VOLUMES_1 asks",
+		"shared data\nshared data\nshared data\n", "two is read-only", "written by the job")
+	if text, err := os.ReadFile(filepath.Join(allowed, "data", "new")); err != nil || string(text) != "written by the job\n" {
+		t.Errorf("the host's file has %q (%v)", text, err)
+	}
+}
+
+func TestVolumesRefused(t *testing.T) {
+	t.Parallel()
+	allowed, secret := shared(t)
+	m := start(t, volumePolicy(allowed))
+	for _, row := range []struct{ name, value, want string }{
+		{"source", secret + ":/x", "no entry of volume_allow_list matches"},
+		{"source by ..", allowed + "/../secret:/x", "no entry of volume_allow_list matches"},
+		{"source by link", allowed + "/to-secret:/x", "no entry of volume_allow_list matches"},
+		{"source by link in the middle", allowed + "/up/secret:/x", "no entry of volume_allow_list matches"},
+		{"the host", "/:/x", "can never be mounted"},
+		{"source that is not there", allowed + "/nowhere:/x", "does not exist"},
+		{"named volume", "somebody-elses:/x", "absolute path of the host"},
+		{"builds", allowed + "/data:/builds", "is taken by /builds"},
+		{"below the cache", allowed + "/data:/cache/x", "is taken by /cache"},
+		{"above the script", allowed + "/data:/run", "is taken by /run/podman-executor"},
+		{"root", allowed + "/data:/", "the container's root"},
+		{"unclean", allowed + "/data:/mnt/../etc", "clean path"},
+		{"option", allowed + "/data:/x:O,upperdir=" + secret, "mount option \"O\" is not allowed"},
+		{"option U", allowed + "/data:/x:U", "mount option \"U\" is not allowed"},
+		{"three colons", allowed + "/data:/x:ro:rw", "want SRC:DST"},
+	} {
+		run := m.run(volumes(job("refused: "+row.name, "cat /x/file"), row.value))
+		refused(t, run, row.want)
+		lacks(t, run, "top secret")
+	}
+}
+
+func TestNoVolumeAllowList(t *testing.T) {
+	t.Parallel()
+	allowed, _ := shared(t)
+	m := start(t, defaults(`user_volume_variable = "USER_VOLUMES"`))
+	run := m.run(volumes(job("no list", "echo ran"), allowed+"/data:/x"))
+	refused(t, run, "no volume_allow_list")
+	logs(t, run, `hint: the administrator can allow it with a line such as volume_allow_list = [`)
+}
+
+func TestVolumeVariableNotSet(t *testing.T) {
+	t.Parallel()
+	allowed, _ := shared(t)
+	m := start(t, defaults(fmt.Sprintf("volume_allow_list = [%q]", allowed+"/.*")))
+	run := m.run(volumes(job("ignored", "test ! -e /x && echo nothing at /x"), allowed+"/data:/x"))
+	succeeded(t, run)
+	logs(t, run, "podman-executor-prepare: warning: USER_VOLUMES is ignored", "nothing at /x")
+}
