@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # what is set here is used where this is sourced
 # Names and small functions that the scripts of this folder share. Sourced, never run.
 
+shopt -s inherit_errexit
+
 test_user=podman-executor-test # exists only on machines where root runs the tests
 subids=65539                   # 65536 for a nested podman, and three for its users
 
@@ -11,7 +13,10 @@ if ((EUID == 0)); then
 else
 	cache=${PODMAN_EXECUTOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/podman-executor-test}
 	state=$cache
-	volatile=${XDG_RUNTIME_DIR:-$cache/run}/podman-executor-test
+	volatile=${XDG_RUNTIME_DIR:-/tmp}/pe-test-$EUID
+	if ((${#volatile} > 35)); then
+		volatile=/tmp/pe-test-$EUID # see setup.bash: podman wants a short runroot
+	fi
 	test_user=$(id -un)
 fi
 user_home=$state/home                      # HOME of what test/host/run starts
@@ -105,9 +110,8 @@ own_podman() {
 in_directory=(sh -c 'cd -- "$1" 2>/dev/null || cd; shift; exec "$@"' sh)
 
 # enter replaces this process: enter DIR CMD [ARG...] as the user, the way that mode says. Its
-# environment must be the user's by then. In a namespace CMD starts in the user's own cgroup: podman
-# would otherwise find itself in the root cgroup, and what needs a delegated one (systemd in a
-# container) could not have it.
+# environment must be the user's by then. In a namespace CMD starts below the user's own cgroup: from the
+# root cgroup it could not move a process to a cgroup that it made, as systemd in a container needs.
 enter() {
 	local -a user=()
 	umask 022
@@ -117,7 +121,7 @@ enter() {
 	if [[ $mode == namespace ]]; then
 		# shellcheck disable=SC2016 # expanded by the inner shell
 		user=(nsenter --mount="$namespace" -- sh -c 'echo 0 >"$1" && shift && exec "$@"' sh
-			"$cgroup/session/cgroup.procs" "${user[@]}")
+			"$cgroup/session/calls/cgroup.procs" "${user[@]}")
 	fi
 	exec "${user[@]}" "${in_directory[@]}" "$@"
 }

@@ -9,7 +9,9 @@
 #   failed to read from slirp4netns sync pipe                 open_devices: /dev/net/tun and /dev/fuse 0666
 #   setrlimit RLIMIT_NOFILE: Operation not permitted          ulimit_lines: default_ulimits in containers.conf
 #   no systemd user session: warnings                         containers.conf: cgroup_manager = "cgroupfs"
-#   no journald: podman run waits 20 s for an exit status     containers.conf: events_logger = "file"
+#   no journald: podman events fails                          containers.conf: events_logger = "file"
+#   podman run waits 20 s for an exit status, for the         lib.bash: a short $volatile
+#   cleanup says: the specified runroot is longer than 50
 #   the vfs driver is picked, every start takes seconds       storage.conf: driver = "overlay"
 #   the graph root is itself on an overlay (a container)      storage.conf: mount_program = fuse-overlayfs
 #   systemd in a container: Failed to create /init.scope      make_cgroup: a cgroup that the user owns, for
@@ -28,6 +30,7 @@
 set_up() {
 	need podman crun newuidmap setpriv nsenter flock busybox
 	mkdir -p "$volatile" "$state" "$cache"
+	[[ -O $volatile ]] || fail "$volatile belongs to somebody else"
 	chmod 0755 "$volatile" "$state"
 	exec 9>"$volatile/lock"
 	flock 9
@@ -214,15 +217,16 @@ make_namespace() {
 	leave_old_namespace
 }
 
-# make_cgroup gives the user a cgroup to divide, and one below it to be in: a cgroup with processes
-# cannot hand controllers to its children.
+# make_cgroup gives the user a cgroup to divide, and a place below it to be in, from where it may move
+# processes to others below the first. That place and its parent are not the user's: newer versions of crun
+# would make cgroups in either by itself, and every limit would then fail for want of a controller
+# instead of being void.
 make_cgroup() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	nsenter --mount="$namespace" -- sh -euc '
-		mkdir -p "$1/session"
-		for d in "$1" "$1/session"; do
-			chown "$2:" "$d" "$d/cgroup.procs" "$d/cgroup.threads" "$d/cgroup.subtree_control"
-		done' sh "$cgroup" "$test_user"
+		mkdir -p "$1/session/calls"
+		cd "$1"
+		chown "$2:" . cgroup.procs cgroup.threads cgroup.subtree_control' sh "$cgroup" "$test_user"
 }
 
 # leave_old_namespace ends podman's pause process, which keeps the namespace of the first call.

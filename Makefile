@@ -1,0 +1,92 @@
+# podman-executor: `make help` lists the targets.
+VERSION ?= 0.1.0-dev
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+PREFIX ?= /usr
+DESTDIR ?=
+FUZZTIME ?= 1m
+
+STAGES := config prepare run cleanup
+PROGRAMS := $(STAGES:%=bin/podman-executor-%)
+RUNNER := bin/test/gitlab-runner
+LDFLAGS := -s -w -X podman-executor/internal/driver.version=$(VERSION) -X podman-executor/internal/driver.commit=$(COMMIT)
+# The tools' versions stand in test/tools/go.mod.
+TOOL = go tool -modfile=$(CURDIR)/test/tools/go.mod
+GOTESTSUM = $(TOOL) gotestsum --format pkgname
+SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!(/usr/bin/env bash|/bin/sh)|^\# shellcheck shell=')
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(PROGRAMS) ## build the four programs into bin/
+
+.PHONY: $(PROGRAMS)
+$(PROGRAMS): bin/podman-executor-%:
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+
+.PHONY: install
+install: build ## install the programs below DESTDIR (/usr/libexec/podman-executor)
+	install -d $(DESTDIR)$(PREFIX)/libexec/podman-executor
+	for s in $(STAGES); do install -m 755 bin/podman-executor-$$s $(DESTDIR)$(PREFIX)/libexec/podman-executor/$$s; done
+
+.PHONY: demo
+demo: build test-setup ## run the pipeline of examples/demo in real podman, live
+	test/demo/run bin $(RUNNER) examples/demo
+
+.PHONY: test
+test: test-unit test-gitlab test-e2e ## run all tests
+
+.PHONY: test-unit
+test-unit: ## run the tests that need neither podman nor a runner
+	@mkdir -p bin/test
+	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race ./...
+	@test/no-skips bin/test/unit.json
+
+.PHONY: test-gitlab
+test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that the other tests use
+	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race ./...
+	cd test/gitlab-runner && $(GOTESTSUM) -- ./standin/...
+	@test/no-skips bin/test/gitlab.json
+
+.PHONY: test-e2e
+test-e2e: build test-setup ## run real jobs in real podman through a real gitlab-runner
+	test/e2e/run bin $(RUNNER) bin/test/e2e.json $(E2EFLAGS)
+	@test/no-skips bin/test/e2e.json
+
+.PHONY: test-setup
+test-setup: ## install and make what jobs need here: podman, a user, a gitlab-runner, images
+	@mkdir -p bin/test
+	test/prepare $(RUNNER)
+
+$(RUNNER):
+	@mkdir -p bin/test
+	test/gitlab-runner/build.sh $@
+
+.PHONY: check
+check: ## check format, vet, staticcheck, shellcheck, tidiness and generated files
+	@command -v shellcheck >/dev/null || test/host/install
+	@files=$$($(TOOL) gofumpt -l cmd internal pkg test); test -z "$$files" || { echo "not gofumpt-clean, run make format:"; echo "$$files"; exit 1; }
+	go vet ./...
+	cd test && go vet -tags e2e ./...
+	cd test/gitlab-runner && go vet .
+	$(TOOL) staticcheck ./...
+	cd test && $(TOOL) staticcheck -tags e2e ./...
+	shellcheck --external-sources $(SCRIPTS)
+	go mod tidy -diff
+	cd test && go mod tidy -diff
+	cd test/tools && go mod tidy -diff
+	test/generated
+
+.PHONY: format
+format: ## format the Go code
+	$(TOOL) gofumpt -w cmd internal pkg test
+
+.PHONY: docs
+docs: ## make the reference pages from the types
+	go generate ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
