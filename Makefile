@@ -33,7 +33,8 @@ install: build ## install the programs below DESTDIR (/usr/libexec/podman-execut
 
 .PHONY: demo
 demo: build test-setup ## run the pipeline of examples/demo in real podman, live
-	test/demo/run bin $(RUNNER) examples/demo
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/run-demo ./demo
+	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
 test: test-unit test-gitlab test-e2e ## run all tests
@@ -52,8 +53,16 @@ test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that
 
 .PHONY: test-e2e
 test-e2e: build test-setup ## run real jobs in real podman through a real gitlab-runner
-	test/e2e/run bin $(RUNNER) bin/test/e2e.json $(E2EFLAGS)
+	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/e2e.json --raw-command -- \
+		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test \
+		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
+
+.PHONY: bench-driver
+bench-driver: build test-setup ## measure what the programs add to the podman commands that they run
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/bench-driver ./bench/driver
+	test/staged bin $(RUNNER) bin/test/bench-driver
 
 .PHONY: test-setup
 test-setup: ## install and make what jobs need here: podman, a user, a gitlab-runner, images
