@@ -55,7 +55,7 @@ test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that
 test-e2e: build test-setup ## run real jobs in real podman through a real gitlab-runner
 	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
 	$(TOOL) gotestsum --format testname --jsonfile bin/test/e2e.json --raw-command -- \
-		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test \
+		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 

@@ -111,6 +111,11 @@ func start(t *testing.T, policy func(dir string) string) *machine {
 
 func startConcurrent(t *testing.T, concurrent int, policy func(dir string) string) *machine {
 	t.Helper()
+	return startConfigured(t, concurrent, policy, nil)
+}
+
+func startConfigured(t *testing.T, concurrent int, policy func(dir string) string, config func(runner.Config) string) *machine {
+	t.Helper()
 	token := strings.ToLower(rand.Text()[:9])
 	server, err := gitlab.Start(gitlab.Options{RunnerToken: "glrt-" + token + "-rest-of-the-token"})
 	if err != nil {
@@ -125,7 +130,7 @@ func startConcurrent(t *testing.T, concurrent int, policy func(dir string) strin
 	m.runner, err = runner.Start(runner.Config{
 		Program: environment(t, "GITLAB_RUNNER"), Driver: environment(t, "PODMAN_EXECUTOR_BIN"),
 		URL: server.URL(), Token: "glrt-" + token + "-rest-of-the-token",
-		Dir: m.dir, Policy: text, Concurrent: concurrent,
+		Dir: m.dir, Policy: text, Concurrent: concurrent, Text: config,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,8 @@ type Config struct {
 	Policy string
 	// Concurrent is the number of jobs at a time; 0 means 1.
 	Concurrent int
+	// Text, where set, returns another config.toml than the usual one.
+	Text func(Config) string
 }
 
 // Runner is a gitlab-runner process.
@@ -70,10 +72,10 @@ func Start(c Config) (*Runner, error) {
 			return nil, fmt.Errorf("starting gitlab-runner: %w", err)
 		}
 	}
-	program := func(stage string) string { return filepath.Join(c.Driver, "podman-executor-"+stage) }
-	text := fmt.Sprintf(config, max(c.Concurrent, 1), c.URL, c.Token,
-		program("config"), program("prepare"), program("run"), program("cleanup"), policyFile(c.Dir))
-	if err := os.WriteFile(filepath.Join(c.Dir, "config.toml"), []byte(text), 0o600); err != nil {
+	if c.Text == nil {
+		c.Text = usual
+	}
+	if err := os.WriteFile(filepath.Join(c.Dir, "config.toml"), []byte(c.Text(c)), 0o600); err != nil {
 		return nil, fmt.Errorf("starting gitlab-runner: %w", err)
 	}
 	if c.Policy != "" {
@@ -83,6 +85,13 @@ func Start(c Config) (*Runner, error) {
 	}
 	r := &Runner{config: c, log: &syncBuffer{}}
 	return r, r.start()
+}
+
+// usual returns the config.toml of most tests.
+func usual(c Config) string {
+	program := func(stage string) string { return filepath.Join(c.Driver, "podman-executor-"+stage) }
+	return fmt.Sprintf(config, max(c.Concurrent, 1), c.URL, c.Token,
+		program("config"), program("prepare"), program("run"), program("cleanup"), policyFile(c.Dir))
 }
 
 func policyFile(dir string) string { return filepath.Join(dir, "policy.toml") }
