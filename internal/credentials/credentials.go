@@ -24,6 +24,9 @@ import (
 // maxConfig bounds DOCKER_AUTH_CONFIG, in bytes.
 const maxConfig = 64 << 10
 
+// maxShown bounds what a message shows of a registry's name, in bytes.
+const maxShown = 100
+
 // Set is the credentials of one job, by registry path such as
 // "registry.example.com/group".
 type Set struct{ auths map[string]string }
@@ -78,15 +81,27 @@ func (s Set) addDockerConfig(text string) (notices []string) {
 			var ok bool
 			user, password, ok = strings.Cut(strings.TrimRight(string(decoded), "\x00"), ":")
 			if err != nil || !ok {
-				notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: its auth is not base64 of user:password", name, registry))
+				notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: its auth is not base64 of user:password", name, shown(registry)))
 				continue
 			}
 		}
 		if err := s.add(registry, user, password); err != nil {
-			notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: %v", name, registry, err))
+			notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: %v", name, shown(registry), err))
 		}
 	}
 	return notices
+}
+
+// shown returns the key of an entry for a message: short, and without what stands
+// before an @, which may be a password.
+func shown(registry string) string {
+	if at := strings.LastIndexByte(registry, '@'); at >= 0 {
+		registry = "…" + registry[at:]
+	}
+	if len(registry) > maxShown {
+		registry = strings.ToValidUTF8(registry[:maxShown], "") + "…"
+	}
+	return registry
 }
 
 // add takes a user and password for a registry that no earlier source has.
@@ -133,9 +148,9 @@ func registryPath(key string) (string, error) {
 // Empty tells whether there are no credentials at all.
 func (s Set) Empty() bool { return len(s.auths) == 0 }
 
-// Write writes the set to auth.json in a new directory of that name, both for
-// this user only, and returns the file's name. podman takes no credential from
-// anywhere else then, so an empty set is a file, too.
+// Write writes the set to auth.json in that directory, for this user only, and
+// returns the file's name. podman takes no credential from anywhere else then,
+// so an empty set is a file, too.
 func (s Set) Write(dir string) (string, error) {
 	type auth struct {
 		Auth string `json:"auth"`

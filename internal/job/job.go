@@ -28,6 +28,8 @@ const (
 	// defaultTimeout is the runner's own for a job without one
 	// (gitlab-runner common/consts.go, DefaultTimeout).
 	defaultTimeout = 2 * time.Hour
+	// maxTimeout keeps absurd timeouts within what time.Duration can hold.
+	maxTimeout = 10 * 365 * 24 * time.Hour
 )
 
 // Job is one job.
@@ -127,10 +129,10 @@ func decode(r io.Reader) (*Job, error) {
 	j := &Job{
 		ID: in.ID, ProjectID: in.JobInfo.ProjectID,
 		Protected: in.GitInfo.Protected != nil && *in.GitInfo.Protected,
-		Timeout:   time.Duration(in.RunnerInfo.Timeout) * time.Second,
+		Timeout:   time.Duration(min(max(in.RunnerInfo.Timeout, 0), int64(maxTimeout/time.Second))) * time.Second,
 		Image:     in.Image.image(),
 	}
-	if j.Timeout <= 0 {
+	if j.Timeout == 0 {
 		j.Timeout = defaultTimeout
 	}
 	for _, s := range in.Services {

@@ -51,8 +51,8 @@ func ParseOwner(s string) (Owner, error) {
 		return Owner{}, fmt.Errorf("%q is no owner", s)
 	}
 	pid, err := strconv.Atoi(parts[2])
-	if err != nil {
-		return Owner{}, fmt.Errorf("%q is no owner: %w", s, err)
+	if err != nil || pid <= 0 {
+		return Owner{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[2])
 	}
 	start, err := strconv.ParseUint(parts[3], 10, 64)
 	if err != nil {

@@ -71,13 +71,17 @@ func dead(labels map[string]string, now time.Time) bool {
 // Directories removes, below parent, the directories that match the pattern,
 // belong to this user, and are marked with an owner that is gone.
 func Directories(parent, pattern string, now time.Time) error {
-	found, err := filepath.Glob(filepath.Join(parent, pattern))
-	if err != nil {
+	entries, err := os.ReadDir(parent)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
 	var problems []error
-	for _, dir := range found {
-		if abandoned(dir, now) {
+	for _, entry := range entries {
+		matches, err := filepath.Match(pattern, entry.Name())
+		if err != nil {
+			return fmt.Errorf("looking for leftovers: %w", err)
+		}
+		if dir := filepath.Join(parent, entry.Name()); matches && abandoned(dir, now) {
 			problems = append(problems, os.RemoveAll(dir))
 		}
 	}

@@ -38,6 +38,8 @@ type Plan struct {
 	// HostDir is the directory that steps on the host run in; empty where
 	// there are none.
 	HostDir string `json:"host_dir,omitempty"`
+	// HostEnv is the environment of steps on the host.
+	HostEnv []string `json:"host_env,omitempty"`
 	// AuthDir held the registry credentials for the pull; cleanup makes sure
 	// that it is gone.
 	AuthDir string `json:"auth_dir"`

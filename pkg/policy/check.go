@@ -19,6 +19,9 @@ func (d *decoder) check() {
 	d.oneOf("general.log_level", g.LogLevel, "error", "warning", "info", "debug")
 	d.oneOf("general.log_format", g.LogFormat, "text", "json")
 	d.absolute("general.data_dir", g.DataDir)
+	if d.given("general.data_dir") && strings.ContainsAny(g.DataDir, ":\n") {
+		d.at("general.data_dir", "podman cannot mount a path with a colon or newline: %q", g.DataDir)
+	}
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
 
@@ -52,12 +55,16 @@ func (d *decoder) at(key, format string, args ...any) {
 	d.problem(Problem{Line: d.policy.lines[key], Key: key, What: fmt.Sprintf(format, args...)})
 }
 
-// missing reports an absent key at the line of the table that lacks it.
+// missing reports an absent key at the line of the table that lacks it, unless
+// something is wrong with that table already.
 func (d *decoder) missing(key, why string) {
 	table := key
 	line := 0
 	for line == 0 && strings.Contains(table, ".") {
 		table = table[:strings.LastIndex(table, ".")]
+		if d.wrong(table) {
+			return
+		}
 		line = d.policy.lines[table]
 	}
 	d.problem(Problem{Line: max(line, 1), Key: key, What: "missing: " + why})
@@ -102,8 +109,6 @@ func (d *decoder) absolute(key, value string) {
 		d.at(key, "want an absolute path, got %q", value)
 	case path.Clean(value) != value || value == "/":
 		d.at(key, "want a clean path below /, got %q", value)
-	case strings.ContainsAny(value, ":,\x00\n"):
-		d.at(key, "a path with a colon, comma or newline cannot be given to podman: %q", value)
 	}
 }
 
@@ -127,12 +132,16 @@ func (d *decoder) serviceURL(key, url string) {
 		return
 	}
 	if !strings.HasPrefix(url, "unix:///") && !strings.HasPrefix(url, "ssh://") {
-		d.at(key, "want unix:///… or ssh://…, got %q", url)
+		// A URL may hold a password: it is not shown.
+		d.at(key, "want unix:///… or ssh://…")
 	}
 }
 
 // environment checks the shape only and never shows a value: it may be a secret.
 func (d *decoder) environment(key string, variables []string) {
+	if !d.given(key) {
+		return
+	}
 	for i, v := range variables {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || !isVariableName(name) {
@@ -144,9 +153,12 @@ func (d *decoder) environment(key string, variables []string) {
 }
 
 func (d *decoder) words(key string, words []string) {
+	if !d.given(key) {
+		return
+	}
 	for i, w := range words {
 		if w == "" || strings.ContainsRune(w, 0) {
-			d.at(key, "entry %d: want a word, got %q", i+1, w)
+			d.at(key, "entry %d: want a word, got an empty string or one with a NUL byte", i+1)
 		}
 	}
 }
@@ -156,6 +168,9 @@ func (d *decoder) words(key string, words []string) {
 var forbiddenMountOptions = []string{"U", "O", "idmap", "dev", "suid", "ro", "rw"}
 
 func (d *decoder) mountOptions(key string, options []string) {
+	if !d.given(key) {
+		return
+	}
 	for i, o := range options {
 		if o == "" || strings.ContainsAny(o, ":,= \t\n\x00") || slices.Contains(forbiddenMountOptions, o) {
 			d.at(key, "entry %d: the mount option %q cannot be allowed", i+1, o)

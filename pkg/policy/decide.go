@@ -35,8 +35,9 @@ type Grant struct {
 	DefaultImage bool
 	// ImageRule is the entry of image_allow_list that allowed the image; empty
 	// where no rule was needed.
-	ImageRule  string
-	PullPolicy config.PullPolicy
+	ImageRule string
+	// RunnerPull and UserPull are the pull policies of the two images.
+	RunnerPull, UserPull config.PullPolicy
 	RunnerEntry,
 	UserEntry EntryPoint
 	Mounts []Mount
@@ -118,7 +119,7 @@ func (p *Policy) decideImage(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if r.Image == "" {
 		if pm.DefaultImage == "" {
-			return p.denial("a job without an image", "general.podman.default_image",
+			return p.denial("a job without an image", "",
 				"the job names no image, and the policy has no default_image",
 				fmt.Sprintf("add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in %s", p.file))
 		}
@@ -144,21 +145,29 @@ func (p *Policy) decideImage(r Request, g *Grant) *Denial {
 // decidePull lets a job name pull policies only to confirm the administrator's:
 // a job that could choose "never" would get images that another project pulled.
 func (p *Policy) decidePull(r Request, g *Grant) *Denial {
-	g.PullPolicy = p.General.Podman.ImagePullPolicy.PullPolicy
+	g.RunnerPull, g.UserPull = config.PullPolicyMissing, config.PullPolicyAlways
+	if g.DefaultImage {
+		g.UserPull = config.PullPolicyMissing
+	}
+	if own := p.General.Podman.ImagePullPolicy; own.Set {
+		g.RunnerPull, g.UserPull = own.PullPolicy, own.PullPolicy
+	}
 	if len(r.PullPolicies) == 0 {
 		return nil
 	}
+	confirmed := false
 	for _, name := range r.PullPolicies {
 		asked, err := parsePullPolicy(name)
 		if err != nil {
 			return p.denial("the job's pull_policy", "", err.Error(), "mend `pull_policy:` in .gitlab-ci.yml, or leave it out")
 		}
-		if asked.PullPolicy == g.PullPolicy {
-			return nil
-		}
+		confirmed = confirmed || asked.PullPolicy == g.UserPull
+	}
+	if confirmed {
+		return nil
 	}
 	return p.denial(fmt.Sprintf("pull_policy %q", r.PullPolicies), "general.podman.image_pull_policy",
-		fmt.Sprintf("this runner pulls images by the policy %q only", g.PullPolicy), "leave `pull_policy:` out of .gitlab-ci.yml")
+		fmt.Sprintf("this runner pulls images by the policy %q only", g.UserPull), "leave `pull_policy:` out of .gitlab-ci.yml")
 }
 
 func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {

@@ -17,6 +17,8 @@ type decoder struct {
 	policy   *Policy
 	meta     toml.MetaData
 	problems Problems
+	// duplicates are the names that syntax gave to duplicate keys.
+	duplicates map[string]bool
 }
 
 // captured takes a value of the file as it is, and always fails: that is how
@@ -51,15 +53,19 @@ func (d *decoder) problem(p Problem) {
 func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 	known := fields(d.target(path))
 	for _, name := range sorted(keys) {
+		if d.duplicates[name] {
+			continue
+		}
 		at := append(slices.Clone(path), name)
 		value, line := d.value(keys[name])
-		key := strings.Join(at, ".")
+		key := toml.Key(at).String()
 		field, ok := known[name]
 		if !ok {
 			d.problem(Problem{Line: line, Key: key, What: unknown(name, known)})
 			continue
 		}
-		d.policy.lines[key] = line
+		// 0 would mean that the file does not have it.
+		d.policy.lines[key] = max(line, 1)
 		if field.Kind() == reflect.Struct && field.Type() != reflect.TypeFor[PullPolicy]() {
 			var sub map[string]toml.Primitive
 			if _, isTable := value.(map[string]any); !isTable || d.meta.PrimitiveDecode(keys[name], &sub) != nil {
@@ -120,13 +126,16 @@ func assign(field reflect.Value, value any) []string {
 		}
 		*to = b
 	case *[]string:
-		list, wrong := stringList(value)
-		*to = list
-		return wrong
+		return eachString(value, func(s string) error {
+			*to = append(*to, s)
+			return nil
+		})
 	case *[]Rule:
-		rules, wrong := ruleList(value)
-		*to = rules
-		return wrong
+		return eachString(value, func(s string) error {
+			r, err := newRule(s)
+			*to = append(*to, r)
+			return err
+		})
 	case *PullPolicy:
 		p, err := parsePullPolicy(value)
 		if err != nil {
@@ -139,38 +148,21 @@ func assign(field reflect.Value, value any) []string {
 	return nil
 }
 
-func stringList(value any) (list, wrong []string) {
+// eachString gives take each string of a list, and says which entries are wrong.
+func eachString(value any, take func(string) error) (wrong []string) {
 	items, ok := value.([]any)
 	if !ok {
-		return nil, []string{"want a list of strings, got " + describe(value)}
+		return []string{"want a list of strings, got " + describe(value)}
 	}
-	list = make([]string, 0, len(items))
 	for i, item := range items {
 		s, ok := item.(string)
 		if !ok {
 			wrong = append(wrong, fmt.Sprintf("entry %d: want a string, got %s", i+1, describe(item)))
-			continue
+		} else if err := take(s); err != nil {
+			wrong = append(wrong, fmt.Sprintf("entry %d: %v", i+1, err))
 		}
-		list = append(list, s)
 	}
-	return list, wrong
-}
-
-func ruleList(value any) (rules []Rule, wrong []string) {
-	expressions, wrong := stringList(value)
-	if wrong != nil {
-		return nil, wrong
-	}
-	for i, e := range expressions {
-		r, err := newRule(e)
-		if err != nil {
-			wrong = append(wrong, fmt.Sprintf("entry %d: bad regular expression: %s", i+1,
-				strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
-			continue
-		}
-		rules = append(rules, r)
-	}
-	return rules, wrong
+	return wrong
 }
 
 // parsePullPolicy takes podman's names, checked by podman's own library, and
@@ -187,16 +179,17 @@ func parsePullPolicy(value any) (PullPolicy, error) {
 	}
 	p, err := config.ParsePullPolicy(name)
 	if err != nil || p.String() != name {
-		return PullPolicy{}, fmt.Errorf("unknown pull policy %q: want always, missing, never, newer or if-not-present", s)
+		return PullPolicy{}, fmt.Errorf("unknown pull policy %q: want always, missing, never, newer or if-not-present", truncate(s, 40))
 	}
-	return PullPolicy{p}, nil
+	return PullPolicy{PullPolicy: p, Set: true}, nil
 }
 
-// describe names a value of the file in TOML's terms.
+// describe names a value of the file in TOML's terms. It does not show strings:
+// under some keys they may be secrets.
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:
-		return fmt.Sprintf("the string %q", truncate(v, 40))
+		return "a string"
 	case bool:
 		return fmt.Sprint(v)
 	case int64, float64:
@@ -212,7 +205,7 @@ func describe(value any) string {
 
 func truncate(s string, most int) string {
 	if len(s) > most {
-		return s[:most] + "…"
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }

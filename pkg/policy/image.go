@@ -28,26 +28,51 @@ func ParseImage(name string) (Image, error) {
 	if len(name) > maxImageName {
 		return Image{}, fmt.Errorf("the image name is longer than %d bytes: %q", maxImageName, truncate(name, 60))
 	}
+	shown := withoutUser(name)
 	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) || r == ' ' }) {
-		return Image{}, fmt.Errorf("the image name %q has a character that no image name has", name)
+		return Image{}, fmt.Errorf("the image name %q has a character that no image name has", shown)
 	}
 	if strings.Contains(name, "$") {
-		return Image{}, fmt.Errorf("the image name %q has a variable that is not set", name)
+		return Image{}, fmt.Errorf("the image name %q has a variable that is not set", shown)
 	}
 	if transport, _, ok := strings.Cut(name, "://"); ok {
-		return Image{}, fmt.Errorf("the image name %q has a transport: write it without %q", name, transport+"://")
+		return Image{}, fmt.Errorf("the image name %q has a transport: write it without %q", shown, transport+"://")
 	}
 	named, err := reference.ParseNormalizedNamed(lowerHost(name))
+	if err == nil && !isRegistry(reference.Domain(named)) {
+		err = errors.New("the registry must be a host name in lower case, with a dot or a port")
+	}
 	if err != nil {
-		return Image{}, fmt.Errorf("%q is no image name: %w", name, plainReason(err))
+		return Image{}, fmt.Errorf("%q is no image name: %w", shown, plainReason(err))
 	}
 	// podman takes a tag or a digest, not both; the digest is the stronger.
 	if digested, ok := named.(reference.Digested); ok {
 		if named, err = reference.WithDigest(reference.TrimNamed(named), digested.Digest()); err != nil {
-			return Image{}, fmt.Errorf("%q is no image name: %w", name, err)
+			return Image{}, fmt.Errorf("%q is no image name: %w", shown, err)
 		}
 	}
-	return Image{name: reference.TagNameOnly(named).String()}, nil
+	image := Image{name: reference.TagNameOnly(named).String()}
+	if len(image.name) > maxImageName {
+		return Image{}, fmt.Errorf("the image name is longer than %d bytes with its registry and tag or digest: %q", maxImageName, truncate(name, 60))
+	}
+	return image, nil
+}
+
+// isRegistry tells whether podman, too, takes the first part of a name for a
+// registry. The parser takes FOO in FOO/bar for one; podman looks for foo/bar in
+// the registries of its configuration.
+func isRegistry(host string) bool {
+	return strings.ContainsAny(host, ".:") || host == "localhost"
+}
+
+// withoutUser returns a name for a message. What stands before an @ in front of
+// the path may be a password.
+func withoutUser(name string) string {
+	host := name[:strings.LastIndexByte(name, '/')+1]
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		return "…" + name[at:]
+	}
+	return name
 }
 
 // lowerHost lowers the registry of an image name: DOCKER.IO is docker.io.
@@ -61,8 +86,10 @@ func lowerHost(name string) string {
 
 func plainReason(err error) error {
 	switch {
-	case errors.Is(err, reference.ErrNameContainsUppercase):
+	case errors.Is(err, reference.ErrNameContainsUppercase), strings.HasSuffix(err.Error(), "must be lowercase"):
 		return errors.New("the path must be lower case")
+	case strings.HasSuffix(err.Error(), "64-byte hexadecimal strings"):
+		return errors.New("an image ID is no name")
 	case errors.Is(err, reference.ErrReferenceInvalidFormat):
 		return errors.New("want [registry/]path[:tag] or [registry/]path@digest")
 	default:

@@ -79,7 +79,7 @@ func Parse(name string, r io.Reader) (*Policy, error) {
 	if len(text) > maxFileSize {
 		return nil, Problems{{File: name, What: fmt.Sprintf("larger than %d MiB", maxFileSize>>20)}}
 	}
-	d := &decoder{policy: &Policy{file: name, lines: map[string]int{}}}
+	d := &decoder{policy: &Policy{file: name, lines: map[string]int{}}, duplicates: map[string]bool{}}
 	tables, ok := d.syntax(string(text))
 	if ok {
 		d.table(nil, tables)
@@ -94,8 +94,8 @@ func Parse(name string, r io.Reader) (*Policy, error) {
 	return d.policy, nil
 }
 
-// syntax parses TOML. Of duplicate keys the later ones are blanked out and
-// reported, so that what else is wrong can be reported in the same run; any
+// syntax parses TOML. Of duplicate keys and tables the later ones are renamed
+// and reported, so that what else is wrong can be reported in the same run; any
 // other error of syntax ends it.
 func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 	for {
@@ -110,26 +110,42 @@ func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 			d.problem(Problem{What: err.Error()})
 			return nil, false
 		}
-		blanked, ok := blankLine(text, parse.Position.Line)
-		if !ok || !strings.Contains(parse.Message, "already been defined") {
-			// After a blanked duplicate the rest of a value that spans lines
-			// is no TOML: that is the duplicate's fault, reported already.
-			if len(d.problems) == 0 {
-				d.problem(Problem{Line: parse.Position.Line, What: strings.TrimSuffix(parse.Message, ".")})
-			}
+		line := parse.Position.Line
+		key, isDuplicate := strings.CutSuffix(parse.Message, "' has already been defined.")
+		if !isDuplicate {
+			d.problem(Problem{Line: line, What: strings.TrimSuffix(parse.Message, ".")})
 			return nil, false
 		}
-		d.problem(Problem{Line: parse.Position.Line, Key: parse.LastKey, What: "duplicate: the key stands in the file already"})
-		text = blanked
+		name := fmt.Sprintf("duplicate-on-line-%d", line)
+		if d.duplicates[name] {
+			// It is inside the value, as in { a = 1, a = 2 }, and was reported.
+			return nil, false
+		}
+		d.problem(Problem{Line: line, Key: strings.TrimPrefix(key, "Key '"), What: "duplicate: the key stands in the file already"})
+		d.duplicates[name] = true
+		var ok bool
+		if text, ok = rename(text, line, name); !ok {
+			return nil, false
+		}
 	}
 }
 
-// blankLine empties one line, counted from 1, and keeps the count of lines.
-func blankLine(text string, line int) (string, bool) {
+// rename gives the key, or the table, that begins on one line, counted from 1,
+// another name. Its value stays, over however many lines.
+func rename(text string, line int, name string) (string, bool) {
 	lines := strings.SplitAfter(text, "\n")
-	if line < 1 || line > len(lines) || strings.TrimSpace(lines[line-1]) == "" {
+	if line < 1 || line > len(lines) {
 		return text, false
 	}
-	lines[line-1] = "\n"
+	was := strings.TrimSpace(lines[line-1])
+	_, value, isKey := strings.Cut(was, "=")
+	switch {
+	case strings.HasPrefix(was, "["):
+		lines[line-1] = "[" + name + "]\n"
+	case isKey:
+		lines[line-1] = name + " =" + value + "\n"
+	default:
+		return text, false
+	}
 	return strings.Join(lines, ""), true
 }

@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/containers/common/pkg/config"
 )
@@ -74,7 +77,10 @@ type Podman struct {
 	DisableContainerRemoval bool `toml:"disable_container_removal"`
 	// ImagePullPolicy says when images are pulled: podman's "always",
 	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing").
-	ImagePullPolicy PullPolicy `toml:"image_pull_policy" default:"always" podman:"pull"`
+	// It holds for all images. Without the key a job's own image is always
+	// pulled, so that no job gets an image that only another project may
+	// read, and the administrator's images are pulled when they are missing.
+	ImagePullPolicy PullPolicy `toml:"image_pull_policy" default:"always; missing for runner_image and default_image" podman:"pull"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
 	// docker.io/library/debian:12. Absent or empty: every image is allowed.
@@ -110,9 +116,12 @@ type Volumes struct {
 	AllowedOptions []string `toml:"allowed_options" podman:"create --volume …:OPTS"`
 }
 
-// PullPolicy is one of podman's pull policies, or none where the file has no
-// such key.
-type PullPolicy struct{ config.PullPolicy }
+// PullPolicy is one of podman's pull policies.
+type PullPolicy struct {
+	config.PullPolicy
+	// Set tells that the file has the key.
+	Set bool
+}
 
 // Rule is one entry of an allow list.
 type Rule struct {
@@ -124,10 +133,17 @@ type Rule struct {
 func newRule(expression string) (Rule, error) {
 	// The expression must stand on its own: `a)|(b` would escape the wrapping.
 	if _, err := regexp.Compile(expression); err != nil {
-		return Rule{}, err
+		return Rule{}, fmt.Errorf("bad regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	whole, err := regexp.Compile(`\A(?:` + expression + `)\z`)
-	return Rule{Expression: expression, whole: whole}, err
+	if err != nil {
+		// A \Q without its \E has taken the end of the wrapping for itself.
+		whole, err = regexp.Compile(`\A(?:` + expression + `\E)\z`)
+	}
+	if err != nil {
+		return Rule{}, errors.New("bad regular expression: it is too large")
+	}
+	return Rule{Expression: expression, whole: whole}, nil
 }
 
 func (r Rule) matches(s string) bool { return r.whole.MatchString(s) }

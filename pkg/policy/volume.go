@@ -91,12 +91,15 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	const key = "general.podman.volume_allow_list"
 	pm := p.General.Podman
 	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
+	source, shown := path.Clean(v.Source), v.Source
+	if source == "/" || within(source, neverSources) {
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+	}
 	if len(pm.VolumeAllowList) == 0 {
 		return Mount{}, p.denial(subject, key, "the policy has no volume_allow_list, so no user volume is allowed",
 			fmt.Sprintf("the administrator can allow it with a line such as volume_allow_list = [%q] under [general.podman] in %s",
-				regexp.QuoteMeta(path.Clean(v.Source))+"(/.*)?", p.file))
+				regexp.QuoteMeta(source)+"(/.*)?", p.file))
 	}
-	source, shown := path.Clean(v.Source), v.Source
 	_, typedAllowed := match(pm.VolumeAllowList, source)
 	if typedAllowed && v.Resolved != "" && v.Resolved != source {
 		// A link that lies where jobs may look is no secret: show its target.
@@ -109,7 +112,7 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	case !allowed || v.Resolved == "":
 		return Mount{}, p.denial(subject, key, fmt.Sprintf("no entry of volume_allow_list matches the source %q", truncate(shown, 200)), "")
 	case v.Resolved == "/" || within(v.Resolved, neverSources):
-		return Mount{}, p.denial(subject, key, fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
 	case strings.ContainsAny(v.Resolved, ":\n"):
 		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
 	case !v.Mountable:
@@ -138,6 +141,10 @@ func (p *Policy) destination(subject, destination string, reserved []string) *De
 // mountOptions returns the options in a fixed order, with the access mode first.
 func (p *Policy) mountOptions(subject string, asked []string) ([]string, *Denial) {
 	volumes := p.General.Podman.Volumes
+	modes := []string{"ro", "rw"}
+	if volumes.ReadOnly {
+		modes = modes[:1]
+	}
 	mode := ""
 	var others []string
 	for _, o := range asked {
@@ -151,7 +158,7 @@ func (p *Policy) mountOptions(subject string, asked []string) ([]string, *Denial
 		default:
 			return nil, p.denial(subject, "general.podman.volumes.allowed_options",
 				fmt.Sprintf("the mount option %q is not allowed", truncate(o, 40)),
-				"allowed are "+strings.Join(append([]string{"ro", "rw"}, volumes.AllowedOptions...), ", "))
+				"allowed are "+strings.Join(slices.Concat(modes, volumes.AllowedOptions), ", "))
 		}
 	}
 	if volumes.ReadOnly {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"podman-executor/pkg/policy"
+)
+
+func page(t *testing.T) string {
+	t.Helper()
+	text, err := policyPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestPolicyPageIsCurrent(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(page(t), string(text)); diff != "" {
+		t.Errorf("docs/policy.md is not what `make docs` makes now (-now +file):\n%s", diff)
+	}
+}
+
+// Each key has one line, in the order of the types, in the table it belongs to.
+func TestEveryKeyIsListed(t *testing.T) {
+	var want []string
+	var walk func(table string, of reflect.Type)
+	walk = func(table string, of reflect.Type) {
+		var inner []reflect.StructField
+		if table != "" {
+			want = append(want, "### `["+table+"]`")
+		}
+		for i := range of.NumField() {
+			f := of.Field(i)
+			switch {
+			case f.Tag.Get("toml") == "":
+			case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[policy.PullPolicy]():
+				inner = append(inner, f)
+			default:
+				want = append(want, "| `"+f.Tag.Get("toml")+"` |")
+			}
+		}
+		for _, f := range inner {
+			walk(strings.TrimPrefix(table+"."+f.Tag.Get("toml"), "."), f.Type)
+		}
+	}
+	walk("", reflect.TypeFor[policy.Policy]())
+	_, keys, _ := strings.Cut(page(t), "\n## Keys\n")
+	keys, _, _ = strings.Cut(keys, "\n## ")
+	got := regexp.MustCompile("(?m)^(###.*|\\| `[a-z_]+` \\|)").FindAllString(keys, -1)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-types +page):\n%s", diff)
+	}
+	for line := range strings.Lines(keys) {
+		if strings.HasPrefix(line, "|") && strings.Count(line, "|")-strings.Count(line, `\|`) != 5 {
+			t.Errorf("not four cells: %s", line)
+		}
+	}
+}
+
+// What the page shows of errors, image names and volumes is what the program
+// makes of them.
+func TestTheExampleOfErrors(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```.*?```\n(.*?)```").FindStringSubmatch(page(t))
+	if blocks == nil {
+		t.Fatal("the page has no example of errors")
+	}
+	_, err := policy.Parse("/etc/podman-executor/policy.toml", strings.NewReader(blocks[1]))
+	if err == nil {
+		t.Fatal("the example has no errors")
+	}
+	if diff := cmp.Diff(err.Error()+"\n", blocks[2]); diff != "" {
+		t.Errorf("(-program +page):\n%s", diff)
+	}
+}
+
+func TestTheImageNames(t *testing.T) {
+	_, section, _ := strings.Cut(page(t), "\n## Image names\n")
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`]+)` \\|$").FindAllStringSubmatch(section, -1)
+	if len(rows) < 5 {
+		t.Fatalf("the page has %d image names", len(rows))
+	}
+	for _, row := range rows {
+		if image, err := policy.ParseImage(row[1]); err != nil || image.String() != row[2] {
+			t.Errorf("%q is %q, %v, and the page says %q", row[1], image, err, row[2])
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	for _, args := range [][]string{nil, {"policy"}, {"other", "x"}, {"policy", "x", "y"}} {
+		if err := run(args); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "policy.md")
+	if err := run([]string{"policy", name}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != page(t) {
+		t.Errorf("the file is not the page: %v", err)
+	}
+}

@@ -1,0 +1,191 @@
+package job
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// full is a job response with every key that is read, and some that are not, in
+// the shape that gitlab-runner writes (common/spec/spec.go:542).
+const full = `{
+ "id": 4711, "token": "secret-token", "allow_git_fetch": true,
+ "job_info": {"name": "build", "stage": "test", "pipeline_id": 9, "project_id": 42, "project_jobs_running_on_instance_runners_count": "+Inf"},
+ "git_info": {"repo_url": "https://gitlab-ci-token:secret-token@gitlab.example.org/g/p.git", "protected": true},
+ "runner_info": {"uuid": "x", "timeout": 3600},
+ "inputs": {}, "run": [], "variables": [{"key": "CI_JOB_IMAGE", "value": "forged"}], "secrets": {"S": {}},
+ "image": {"name": "debian:12", "alias": "", "entrypoint": ["/e", ""], "pull_policy": ["always", "never"],
+  "executor_opts": {"docker": {"user": "1000:1000", "platform": "linux/arm64"}, "kubernetes": {"user": "7"}}},
+ "services": [{"name": "postgres:16", "alias": "db", "entrypoint": null, "command": ["x"]}, {"name": "redis"}],
+ "credentials": [
+  {"type": "registry", "url": "registry.example.org", "username": "u", "password": "p"},
+  {"type": "Registry", "url": "other.example.org", "username": "u", "password": "p"},
+  {"type": "index", "url": "other.example.org", "username": "u", "password": "p"}]
+}
+`
+
+func TestDecode(t *testing.T) {
+	j, err := decode(strings.NewReader(full))
+	want := &Job{
+		ID: 4711, ProjectID: 42, Protected: true, Timeout: time.Hour,
+		Image:       Image{Name: "debian:12", Entrypoint: []string{"/e", ""}, PullPolicies: []string{"always", "never"}, User: "1000:1000", Platform: "linux/arm64"},
+		Services:    []Image{{Name: "postgres:16"}, {Name: "redis"}},
+		Credentials: []Credential{{URL: "registry.example.org", Username: "u", Password: "p"}},
+	}
+	if diff := cmp.Diff(want, j); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestDecodeSparse(t *testing.T) {
+	base := Job{ID: 1, ProjectID: 2, Timeout: 2 * time.Hour}
+	with := func(change func(*Job)) Job {
+		j := base
+		change(&j)
+		return j
+	}
+	tests := []struct {
+		text string
+		want Job
+	}{
+		{`{"id": 1, "job_info": {"project_id": 2}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "git_info": null, "runner_info": null, "image": null, "services": null, "credentials": null}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "git_info": {"protected": null}, "runner_info": {"timeout": null}, "services": [], "credentials": []}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"name": null, "entrypoint": null, "pull_policy": null, "executor_opts": null}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"executor_opts": {"docker": null}}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"executor_opts": {"docker": {"user": null, "platform": null}}}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "services": [null], "credentials": [null]}`, with(func(j *Job) { j.Services = []Image{{}} })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "git_info": {"protected": false}, "runner_info": {"timeout": 0}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -5}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -9000000000000000001}}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": 9223372036854775807}}`, with(func(j *Job) { j.Timeout = maxTimeout })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": 1}}`, with(func(j *Job) { j.Timeout = time.Second })},
+		// The canary job of gitlab-runner's own (commands/boot_verify.go:196) has no project.
+		{`{"id": 9223372036854710273, "job_info": null}`, with(func(j *Job) { j.ID, j.ProjectID = 9223372036854710273, 0 })},
+		{`{"id": 9223372036854775807, "job_info": {"project_id": 9223372036854775807}}`, with(func(j *Job) { j.ID, j.ProjectID = math.MaxInt64, math.MaxInt64 })},
+	}
+	for _, test := range tests {
+		j, err := decode(strings.NewReader(test.text))
+		if err != nil {
+			t.Errorf("%s: %v", test.text, err)
+			continue
+		}
+		if diff := cmp.Diff(test.want, *j); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.text, diff)
+		}
+	}
+}
+
+func TestDecodeBad(t *testing.T) {
+	const shape = "reading the job response: it is not the JSON that gitlab-runner 17.9 and later write"
+	tests := []struct{ text, want string }{
+		{``, shape},
+		{`{`, shape},
+		{`[]`, shape},
+		{`"secret"`, shape},
+		{full[:len(full)/2], shape},
+		{`{"id": "secret"}`, shape},
+		{`{"id": 1.5}`, shape},
+		{`{"id": 1e3}`, shape},
+		{`{"id": 9223372036854775808}`, shape},
+		{`{"id": 1, "credentials": "secret"}`, shape},
+		{`null`, "reading the job response: job id 0 of project 0 make no sense"},
+		{`{"id": null}`, "reading the job response: job id 0 of project 0 make no sense"},
+		{`{"id": -3, "job_info": {"project_id": 2}}`, "reading the job response: job id -3 of project 2 make no sense"},
+		{`{"id": 3, "job_info": {"project_id": -2}}`, "reading the job response: job id 3 of project -2 make no sense"},
+	}
+	for _, test := range tests {
+		if j, err := decode(strings.NewReader(test.text)); j != nil || err == nil || err.Error() != test.want {
+			t.Errorf("%.80s: %v, %v, want %s", test.text, j, err, test.want)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "response.json")
+	if _, err := Read(name); err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "opening the job response: ") {
+		t.Errorf("a missing file: %v", err)
+	}
+	if err := os.WriteFile(name, []byte(full), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, err := Read(name); err != nil || j.ID != 4711 {
+		t.Errorf("%+v, %v", j, err)
+	}
+}
+
+func TestLocate(t *testing.T) {
+	tests := []struct{ temp, builds, token, slot, project string }{
+		{"/builds/glrt-abc_D/0/group/project.tmp", "/builds", "glrt-abc_D", "0", "/builds/glrt-abc_D/0/group/project"},
+		{"/data/builds/project-7/t1/12/a/b/c/d.tmp", "/data/builds/project-7", "t1", "12", "/data/builds/project-7/t1/12/a/b/c/d"},
+		{"/builds/t/0/group/.tmp.tmp", "/builds", "t", "0", "/builds/t/0/group/.tmp"},
+		{"/builds/-t/000000001/g/p x.tmp", "/builds", "-t", "000000001", "/builds/-t/000000001/g/p x"},
+	}
+	for _, test := range tests {
+		var j Job
+		want := Job{BuildsDir: test.builds, RunnerToken: test.token, Slot: test.slot, ProjectDir: test.project}
+		if err := j.Locate(test.temp, test.builds); err != nil || !cmp.Equal(want, j) {
+			t.Errorf("%q: %+v, %v", test.temp, j, err)
+		}
+	}
+}
+
+func TestLocateHostile(t *testing.T) {
+	const builds = "/builds"
+	tests := []string{
+		"", ".tmp", "/.tmp", "/builds.tmp", "/builds/t.tmp", "/builds/t/0.tmp",
+		"/builds/t/0/g/p", "builds/t/0/g/p.tmp", "./builds/t/0/g/p.tmp",
+		"/builds/t/0/g/../../../1/g/p.tmp", "/builds/t/0/g/p/.tmp", "/builds//t/0/g/p.tmp", "/builds/./t/0/g/p.tmp",
+		"/etc/t/0/g/p.tmp", "/buildsx/t/0/g/p.tmp", "/builds/../etc/t/0/g/p.tmp", "/",
+		"/builds/../t/0/g/p.tmp", "/builds/t/x/g/p.tmp", "/builds/t/-1/g/p.tmp", "/builds/t/1.0/g/p.tmp", "/builds/t/1234567890/g/p.tmp",
+		"/builds/t.x/0/g/p.tmp", "/builds/t t/0/g/p.tmp", "/builds/t\n/0/g/p.tmp", "/builds/t/0\n/g/p.tmp", "/builds/ä/0/g/p.tmp", "/builds/t:ro/0/g/p.tmp",
+		"/builds/" + strings.Repeat("t", 65) + "/0/g/p.tmp",
+	}
+	for _, temp := range tests {
+		var j Job
+		if err := j.Locate(temp, builds); err == nil || !cmp.Equal(j, Job{}) {
+			t.Errorf("%q: %+v", temp, j)
+		} else if strings.ContainsAny(err.Error(), "\n") {
+			t.Errorf("%q: %q has a line break", temp, err)
+		}
+	}
+}
+
+func TestLocateErrors(t *testing.T) {
+	var j Job
+	tests := []struct{ temp, want string }{
+		{"x", `locating the job: "x" is no temporary project directory`},
+		{"/old/t/0/g/p.tmp", `locating the job: the project directory "/old/t/0/g/p" is not /builds/TOKEN/SLOT/…: has the policy changed since the job began?`},
+	}
+	for _, test := range tests {
+		if err := j.Locate(test.temp, "/builds"); err == nil || err.Error() != test.want {
+			t.Errorf("%q: %v, want %s", test.temp, err, test.want)
+		}
+	}
+}
+
+func FuzzLocate(f *testing.F) {
+	f.Add("/builds/t/0/g/p.tmp")
+	f.Add("/builds/../t/0/g/p.tmp")
+	f.Add("/builds/t/0\n/g.tmp")
+	f.Fuzz(func(t *testing.T, temp string) {
+		var j Job
+		if j.Locate(temp, "/builds") != nil {
+			return
+		}
+		if !strings.HasPrefix(j.ProjectDir, "/builds/"+j.RunnerToken+"/"+j.Slot+"/") || strings.Contains(j.ProjectDir, "/../") {
+			t.Errorf("%q: %+v", temp, j)
+		}
+		j.ID = 1
+		if !podmanName.MatchString(j.Name("user")) || !podmanName.MatchString(j.VolumeName("builds")) || !hostname.MatchString(j.Hostname()) {
+			t.Errorf("%q: %q, %q, %q", temp, j.Name("user"), j.VolumeName("builds"), j.Hostname())
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package job
+
+import (
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	// podmanName is what podman takes for a name (podman libpod/define/container.go, NameRegex).
+	podmanName = regexp.MustCompile(`\A[a-zA-Z0-9][a-zA-Z0-9_.-]*\z`)
+	hostname   = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z`)
+)
+
+func TestNames(t *testing.T) {
+	tests := []struct {
+		job                            Job
+		container, builds, cache, host string
+		hostBuilds, hostCache          string
+	}{
+		{
+			job: Job{ID: 4711, ProjectID: 42, RunnerToken: "glrt-Ab_9", Slot: "0"}, container: "podman-executor-glrt-Ab_9-4711-user",
+			builds: "podman-executor-glrt-Ab_9-0-project-42-builds", cache: "podman-executor-glrt-Ab_9-0-project-42-cache",
+			host: "runner-glrt-ab-9-project-42-concurrent-0", hostBuilds: "/d/builds/project-42", hostCache: "/d/cache/project-42",
+		},
+		{
+			job: Job{ID: 1, ProjectID: 42, RunnerToken: "t", Slot: "3", Protected: true}, container: "podman-executor-t-1-user",
+			builds: "podman-executor-t-3-project-42-protected-builds", cache: "podman-executor-t-3-project-42-protected-cache",
+			host: "runner-t-project-42-concurrent-3", hostBuilds: "/d/builds/project-42-protected", hostCache: "/d/cache/project-42-protected",
+		},
+		{
+			job: Job{ID: math.MaxInt64, ProjectID: math.MaxInt64, RunnerToken: strings.Repeat("_", 30) + "T", Slot: "999999999"}, container: "podman-executor-" + strings.Repeat("_", 30) + "T-9223372036854775807-user",
+			builds: "podman-executor-" + strings.Repeat("_", 30) + "T-999999999-project-9223372036854775807-builds", cache: "podman-executor-" + strings.Repeat("_", 30) + "T-999999999-project-9223372036854775807-cache",
+			host: "runner-t-project-9223372036854775807-concurrent-999999999", hostBuilds: "/d/builds/project-9223372036854775807", hostCache: "/d/cache/project-9223372036854775807",
+		},
+	}
+	for _, test := range tests {
+		j := test.job
+		dataBuilds, dataCache := j.Directories("/d")
+		got := []string{j.Name("user"), j.VolumeName("builds"), j.VolumeName("cache"), j.Hostname(), dataBuilds, dataCache}
+		want := []string{test.container, test.builds, test.cache, test.host, test.hostBuilds, test.hostCache}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", j, diff)
+		}
+		for _, name := range got[:3] {
+			if !podmanName.MatchString(name) {
+				t.Errorf("podman does not take the name %q", name)
+			}
+		}
+		if builds, cache := j.Directories(""); builds != "/builds" || cache != "/cache" {
+			t.Errorf("without a data_dir: %q, %q", builds, cache)
+		}
+	}
+}
+
+// No two of these may share a volume: another project, another slot, another
+// runner, a protected ref.
+func TestVolumesAreApart(t *testing.T) {
+	jobs := []Job{
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "1"},
+		{ID: 1, ProjectID: 2, RunnerToken: "a", Slot: "1"},
+		{ID: 1, ProjectID: 1, RunnerToken: "b", Slot: "1"},
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "2"},
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "1", Protected: true},
+		{ID: 1, ProjectID: 11, RunnerToken: "a", Slot: "1"},
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "11"},
+	}
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		for _, role := range []string{"builds", "cache"} {
+			if name := j.VolumeName(role); seen[name] {
+				t.Errorf("%+v: the volume %q has been seen", j, name)
+			} else {
+				seen[name] = true
+			}
+		}
+	}
+}
+
+func TestHostname(t *testing.T) {
+	for _, token := range []string{"", "_", "-", "A", "glrt-t1_XyZ", strings.Repeat("a", 64), strings.Repeat("a-", 32), "ä"} {
+		for _, project := range []int64{0, 1, math.MaxInt64} {
+			j := Job{ProjectID: project, RunnerToken: token, Slot: "0"}
+			if name := j.Hostname(); !hostname.MatchString(name) {
+				t.Errorf("token %q, project %d: %q", token, project, name)
+			}
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	j := Job{ID: math.MaxInt64 - 1, ProjectID: 42, RunnerToken: "t", Slot: "0", Timeout: time.Minute}
+	want := map[string]string{
+		"io.podman-executor.managed": "true", "io.podman-executor.role": "user", "io.podman-executor.project": "42",
+		"io.podman-executor.job": "9223372036854775806", "io.podman-executor.attempt": "custom-executor123", "io.podman-executor.owner": "h/b/1/2",
+		"io.podman-executor.deadline": "1003660", // 1,000,000 and the timeout and an hour
+	}
+	if diff := cmp.Diff(want, j.Labels("user", "custom-executor123", "h/b/1/2", time.Unix(1_000_000, 0))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// A volume outlives the job: nothing about one job, no owner, no deadline.
+	want = map[string]string{"io.podman-executor.managed": "true", "io.podman-executor.role": "cache", "io.podman-executor.project": "42"}
+	if diff := cmp.Diff(want, j.VolumeLabels("cache")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The deadline of the longest job is still a time in the future.
+func TestDeadlineOfTheLongestJob(t *testing.T) {
+	j, err := decode(strings.NewReader(`{"id": 1, "runner_info": {"timeout": 9223372036854775807}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1_000_000, 0)
+	if got, want := j.Labels("user", "a", "o", now)[LabelDeadline], "316363600"; got != want {
+		t.Errorf("deadline %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,244 @@
+package leftovers
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/internal/job"
+)
+
+// roleVariable makes the test binary a child that ends when its standard input
+// does.
+const roleVariable = "PODMAN_EXECUTOR_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// runner starts a process that stands for a runner, and returns it as an owner,
+// and what ends it and waits for its end.
+func runner(t *testing.T) (owner job.Owner, end func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	// The race detector would let it sleep for a second before its end.
+	cmd.Env = append(os.Environ(), roleVariable+"=wait", "GORACE=atexit_sleep_ms=0")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = func() { _ = stdin.Close(); _ = cmd.Wait() }
+	t.Cleanup(end)
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat)) // of a program without spaces in its name
+	ticks, err := strconv.ParseUint(fields[21], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job.Owner{Host: host, Boot: strings.TrimSpace(string(boot)), PID: cmd.Process.Pid, Start: ticks}, end
+}
+
+// makeDir makes a directory with something in it, marked where there is an owner.
+func makeDir(t *testing.T, dir string, owner *job.Owner) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "sub", "auth.json"), "secret")
+	if owner == nil {
+		return
+	}
+	if err := Mark(dir, *owner); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+func TestDirectories(t *testing.T) {
+	living, _ := runner(t)
+	dead, end := runner(t)
+	end()
+	elsewhere := dead
+	elsewhere.Host += ".elsewhere"
+	// A parent whose name would be a pattern itself.
+	parent := filepath.Join(t.TempDir(), "tmp[1]*")
+	marked := map[string]*job.Owner{
+		"custom-executor1": &dead, "custom-executor2": &living, "custom-executor3": nil, "custom-executor4": &elsewhere,
+		"custom-executor": &dead, "other": &dead, "xcustom-executor5": &dead,
+	}
+	for name, owner := range marked {
+		makeDir(t, filepath.Join(parent, name), owner)
+	}
+	damaged := filepath.Join(parent, "custom-executor6")
+	makeDir(t, damaged, nil)
+	writeFile(t, filepath.Join(damaged, ownerFile), "no owner\n")
+	// A link to a directory of a dead one, and a file of that name.
+	target := filepath.Join(t.TempDir(), "target")
+	makeDir(t, target, &dead)
+	if err := os.Symlink(target, filepath.Join(parent, "custom-executor7")); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(parent, "custom-executor8"), dead.String())
+
+	if err := Directories(parent, "custom-executor*", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	removed := map[string]bool{"custom-executor1": true, "custom-executor": true}
+	for _, name := range []string{
+		"custom-executor", "custom-executor1", "custom-executor2", "custom-executor3", "custom-executor4", "custom-executor6",
+		"custom-executor7", "custom-executor8", "other", "xcustom-executor5",
+	} {
+		if got := !exists(filepath.Join(parent, name)); got != removed[name] {
+			t.Errorf("%s: removed is %v, want %v", name, got, removed[name])
+		}
+	}
+	if !exists(filepath.Join(target, "sub", "auth.json")) {
+		t.Error("the target of a link is gone")
+	}
+	// Once more: there is nothing to do.
+	if err := Directories(parent, "custom-executor*", time.Now()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The directory stays as long as the runner lives, and goes after it.
+func TestDirectoryOfARunnerThatEnds(t *testing.T) {
+	owner, end := runner(t)
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "x")
+	makeDir(t, dir, &owner)
+	for range 2 {
+		if err := Directories(parent, "*", time.Now().Add(100*365*24*time.Hour)); err != nil || !exists(dir) {
+			t.Fatalf("the directory of a living runner is gone: %v", err)
+		}
+	}
+	end()
+	if err := Directories(parent, "*", time.Now()); err != nil || exists(dir) {
+		t.Errorf("the directory of a dead runner is there: %v", err)
+	}
+}
+
+func TestDirectoriesOfOthersStay(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make another user's directory")
+	}
+	owner, end := runner(t)
+	end()
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "x")
+	makeDir(t, dir, &owner)
+	if err := os.Chown(dir, 1234, 1234); err != nil {
+		t.Skipf("changing the owner of a directory: %v", err)
+	}
+	if err := Directories(parent, "*", time.Now()); err != nil || !exists(dir) {
+		t.Errorf("another user's directory is gone: %v", err)
+	}
+}
+
+func TestDirectoriesErrors(t *testing.T) {
+	parent := t.TempDir()
+	if err := Directories(filepath.Join(parent, "none"), "*", time.Now()); err != nil {
+		t.Errorf("no parent, nothing to remove: %v", err)
+	}
+	writeFile(t, filepath.Join(parent, "file"), "")
+	for _, test := range []struct{ parent, pattern string }{{parent, "["}, {filepath.Join(parent, "file"), "*"}} {
+		if err := Directories(test.parent, test.pattern, time.Now()); err == nil || !strings.HasPrefix(err.Error(), "looking for leftovers: ") {
+			t.Errorf("%q, %q: %v", test.parent, test.pattern, err)
+		}
+	}
+}
+
+func TestMark(t *testing.T) {
+	dir := t.TempDir()
+	owner := job.Owner{Host: "h", Boot: "b", PID: 7, Start: 9}
+	if err := Mark(dir, owner); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, ownerFile)
+	text, err := os.ReadFile(name)
+	if err != nil || string(text) != "h/b/7/9\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := Mark(filepath.Join(dir, "none"), owner); err == nil || !strings.HasPrefix(err.Error(), "marking the job's directory: ") {
+		t.Errorf("into no directory: %v", err)
+	}
+}
+
+func TestDead(t *testing.T) {
+	living, _ := runner(t)
+	gone, end := runner(t)
+	end()
+	now := time.Now()
+	later, earlier := strconv.FormatInt(now.Unix()+10, 10), strconv.FormatInt(now.Unix()-10, 10)
+	elsewhere := living
+	elsewhere.Host += ".elsewhere"
+	tests := []struct {
+		owner, deadline string
+		want            bool
+	}{
+		{gone.String(), later, true},
+		{living.String(), later, false},
+		{living.String(), earlier, false},
+		{elsewhere.String(), later, false},
+		{elsewhere.String(), earlier, true},
+		{"", earlier, false},
+		{"h/b/x/1", earlier, false},
+		{gone.String(), "", false},
+		{gone.String(), "soon", false},
+	}
+	for _, test := range tests {
+		if got := dead(map[string]string{job.LabelOwner: test.owner, job.LabelDeadline: test.deadline}, now); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+	if dead(nil, now) {
+		t.Error("an object without labels is taken for dead")
+	}
+}

@@ -1,0 +1,138 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	zeros  = "0000000000000000000000000000000000000000000000000000000000000000"
+	digest = "@sha256:" + zeros
+)
+
+func TestImageNames(t *testing.T) {
+	tests := []struct{ name, want string }{
+		{"debian", "docker.io/library/debian:latest"},
+		{"debian:12", "docker.io/library/debian:12"},
+		{"group/app", "docker.io/group/app:latest"},
+		{"docker.io/debian", "docker.io/library/debian:latest"},
+		{"docker.io/library/debian:12", "docker.io/library/debian:12"},
+		{"DOCKER.IO/library/debian", "docker.io/library/debian:latest"},
+		{"index.docker.io/debian", "docker.io/library/debian:latest"},
+		{"Index.Docker.IO/library/debian", "docker.io/library/debian:latest"},
+		{"Registry.Example.ORG/Group", ""},
+		{"Registry.Example.ORG/group:V1", "registry.example.org/group:V1"},
+		{"localhost/x", "localhost/x:latest"},
+		{"LocalHost:5000/x", "localhost:5000/x:latest"},
+		{"127.0.0.1:5000/a/b/c:1", "127.0.0.1:5000/a/b/c:1"},
+		{"[::1]:5000/x", "[::1]:5000/x:latest"},
+		{"docker.io", "docker.io/library/docker.io:latest"},
+		{"a__b/c-d.e_f", "docker.io/a__b/c-d.e_f:latest"},
+		{"hello", "docker.io/library/hello:latest"},
+		{"4e9f94", "docker.io/library/4e9f94:latest"},
+		{"sha256:" + zeros, "docker.io/library/sha256:" + zeros},
+		{"debian" + digest, "docker.io/library/debian" + digest},
+		{"debian:12" + digest, "docker.io/library/debian" + digest},
+		{"registry.example.org:5000/x:1" + digest, "registry.example.org:5000/x" + digest},
+		{"alpine.evil.com:443/x", "alpine.evil.com:443/x:latest"},
+		{"evil.io/registry.example.com/x", "evil.io/registry.example.com/x:latest"},
+		// No transport: the name of a repository that happens to be the same.
+		{"docker-archive:f", "docker.io/library/docker-archive:f"},
+	}
+	for _, test := range tests {
+		image, err := ParseImage(test.name)
+		if image.String() != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%q is %q, %v, want %q", test.name, image, err, test.want)
+		}
+	}
+}
+
+func TestNoImageNames(t *testing.T) {
+	const shape = "want [registry/]path[:tag] or [registry/]path@digest"
+	tests := []struct{ name, want string }{
+		{"", `"" is no image name: ` + shape},
+		{"--privileged", `"--privileged" is no image name: ` + shape},
+		{"-v/:/h", `"-v/:/h" is no image name: ` + shape},
+		{"--help", `"--help" is no image name: ` + shape},
+		{"dir:/etc", `"dir:/etc" is no image name: ` + shape},
+		{"oci:/x", `"oci:/x" is no image name: ` + shape},
+		{"oci-archive:/f", `"oci-archive:/f" is no image name: ` + shape},
+		{"docker-archive:/f", `"docker-archive:/f" is no image name: ` + shape},
+		{"containers-storage:[overlay@/x]y", `"…@/x]y" is no image name: ` + shape},
+		{"docker-daemon:x:1", `"docker-daemon:x:1" is no image name: ` + shape},
+		{"docker://debian", `the image name "docker://debian" has a transport: write it without "docker://"`},
+		{"DOCKER://debian", `the image name "DOCKER://debian" has a transport: write it without "DOCKER://"`},
+		{"https://user:secret@registry.example.org/x", `the image name "…@registry.example.org/x" has a transport: write it without "https://"`},
+		{"user:secret@registry.example.org/x", `"…@registry.example.org/x" is no image name: ` + shape},
+		{"user:sec/r@et@registry.example.org/x y", `the image name "…@registry.example.org/x y" has a character that no image name has`},
+		{zeros, `"` + zeros + `" is no image name: an image ID is no name`},
+		{"registry.example.com/ok/../evil", `"registry.example.com/ok/../evil" is no image name: ` + shape},
+		{"registry.example.com//x", `"registry.example.com//x" is no image name: ` + shape},
+		{"./x", `"./x" is no image name: ` + shape},
+		{"x/", `"x/" is no image name: ` + shape},
+		{"/x", `"/x" is no image name: ` + shape},
+		{"debian\n", `the image name "debian\n" has a character that no image name has`},
+		{"debian\t", `the image name "debian\t" has a character that no image name has`},
+		{" debian", `the image name " debian" has a character that no image name has`},
+		{"debian\x00", `the image name "debian\x00" has a character that no image name has`},
+		{"debian\x7f", `the image name "debian\x7f" has a character that no image name has`},
+		{"debian\u202e", `the image name "debian\u202e" has a character that no image name has`},
+		{"debian\xff", `the image name "debian\xff" has a character that no image name has`},
+		{"dеbian", `the image name "dеbian" has a character that no image name has`}, // a Cyrillic letter
+		{"$IMAGE", `the image name "$IMAGE" has a variable that is not set`},
+		{"debian:${TAG}", `the image name "debian:${TAG}" has a variable that is not set`},
+		{"Debian", `"Debian" is no image name: the path must be lower case`},
+		{"registry.example.org/X", `"registry.example.org/X" is no image name: the path must be lower case`},
+		{"FOO/bar", `"FOO/bar" is no image name: the registry must be a host name in lower case, with a dot or a port`},
+		{"a_b.c/x", `"a_b.c/x" is no image name: the registry must be a host name in lower case, with a dot or a port`},
+		{"registry.example.com./x", `"registry.example.com./x" is no image name: ` + shape},
+		{"debian@sha256:00", `"debian@sha256:00" is no image name: ` + shape},
+		{"debian@md5:" + zeros[:32], `"debian@md5:` + zeros[:32] + `" is no image name: unsupported digest algorithm`},
+		{"debian:", `"debian:" is no image name: ` + shape},
+		{"debian:" + strings.Repeat("a", 129), `"debian:` + strings.Repeat("a", 129) + `" is no image name: ` + shape},
+		{strings.Repeat("a", 256), `the image name is longer than 255 bytes: "` + strings.Repeat("a", 60) + `…"`},
+		{strings.Repeat("ä", 1<<19), `the image name is longer than 255 bytes: "` + strings.Repeat("ä", 30) + `…"`},
+		{strings.Repeat("a", 235), `the image name is longer than 255 bytes with its registry and tag or digest: "` + strings.Repeat("a", 60) + `…"`},
+	}
+	for _, test := range tests {
+		image, err := ParseImage(test.name)
+		switch {
+		case err == nil || image != Image{}:
+			t.Errorf("%.300q is %q, %v, want %q", test.name, image, err, test.want)
+		case err.Error() != test.want:
+			t.Errorf("%.300q:\n got %s\nwant %s", test.name, err, test.want)
+		}
+	}
+}
+
+func FuzzImageName(f *testing.F) {
+	for _, seed := range []string{"debian", "FOO/bar", "docker.io/a:b" + digest, "[::1]:5000/x", "a/b/c:d", "localhost/x", "index.docker.io/x", "dir:/etc", "a_b.c/x", "x:" + zeros, "u:p@h/x", strings.Repeat("a", 240)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		image, err := ParseImage(name)
+		if err != nil {
+			if image != (Image{}) || len(err.Error()) > 4*maxImageName+200 || !utf8.ValidString(err.Error()) || strings.ContainsAny(err.Error(), "\n\r\x1b") {
+				t.Errorf("%q: %q, %q", name, image, err)
+			}
+			return
+		}
+		got := image.String()
+		if again, err := ParseImage(got); err != nil || again != image {
+			t.Fatalf("%q is %q, and that is %q, %v", name, got, again, err)
+		}
+		registry, rest, ok := strings.Cut(got, "/")
+		if !ok || registry != "localhost" && !strings.ContainsAny(registry, ".:") || registry != strings.ToLower(registry) {
+			t.Errorf("%q is %q: no registry", name, got)
+		}
+		path, tagged := strings.CutSuffix(rest, rest[strings.LastIndexByte(rest, '/')+1:])
+		last := strings.TrimPrefix(rest, path)
+		if !tagged || !strings.ContainsAny(last, ":@") || strings.HasPrefix(last, ":") || strings.HasPrefix(last, "@") {
+			t.Errorf("%q is %q: no path, tag or digest", name, got)
+		}
+		if strings.ContainsAny(got, " \\\"'$*?[") && !strings.HasPrefix(got, "[") || strings.HasPrefix(got, "-") || strings.Contains(got, "..") && !strings.Contains(got, ":") {
+			t.Errorf("%q is %q", name, got)
+		}
+	})
+}

@@ -1,0 +1,309 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// entry is one line of the policy that has every key.
+type entry struct{ table, key, value string }
+
+func (e entry) name() string { return e.table + "." + e.key }
+
+const (
+	general = "general"
+	pod     = "general.podman"
+	volumes = "general.podman.volumes"
+)
+
+// every has each key of types.go once: see TestEveryKeyIsTested.
+var every = []entry{
+	{general, "run_mechanism", `"podman"`},
+	{general, "data_dir", `"/var/lib/podman-executor"`},
+	{general, "log_level", `"debug"`},
+	{general, "log_file", `"/var/log/podman-executor.log"`},
+	{general, "log_format", `"json"`},
+	{pod, "application_path", `"/usr/bin/podman"`},
+	{pod, "runner_image", `"registry.example.org/runner:1"`},
+	{pod, "runner_options", `["--memory", "1g"]`},
+	{pod, "runner_entry_point", `["bash"]`},
+	{pod, "default_image", `"debian:12"`},
+	{pod, "custom_options", `["--pids-limit=500"]`},
+	{pod, "user_entry_point", `["sh", "-e"]`},
+	{pod, "step_script_only", `false`},
+	{pod, "disable_container_removal", `true`},
+	{pod, "image_pull_policy", `"newer"`},
+	{pod, "image_allow_list", `["registry\\.example\\.org/.*", "docker\\.io/library/.*"]`},
+	{pod, "user_volume_variable", `"USER_VOLUMES"`},
+	{pod, "volume_allow_list", `["/data(/.*)?"]`},
+	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
+	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
+	{volumes, "read_only", `true`},
+	{volumes, "allowed_options", `["z", "noexec"]`},
+}
+
+// write returns the policy file of those entries, and the line of each key and
+// table.
+func write(entries []entry) (text string, lines map[string]int) {
+	var b strings.Builder
+	lines = map[string]int{}
+	line, table := 0, ""
+	for _, e := range entries {
+		if e.table != table {
+			table = e.table
+			line++
+			fmt.Fprintf(&b, "[%s]\n", table)
+			lines[table] = line
+		}
+		line++
+		fmt.Fprintf(&b, "%s = %s\n", e.key, e.value)
+		lines[e.name()] = line
+	}
+	return b.String(), lines
+}
+
+// problems returns what Parse says of a text, one problem an element.
+func problems(t *testing.T, text string) []string {
+	t.Helper()
+	p, err := Parse("p.toml", strings.NewReader(text))
+	if err == nil {
+		return nil
+	}
+	var ps Problems
+	if !errors.As(err, &ps) || len(ps) == 0 {
+		t.Fatalf("want Problems, got %T %v", err, err)
+	}
+	if p != nil {
+		t.Error("a policy with problems is no policy, yet Parse returned one")
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func wantProblems(t *testing.T, text string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, problems(t, text)); diff != "" {
+		if len(text) > 200 {
+			text = "…"
+		}
+		t.Errorf("of the policy\n%s\n(-want +got):\n%s", text, diff)
+	}
+}
+
+// parse returns the policy of a text that has no problems.
+func parse(t testing.TB, text string) *Policy {
+	t.Helper()
+	p, err := Parse("p.toml", strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v\nin\n%s", err, text)
+	}
+	return p
+}
+
+func TestEveryKeyIsTested(t *testing.T) {
+	var got, want []string
+	for _, e := range every {
+		got = append(got, e.name())
+	}
+	var walk func(prefix string, v reflect.Value)
+	walk = func(prefix string, v reflect.Value) {
+		for key, f := range fields(v) {
+			if f.Kind() == reflect.Struct && f.Type() != reflect.TypeFor[PullPolicy]() {
+				walk(prefix+key+".", f)
+				continue
+			}
+			want = append(want, prefix+key)
+		}
+	}
+	walk("", reflect.ValueOf(&Policy{}).Elem())
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the keys of types.go and of these tests (-types +tests):\n%s", diff)
+	}
+}
+
+func TestEveryKey(t *testing.T) {
+	text, lines := write(every)
+	p := parse(t, text)
+	got := p.General
+	pm := got.Podman
+	if pm.ImagePullPolicy.String() != "newer" || !pm.ImagePullPolicy.Set {
+		t.Errorf("image_pull_policy: %v, set %v", pm.ImagePullPolicy, pm.ImagePullPolicy.Set)
+	}
+	got.Podman.ImagePullPolicy = PullPolicy{}
+	want := General{
+		RunMechanism: "podman", DataDir: "/var/lib/podman-executor",
+		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
+		Podman: Podman{
+			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
+			RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
+			CustomOptions: []string{"--pids-limit=500"}, UserEntryPoint: []string{"sh", "-e"},
+			DisableContainerRemoval: true, UserVolumeVariable: "USER_VOLUMES",
+			ImageAllowList:  []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
+			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
+			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
+			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
+		},
+	}
+	sameRule := cmp.Comparer(func(a, b Rule) bool { return a.Expression == b.Expression })
+	if diff := cmp.Diff(want, got, sameRule); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if p.File() != "p.toml" {
+		t.Errorf("File() = %q", p.File())
+	}
+	for key, line := range lines {
+		if p.Line(key) != line {
+			t.Errorf("Line(%q) = %d, want %d", key, p.Line(key), line)
+		}
+	}
+	if p.Line("general.nothing") != 0 {
+		t.Errorf("Line of an absent key = %d, want 0", p.Line("general.nothing"))
+	}
+}
+
+func TestEachKeyDeleted(t *testing.T) {
+	required := map[string]string{
+		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
+		"general.podman.runner_image": "p.toml:7: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
+	}
+	for i, e := range every {
+		text, _ := write(slices.Delete(slices.Clone(every), i, i+1))
+		if message := required[e.name()]; message != "" {
+			wantProblems(t, text, message)
+		} else {
+			wantProblems(t, text)
+		}
+	}
+}
+
+func TestEachKeyTwice(t *testing.T) {
+	for i, e := range every {
+		text, lines := write(slices.Insert(slices.Clone(every), i+1, e))
+		wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: duplicate: the key stands in the file already", lines[e.name()], e.name()))
+	}
+}
+
+func TestEachKeyMistyped(t *testing.T) {
+	types := []struct{ value, is string }{
+		{`"a string"`, "a string"},
+		{`7`, "the number 7"},
+		{`1.5`, "the number 1.5"},
+		{`true`, "true"},
+		{`2026-01-02`, "a date"},
+		{`["a"]`, "a list"},
+		{`[{a = 1}]`, "a list"},
+		{`{a = 1}`, "a table"},
+	}
+	for i, e := range every {
+		want, right := "want a string", "a string"
+		switch {
+		case strings.HasPrefix(e.value, "["):
+			want, right = "want a list of strings", "a list"
+		case e.value == "true" || e.value == "false":
+			want, right = "want true or false", "true"
+		}
+		for _, wrong := range types {
+			if wrong.is == right {
+				continue
+			}
+			entries := slices.Clone(every)
+			entries[i].value = wrong.value
+			text, lines := write(entries)
+			wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: %s, got %s", lines[e.name()], e.name(), want, wrong.is))
+		}
+	}
+}
+
+func TestEachKeyMisspelt(t *testing.T) {
+	misspell := map[string]func(string) string{
+		"a letter less": func(k string) string { return k[:len(k)-1] },
+		"a letter more": func(k string) string { return k + "s" },
+		"two swapped":   func(k string) string { return k[1:2] + k[:1] + k[2:] },
+		"upper case":    func(k string) string { return strings.ToUpper(k[:1]) + k[1:] },
+		"a dash":        func(k string) string { return strings.Replace(k, "_", "-", 1) },
+	}
+	for i, e := range every {
+		for how, wrong := range misspell {
+			entries := slices.Clone(every)
+			entries[i].key = wrong(e.key)
+			if entries[i].key == e.key {
+				continue
+			}
+			text, lines := write(entries)
+			name := entries[i].name()
+			want := fmt.Sprintf("p.toml:%d: %s: unknown key (did you mean %q?)", lines[name], name, e.key)
+			got := problems(t, text)
+			if !slices.Contains(got, want) {
+				t.Errorf("%s: want %q, got %q", how, want, got)
+			}
+			if most := 1 + strings.Count("run_mechanism runner_image", e.key); len(got) > most {
+				t.Errorf("%s: %q", how, got)
+			}
+		}
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	tests := []struct{ key, want string }{
+		{"data_dri", "unknown key (did you mean \"data_dir\"?)"},
+		{"xxta_dir", "unknown key (did you mean \"data_dir\"?)"},
+		{"xxxa_dir", "unknown key"},
+		{"data_di_r_", "unknown key (did you mean \"data_dir\"?)"},
+		{"data", "unknown key"},
+		{"x", "unknown key"},
+	}
+	for _, test := range tests {
+		wantProblems(t, "[general]\nrun_mechanism = \"podman\"\n"+test.key+" = 1\n[general.podman]\nrunner_image = \"r\"\n",
+			"p.toml:3: general."+test.key+": "+test.want)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	p := parse(t, "[general]\nrun_mechanism = \"podman\"\npodman.runner_image = \"r\"\n")
+	want := General{RunMechanism: "podman", Podman: Podman{RunnerImage: "r"}}
+	if diff := cmp.Diff(want, p.General); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	text, _ := write(every)
+	for _, seed := range []string{text, "", "[general]\n", "a = 1\na = 2\n", "x = \"\"\"\n", "general = {podman = {a = 1, a = 2}}\n", "[general]\n[general]\n", "a = [\n1,\n]\na = [\n1,\n]\n", "\"\" = 1\n", "[[general]]\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := Parse("p.toml", strings.NewReader(text))
+		if err == nil {
+			if p.General.RunMechanism != "podman" {
+				t.Errorf("run_mechanism %q was accepted", p.General.RunMechanism)
+			}
+			// What Parse accepts, Decide can use.
+			_, _ = p.Decide(Request{})
+			_, _ = p.Decide(Request{Image: "debian", Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
+			return
+		}
+		var ps Problems
+		if !errors.As(err, &ps) || len(ps) == 0 || p != nil {
+			t.Fatalf("want Problems and no policy, got %v, %v", p, err)
+		}
+		for _, problem := range ps {
+			if problem.File != "p.toml" || problem.What == "" || problem.Line < 0 || problem.Line > strings.Count(text, "\n")+2 {
+				t.Errorf("odd problem: %+v", problem)
+			}
+		}
+	})
+}
+
+// With an engine that backtracks the last rule alone would not end.
+func TestHugeAllowList(t *testing.T) {
+	list := strings.Repeat("'registry\\.example\\.org/(group/)*[a-z]+:.*',\n", 5_000)
+	text := "[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\nimage_allow_list = [\n" + list + "'evil.example/(a|aa)+b:latest',\n]\n"
+	deny(t, parse(t, text), Request{Image: "evil.example/" + strings.Repeat("a", 200)})
+}

@@ -1,0 +1,296 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBadValues(t *testing.T) {
+	tests := []struct{ key, value, what string }{
+		{"general.run_mechanism", `"docker"`, `unknown value "docker": want podman`},
+		{"general.run_mechanism", `""`, `unknown value "": want podman`},
+		{"general.run_mechanism", `"Podman"`, `unknown value "Podman": want podman`},
+		{"general.log_level", `"trace"`, `unknown value "trace": want error, warning, info, debug`},
+		{"general.log_format", `"xml"`, `unknown value "xml": want text, json`},
+		{"general.data_dir", `"var/lib"`, `want an absolute path, got "var/lib"`},
+		{"general.data_dir", `"/"`, `want a clean path below /, got "/"`},
+		{"general.data_dir", `"/var/lib/"`, `want a clean path below /, got "/var/lib/"`},
+		{"general.data_dir", `"/var/../etc"`, `want a clean path below /, got "/var/../etc"`},
+		{"general.data_dir", `"/var:ro"`, `podman cannot mount a path with a colon or newline: "/var:ro"`},
+		{"general.data_dir", `"/var\n"`, `podman cannot mount a path with a colon or newline: "/var\n"`},
+		{"general.log_file", `"log"`, `want an absolute path, got "log"`},
+		{"general.podman.application_path", `"podman"`, `want an absolute path, got "podman"`},
+		{"general.podman.application_path", `"./podman"`, `want an absolute path, got "./podman"`},
+		{"general.podman.application_path", `"/usr//bin/podman"`, `want a clean path below /, got "/usr//bin/podman"`},
+		{"general.podman.runner_image", `""`, `missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner`},
+		{"general.podman.runner_image", `"a b"`, `the image name "a b" has a character that no image name has`},
+		{"general.podman.runner_image", `"docker://debian"`, `the image name "docker://debian" has a transport: write it without "docker://"`},
+		{"general.podman.default_image", `"Debian"`, `"Debian" is no image name: the path must be lower case`},
+		{"general.podman.runner_options", `["--a", ""]`, `entry 2: want a word, got an empty string or one with a NUL byte`},
+		{"general.podman.custom_options", `["a\u0000b"]`, `entry 1: want a word, got an empty string or one with a NUL byte`},
+		{"general.podman.runner_entry_point", `[""]`, `entry 1: want a word, got an empty string or one with a NUL byte`},
+		{"general.podman.user_entry_point", `["a", 1]`, `entry 2: want a string, got the number 1`},
+		{"general.podman.image_pull_policy", `"sometimes"`, `unknown pull policy "sometimes": want always, missing, never, newer or if-not-present`},
+		{"general.podman.image_pull_policy", `""`, `unknown pull policy "": want always, missing, never, newer or if-not-present`},
+		{"general.podman.image_pull_policy", `"Always"`, `unknown pull policy "Always": want always, missing, never, newer or if-not-present`},
+		{"general.podman.image_pull_policy", `"ifnotpresent"`, `unknown pull policy "ifnotpresent": want always, missing, never, newer or if-not-present`},
+		{"general.podman.image_allow_list", `["a", "("]`, "entry 2: bad regular expression: missing closing ): `(`"},
+		{"general.podman.image_allow_list", `["a)|(b"]`, "entry 1: bad regular expression: unexpected ): `a)|(b`"},
+		{"general.podman.image_allow_list", `["a(?=b)"]`, "entry 1: bad regular expression: invalid or unsupported Perl syntax: `(?=`"},
+		{"general.podman.volume_allow_list", `["*"]`, "entry 1: bad regular expression: missing argument to repetition operator: `*`"},
+		{"general.podman.volume_allow_list", `[true]`, `entry 1: want a string, got true`},
+		{"general.podman.user_volume_variable", `"USER VOLUMES"`, `want the name of a variable, got "USER VOLUMES"`},
+		{"general.podman.user_volume_variable", `"1A"`, `want the name of a variable, got "1A"`},
+		{"general.podman.user_volume_variable", `"Ä"`, `want the name of a variable, got "Ä"`},
+		{"general.podman.service_url", `"tcp://user:secret@host"`, `want unix:///… or ssh://…`},
+		{"general.podman.service_url", `"unix://run/podman.sock"`, `want unix:///… or ssh://…`},
+		{"general.podman.environment", `["A=1", "secret"]`, `entry 2: want NAME=value`},
+		{"general.podman.environment", `["=secret"]`, `entry 1: want NAME=value`},
+		{"general.podman.environment", `["A B=secret"]`, `entry 1: want NAME=value`},
+		{"general.podman.environment", `["A=sec\u0000ret"]`, `entry 1: the value of A has a NUL byte`},
+		{"general.podman.environment", `"A=secret"`, `want a list of strings, got a string`},
+	}
+	for _, test := range tests {
+		wantBadValue(t, test.key, test.value, test.what)
+	}
+}
+
+func TestBadMountOptions(t *testing.T) {
+	const key = "general.podman.volumes.allowed_options"
+	for _, value := range []string{"U", "O", "idmap", "upperdir=/etc", "z,U", "suid", "dev", "ro", "rw", "a:b", "a b", ""} {
+		wantBadValue(t, key, fmt.Sprintf(`["z", %q]`, value), fmt.Sprintf("entry 2: the mount option %q cannot be allowed", value))
+	}
+}
+
+// wantBadValue checks what is said of that value in the policy of every key.
+func wantBadValue(t *testing.T, key, value, what string) {
+	t.Helper()
+	text, lines := write(with(key, value))
+	line := lines[key]
+	if strings.HasPrefix(what, "missing: ") {
+		line = lines[pod]
+	}
+	wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: %s", line, key, what))
+}
+
+// with returns the policy of every key with another value for one.
+func with(key, value string) []entry {
+	entries := slices.Clone(every)
+	i := slices.IndexFunc(entries, func(e entry) bool { return e.name() == key })
+	entries[i].value = value
+	return entries
+}
+
+func TestGoodValues(t *testing.T) {
+	tests := []struct{ key, value string }{
+		{"general.data_dir", `""`},
+		{"general.data_dir", `"/var,x"`},
+		{"general.log_file", `""`},
+		{"general.podman.application_path", `""`},
+		{"general.log_level", `"error"`},
+		{"general.log_level", `"warning"`},
+		{"general.log_level", `"info"`},
+		{"general.log_format", `"text"`},
+		{"general.podman.image_pull_policy", `"always"`},
+		{"general.podman.image_pull_policy", `"missing"`},
+		{"general.podman.image_pull_policy", `"never"`},
+		{"general.podman.image_pull_policy", `"if-not-present"`},
+		{"general.podman.default_image", `""`},
+		{"general.podman.image_allow_list", `[]`},
+		{"general.podman.volume_allow_list", `[]`},
+		{"general.podman.user_volume_variable", `""`},
+		{"general.podman.user_volume_variable", `"_a9"`},
+		{"general.podman.service_url", `""`},
+		{"general.podman.service_url", `"ssh://user@host/run/podman.sock"`},
+		{"general.podman.environment", `["EMPTY=", "A=b=c"]`},
+		{"general.podman.volumes.allowed_options", `["z", "Z", "nosuid", "nodev", "noexec"]`},
+	}
+	for _, test := range tests {
+		text, _ := write(with(test.key, test.value))
+		wantProblems(t, text)
+	}
+}
+
+func TestPullPolicyNames(t *testing.T) {
+	for name, want := range map[string]string{"always": "always", "missing": "missing", "never": "never", "newer": "newer", "if-not-present": "missing"} {
+		text, _ := write(with("general.podman.image_pull_policy", `"`+name+`"`))
+		if got := parse(t, text).General.Podman.ImagePullPolicy; got.String() != want || !got.Set {
+			t.Errorf("%q is %v, set %v, want %q", name, got, got.Set, want)
+		}
+	}
+}
+
+func TestStepScriptOnly(t *testing.T) {
+	const head = "[general]\nrun_mechanism = \"podman\"\n"
+	wantProblems(t, head+"data_dir = \"/d\"\n[general.podman]\nstep_script_only = true\n")
+	wantProblems(t, head+"[general.podman]\nstep_script_only = true\n",
+		"p.toml:1: general.data_dir: missing: step_script_only needs a host directory for builds and cache")
+	wantProblems(t, head+"data_dir = 1\n[general.podman]\nstep_script_only = true\n",
+		"p.toml:3: general.data_dir: want a string, got the number 1")
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	wantProblems(t, `[general]
+run_mechanism = "shell"
+log_levle = "info"
+log_format = 7
+
+[general.podman]
+application_path = "bin/podman"
+runner_image = "registry.example.org/runner:1"
+image_pull_policy = "sometimes"
+image_allow_list = [
+  "docker\\.io/.*", # fine
+  "registry.example.org/(.*",
+  42,
+]
+image_allow_list = [
+  "second",
+]
+step_script_only = "yes"
+step_script_only = false
+
+[general.podman.volumes]
+read_onyl = true
+
+[general.podman]
+default_image = "x"
+
+[general.docker]
+privileged = true
+
+[runners]
+`,
+		`p.toml:2: general.run_mechanism: unknown value "shell": want podman`,
+		`p.toml:3: general.log_levle: unknown key (did you mean "log_level"?)`,
+		`p.toml:4: general.log_format: want a string, got the number 7`,
+		`p.toml:7: general.podman.application_path: want an absolute path, got "bin/podman"`,
+		`p.toml:9: general.podman.image_pull_policy: unknown pull policy "sometimes": want always, missing, never, newer or if-not-present`,
+		"p.toml:10: general.podman.image_allow_list: entry 2: bad regular expression: missing closing ): `registry.example.org/(.*`",
+		`p.toml:10: general.podman.image_allow_list: entry 3: want a string, got the number 42`,
+		`p.toml:15: general.podman.image_allow_list: duplicate: the key stands in the file already`,
+		`p.toml:18: general.podman.step_script_only: want true or false, got a string`,
+		`p.toml:19: general.podman.step_script_only: duplicate: the key stands in the file already`,
+		`p.toml:22: general.podman.volumes.read_onyl: unknown key (did you mean "read_only"?)`,
+		`p.toml:24: general.podman: duplicate: the key stands in the file already`,
+		`p.toml:27: general.docker: unknown key`,
+		`p.toml:30: runners: unknown key`,
+	)
+}
+
+func TestTables(t *testing.T) {
+	const rest = "[general.podman]\nrunner_image = \"r\"\n"
+	const head = "[general]\nrun_mechanism = \"podman\"\n"
+	wantProblems(t, "", "p.toml:1: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
+		"p.toml:1: general.run_mechanism: missing: the key is required")
+	wantProblems(t, rest, "p.toml:1: general.run_mechanism: missing: the key is required")
+	wantProblems(t, rest+head)
+	wantProblems(t, head+rest+"[generall]\nx = 1\n", `p.toml:5: generall: unknown key (did you mean "general"?)`)
+	wantProblems(t, head+rest+"[general.podman.volume]\nx = 1\n", `p.toml:5: general.podman.volume: unknown key (did you mean "volumes"?)`)
+	wantProblems(t, head+rest+"[general.podman.runner_image]\nx = 1\n", `p.toml:5: general.podman.runner_image: duplicate: the key stands in the file already`)
+	wantProblems(t, "general = 5\n", `p.toml:1: general: want a table, got the number 5`)
+	wantProblems(t, "[[general]]\nrun_mechanism = \"podman\"\n", `p.toml:1: general: want a table, got a list`)
+	wantProblems(t, head+"podman = []\n", `p.toml:3: general.podman: want a table, got a list`)
+	wantProblems(t, head+rest+"volumes = \"x\"\n", `p.toml:5: general.podman.volumes: want a table, got a string`)
+	wantProblems(t, head+rest+"\"a.b\" = 1\n\"forged\\nline\" = 2\n", `p.toml:5: general.podman."a.b": unknown key`, `p.toml:6: general.podman."forged\nline": unknown key`)
+	wantProblems(t, `general = { run_mechanism = "podman", podman = { runner_image = "R", bogus = 1 } }`,
+		`p.toml:1: general.podman.bogus: unknown key`, `p.toml:1: general.podman.runner_image: "R" is no image name: the path must be lower case`)
+	wantProblems(t, "general.run_mechanism = \"podman\"\ngeneral.podman.runner_image = \"R\"\n",
+		`p.toml:2: general.podman.runner_image: "R" is no image name: the path must be lower case`)
+}
+
+func TestSyntax(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"[general]\nrun_mechanism podman\n", "p.toml:2: expected '.' or '=', but got 'p' instead"},
+		{"[general]\n\nrun_mechanism = podman\n", "p.toml:3: expected value but found \"podman\" instead"},
+		{"[general]\nrun_mechanism =\n", "p.toml:2: expected value but found '\\n' instead"},
+		{"[general]\nrun_mechanism = \"podman\n", "p.toml:2: strings cannot contain newlines"},
+		{"[general]\nrun_mechanism = \"\xff\"\n", "p.toml:2: invalid UTF-8 byte: 0xff"},
+		{"a = 1\na = 2\n]", "p.toml:2: a: duplicate: the key stands in the file already\np.toml:3: expected '.' or '=', but got ']' instead"},
+		{"a = { b = 1, b = 2 }\n", "p.toml:1: a.b: duplicate: the key stands in the file already"},
+	}
+	for _, test := range tests {
+		wantProblems(t, test.text, strings.Split(test.want, "\n")...)
+	}
+}
+
+func TestSize(t *testing.T) {
+	head, _ := write(every)
+	comment := func(size int) io.Reader {
+		return io.MultiReader(strings.NewReader(head), strings.NewReader("#"+strings.Repeat(" ", size-len(head)-1)))
+	}
+	if _, err := Parse("p.toml", comment(maxFileSize)); err != nil {
+		t.Errorf("a policy of %d bytes: %v", maxFileSize, err)
+	}
+	_, err := Parse("p.toml", comment(maxFileSize+1))
+	var ps Problems
+	if !errors.As(err, &ps) || err.Error() != "p.toml: larger than 16 MiB" {
+		t.Errorf("a policy that is too large: %v", err)
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	_, err := Parse("p.toml", iotest.ErrReader(errors.New("the disk is broken")))
+	var ps Problems
+	if err == nil || errors.As(err, &ps) || err.Error() != "reading the policy p.toml: the disk is broken" {
+		t.Errorf("got %v", err)
+	}
+	p, err := Load(filepath.Join(t.TempDir(), "none.toml"))
+	if p != nil || !errors.Is(err, fs.ErrNotExist) || errors.As(err, &ps) {
+		t.Errorf("a missing file: %v, %v", p, err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.toml")
+	text, _ := write(every)
+	if err := os.WriteFile(name, []byte(text+"[x]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(name)
+	if want := fmt.Sprintf("%s:%d: x: unknown key", name, strings.Count(text, "\n")+1); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	var ps Problems
+	if errors.As(err, &ps) && ps.Hint() != "no job runs until the policy is mended; docs/policy.md lists every key" {
+		t.Errorf("Hint() = %q", ps.Hint())
+	}
+}
+
+// The two policies of the merge request that brought podman to Jacamar CI, word
+// for word: the list of its keys, and its "Test Deployment".
+func TestJacamarPolicies(t *testing.T) {
+	for _, name := range []string{"jacamar-keys.toml", "jacamar-deployment.toml"} {
+		p, err := Load(filepath.Join("testdata", name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := Podman{
+			ApplicationPath: "/usr/bin/podman",
+			RunnerImage:     "registry.gitlab.com/ecp-ci/jacamar-ci/alpine-runner:latest",
+			DefaultImage:    "docker.io/library/debian:latest",
+		}
+		if name == "jacamar-keys.toml" {
+			want.UserVolumeVariable = "USER_VOLUMES"
+			want.ImagePullPolicy.Set = true
+		}
+		if diff := cmp.Diff(General{RunMechanism: "podman", Podman: want}, p.General); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		g, err := p.Decide(Request{})
+		if err != nil || g.UserImage.String() != "docker.io/library/debian:latest" {
+			t.Errorf("%s: a job without an image: %v, %v", name, g, err)
+		}
+	}
+}
