@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +113,12 @@ func resolve(v policy.UserVolume) policy.VolumeRequest {
 	r := policy.VolumeRequest{UserVolume: v}
 	resolved, err := filepath.EvalSymlinks(v.Source)
 	if err != nil {
+		// A link that leads nowhere is not missing itself.
+		if _, err := os.Lstat(v.Source); errors.Is(err, fs.ErrNotExist) {
+			if parent, err := filepath.EvalSymlinks(filepath.Dir(v.Source)); err == nil {
+				r.Missing = filepath.Join(parent, filepath.Base(v.Source))
+			}
+		}
 		return r
 	}
 	info, err := os.Lstat(resolved)

@@ -10,13 +10,13 @@ import (
 )
 
 // Owner is a process that objects belong to: the runner that called the driver.
-// Its text form, HOST/BOOT/PID/START, is a label. When the process is gone, so
+// Its text form, HOST/BOOT/NAMESPACE/PID/START, is a label. When the process is gone, so
 // is the job, whatever podman still has of it.
 type Owner struct {
-	// Host is the host name, Boot the kernel's boot id: a pid means something
-	// only there and then.
-	Host, Boot string
-	PID        int
+	// Host is the host name, Boot the kernel's boot id, Namespace the PID
+	// namespace: a pid means something only there and then.
+	Host, Boot, Namespace string
+	PID                   int
 	// Start is the process's start time in clock ticks since boot; a pid that
 	// is used again has another (proc(5), /proc/PID/stat, field 22).
 	Start uint64
@@ -31,45 +31,54 @@ func CurrentOwner() (Owner, error) {
 	if err != nil {
 		return Owner{}, err
 	}
-	runner, err := processStat(leader.parent)
+	return OwnerOf(leader.parent)
+}
+
+// OwnerOf returns a process of this machine as an owner.
+func OwnerOf(pid int) (Owner, error) {
+	p, err := processStat(pid)
 	if err != nil {
 		return Owner{}, err
 	}
-	host, boot, err := thisBoot()
-	return Owner{Host: host, Boot: boot, PID: leader.parent, Start: runner.start}, err
+	here, err := thisPlace()
+	here.PID, here.Start = pid, p.start
+	return here, err
 }
 
 // String returns the owner as it stands in labels.
 func (o Owner) String() string {
-	return fmt.Sprintf("%s/%s/%d/%d", o.Host, o.Boot, o.PID, o.Start)
+	return fmt.Sprintf("%s/%s/%s/%d/%d", o.Host, o.Boot, o.Namespace, o.PID, o.Start)
 }
 
 // ParseOwner reads a label.
 func ParseOwner(s string) (Owner, error) {
 	parts := strings.Split(s, "/")
-	if len(parts) != 4 {
+	if len(parts) != 5 {
 		return Owner{}, fmt.Errorf("%q is no owner", s)
 	}
-	pid, err := strconv.Atoi(parts[2])
+	pid, err := strconv.Atoi(parts[3])
 	if err != nil || pid <= 0 {
-		return Owner{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[2])
+		return Owner{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[3])
 	}
-	start, err := strconv.ParseUint(parts[3], 10, 64)
+	start, err := strconv.ParseUint(parts[4], 10, 64)
 	if err != nil {
 		return Owner{}, fmt.Errorf("%q is no owner: %w", s, err)
 	}
-	return Owner{Host: parts[0], Boot: parts[1], PID: pid, Start: start}, nil
+	return Owner{Host: parts[0], Boot: parts[1], Namespace: parts[2], PID: pid, Start: start}, nil
 }
 
-// Gone tells whether the owner is surely no more. Of an owner on another host
-// only the deadline can tell.
+// Gone tells whether the owner is surely no more. Of an owner on another host, or
+// in another container, only the deadline can tell.
 func (o Owner) Gone(deadline, now time.Time) bool {
-	host, boot, err := thisBoot()
-	if err != nil || host != o.Host {
+	here, err := thisPlace()
+	if err != nil || here.Host != o.Host {
 		return now.After(deadline)
 	}
-	if boot != o.Boot {
+	if here.Boot != o.Boot {
 		return true
+	}
+	if here.Namespace != o.Namespace {
+		return now.After(deadline)
 	}
 	p, err := processStat(o.PID)
 	if err != nil {
@@ -78,16 +87,24 @@ func (o Owner) Gone(deadline, now time.Time) bool {
 	return p.start != o.Start || p.state == "Z" || p.state == "X"
 }
 
-func thisBoot() (host, boot string, err error) {
-	host, err = os.Hostname()
+// thisPlace returns an owner without a process: where this program runs.
+func thisPlace() (Owner, error) {
+	host, err := os.Hostname()
 	if err != nil {
-		return "", "", fmt.Errorf("asking for the host name: %w", err)
+		return Owner{}, fmt.Errorf("asking for the host name: %w", err)
 	}
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return "", "", fmt.Errorf("asking for the boot id: %w", err)
+		return Owner{}, fmt.Errorf("asking for the boot id: %w", err)
 	}
-	return strings.ReplaceAll(host, "/", "-"), strings.TrimSpace(string(id)), nil
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return Owner{}, fmt.Errorf("asking for the PID namespace: %w", err)
+	}
+	return Owner{
+		Host: strings.ReplaceAll(host, "/", "-"), Boot: strings.TrimSpace(string(boot)),
+		Namespace: strings.Trim(namespace, "pid:[]"),
+	}, nil
 }
 
 type process struct {

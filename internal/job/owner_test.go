@@ -79,21 +79,17 @@ func start(t *testing.T, program string) (owner Owner, end func()) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}
-	p, err := processStat(cmd.Process.Pid)
+	owner, err = OwnerOf(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, boot, err := thisBoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Owner{Host: host, Boot: boot, PID: cmd.Process.Pid, Start: p.start}, func() { _ = stdin.Close() }
+	return owner, func() { _ = stdin.Close() }
 }
 
 func TestOwnerText(t *testing.T) {
 	for _, owner := range []Owner{
-		{Host: "h", Boot: "3c7f5d6e-0000-4000-8000-000000000000", PID: 1, Start: 1},
-		{Host: "runner.example.org", Boot: "b", PID: 4194304, Start: 1<<64 - 1},
+		{Host: "h", Boot: "3c7f5d6e-0000-4000-8000-000000000000", Namespace: "4026531836", PID: 1, Start: 1},
+		{Host: "runner.example.org", Boot: "b", Namespace: "n", PID: 4194304, Start: 1<<64 - 1},
 		{},
 	} {
 		got, err := ParseOwner(owner.String())
@@ -110,15 +106,15 @@ func TestOwnerText(t *testing.T) {
 func TestNoOwners(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"", `"" is no owner`},
-		{"h/b/1", `"h/b/1" is no owner`},
-		{"h/b/1/2/3", `"h/b/1/2/3" is no owner`},
-		{"h/b/x/2", `"h/b/x/2" is no owner: "x" is no process id`},
-		{"h/b/0/2", `"h/b/0/2" is no owner: "0" is no process id`},
-		{"h/b/-1/2", `"h/b/-1/2" is no owner: "-1" is no process id`},
-		{"h/b/1 /2", `"h/b/1 /2" is no owner: "1 " is no process id`},
-		{"h/b/99999999999999999999/2", `"h/b/99999999999999999999/2" is no owner: "99999999999999999999" is no process id`},
-		{"h/b/1/-2", `"h/b/1/-2" is no owner: strconv.ParseUint: parsing "-2": invalid syntax`},
-		{"h/b/1/", `"h/b/1/" is no owner: strconv.ParseUint: parsing "": invalid syntax`},
+		{"h/b/n/1", `"h/b/n/1" is no owner`},
+		{"h/b/n/1/2/3", `"h/b/n/1/2/3" is no owner`},
+		{"h/b/n/x/2", `"h/b/n/x/2" is no owner: "x" is no process id`},
+		{"h/b/n/0/2", `"h/b/n/0/2" is no owner: "0" is no process id`},
+		{"h/b/n/-1/2", `"h/b/n/-1/2" is no owner: "-1" is no process id`},
+		{"h/b/n/1 /2", `"h/b/n/1 /2" is no owner: "1 " is no process id`},
+		{"h/b/n/99999999999999999999/2", `"h/b/n/99999999999999999999/2" is no owner: "99999999999999999999" is no process id`},
+		{"h/b/n/1/-2", `"h/b/n/1/-2" is no owner: strconv.ParseUint: parsing "-2": invalid syntax`},
+		{"h/b/n/1/", `"h/b/n/1/" is no owner: strconv.ParseUint: parsing "": invalid syntax`},
 	}
 	for _, test := range tests {
 		if got, err := ParseOwner(test.text); err == nil || err.Error() != test.want || got != (Owner{}) {
@@ -147,6 +143,9 @@ func TestGone(t *testing.T) {
 		{"another process with the same pid", change(func(o *Owner) { o.Start++ }), future, true},
 		{"a pid that nothing has", change(func(o *Owner) { o.PID = 1<<22 + 1 }), future, true},
 		{"before the last boot", change(func(o *Owner) { o.Boot = "x" }), future, true},
+		{"another PID namespace", change(func(o *Owner) { o.Namespace += "1" }), future, false},
+		{"another PID namespace after the deadline", change(func(o *Owner) { o.Namespace += "1" }), past, true},
+		{"another PID namespace before the last boot", change(func(o *Owner) { o.Boot, o.Namespace = "x", "1" }), future, true},
 		{"another host", change(func(o *Owner) { o.Host += "x" }), future, false},
 		{"another host after the deadline", change(func(o *Owner) { o.Host += "x" }), past, true},
 		{"another host before its last boot", change(func(o *Owner) { o.Host, o.Boot = "x", "x" }), future, false},
@@ -221,22 +220,17 @@ func copyProgram(t *testing.T, to string) {
 // The owner is the parent of the process group's leader, here this test, with or
 // without a wrapper in between.
 func TestCurrentOwner(t *testing.T) {
-	this, err := processStat(os.Getpid())
+	want, err := OwnerOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, boot, err := thisBoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Owner{Host: host, Boot: boot, PID: os.Getpid(), Start: this.start}
 	for _, role := range []string{"owner", "wrapper"} {
 		out, err := child(t, "", role).CombinedOutput()
 		if got := strings.TrimSpace(string(out)); err != nil || got != want.String()+" <nil>" {
 			t.Errorf("%s: %q, %v, want %q", role, got, err, want)
 		}
 	}
-	if host == "" || strings.Contains(host, "/") || len(boot) != 36 {
-		t.Errorf("host %q, boot %q", host, boot)
+	if want.Host == "" || strings.Contains(want.Host, "/") || len(want.Boot) != 36 || strings.Trim(want.Namespace, "0123456789") != "" || want.Namespace == "" {
+		t.Errorf("host %q, boot %q, namespace %q", want.Host, want.Boot, want.Namespace)
 	}
 }

@@ -51,24 +51,11 @@ func runner(t *testing.T) (owner job.Owner, end func()) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}
-	host, err := os.Hostname()
+	owner, err = job.OwnerOf(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(stat)) // of a program without spaces in its name
-	ticks, err := strconv.ParseUint(fields[21], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return job.Owner{Host: host, Boot: strings.TrimSpace(string(boot)), PID: cmd.Process.Pid, Start: ticks}, end
+	return owner, end
 }
 
 // makeDir makes a directory with something in it, marked where there is an owner.
@@ -194,13 +181,13 @@ func TestDirectoriesErrors(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	dir := t.TempDir()
-	owner := job.Owner{Host: "h", Boot: "b", PID: 7, Start: 9}
+	owner := job.Owner{Host: "h", Boot: "b", Namespace: "n", PID: 7, Start: 9}
 	if err := Mark(dir, owner); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dir, ownerFile)
 	text, err := os.ReadFile(name)
-	if err != nil || string(text) != "h/b/7/9\n" {
+	if err != nil || string(text) != "h/b/n/7/9\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 	if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // check reports what no single value shows: values out of their range, keys
@@ -19,8 +20,8 @@ func (d *decoder) check() {
 	d.oneOf("general.log_level", g.LogLevel, "error", "warning", "info", "debug")
 	d.oneOf("general.log_format", g.LogFormat, "text", "json")
 	d.absolute("general.data_dir", g.DataDir)
-	if d.given("general.data_dir") && strings.ContainsAny(g.DataDir, ":\n") {
-		d.at("general.data_dir", "podman cannot mount a path with a colon or newline: %q", g.DataDir)
+	if d.given("general.data_dir") && strings.Contains(g.DataDir, ":") {
+		d.at("general.data_dir", "podman cannot mount a path with a colon: %q", g.DataDir)
 	}
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
@@ -109,6 +110,8 @@ func (d *decoder) absolute(key, value string) {
 		d.at(key, "want an absolute path, got %q", value)
 	case path.Clean(value) != value || value == "/":
 		d.at(key, "want a clean path below /, got %q", value)
+	case strings.ContainsFunc(value, unicode.IsControl):
+		d.at(key, "want a path without control characters, got %q", value)
 	}
 }
 

@@ -59,6 +59,9 @@ type VolumeRequest struct {
 	// Resolved is the source with all symbolic links resolved, empty where it
 	// does not exist.
 	Resolved string
+	// Missing is the resolved path of a source that does not exist: its parent
+	// does. It is empty where more is missing.
+	Missing string
 	// Mountable tells that it is a directory or a regular file: no socket,
 	// device or pipe.
 	Mountable bool
@@ -91,7 +94,7 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	const key = "general.podman.volume_allow_list"
 	pm := p.General.Podman
 	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
-	source, shown := path.Clean(v.Source), v.Source
+	source := path.Clean(v.Source)
 	if source == "/" || within(source, neverSources) {
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
 	}
@@ -100,17 +103,16 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 			fmt.Sprintf("the administrator can allow it with a line such as volume_allow_list = [%q] under [general.podman] in %s",
 				regexp.QuoteMeta(source)+"(/.*)?", p.file))
 	}
-	_, typedAllowed := match(pm.VolumeAllowList, source)
-	if typedAllowed && v.Resolved != "" && v.Resolved != source {
-		// A link that lies where jobs may look is no secret: show its target.
-		shown = v.Resolved
-	}
 	rule, allowed := match(pm.VolumeAllowList, v.Resolved)
+	_, missing := match(pm.VolumeAllowList, v.Missing)
 	switch {
-	case v.Resolved == "" && typedAllowed:
+	case v.Resolved == "" && v.Missing != "" && missing:
 		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
-	case !allowed || v.Resolved == "":
-		return Mount{}, p.denial(subject, key, fmt.Sprintf("no entry of volume_allow_list matches the source %q", truncate(shown, 200)), "")
+	case v.Resolved == "" || !allowed:
+		// Neither where a link leads nor whether something is there is said
+		// of places that are not allowed: a job could ask for the host's
+		// files one by one.
+		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source, its symbolic links resolved", "")
 	case v.Resolved == "/" || within(v.Resolved, neverSources):
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
 	case strings.ContainsAny(v.Resolved, ":\n"):

@@ -113,22 +113,29 @@ func TestResolvedPathIsWhatCounts(t *testing.T) {
 		}
 	}
 	const hint = "p.toml:5: general.podman.volume_allow_list lists what is allowed; ask the administrator of this runner for more"
-	tests := []struct{ source, resolved, shown string }{
-		{"/data/link", "/secret", "/secret"},              // the link lies where jobs may look
-		{"/data/../secret", "/secret", "/data/../secret"}, // what the job wrote
-		{"/home/me/link", "/secret", "/home/me/link"},     // the target is none of the job's business
-		{"/secret", "", "/secret"},                        // nor is whether it exists
+	tests := []struct{ source, resolved string }{
+		{"/data/link", "/secret"},      // where a link leads is none of the job's business
+		{"/data/../secret", "/secret"}, // nor is
+		{"/home/me/link", "/secret"},
+		{"/secret", ""},
+		{"/data/link", ""}, // whether something is there
 	}
 	for _, test := range tests {
 		message, got := deny(t, p, request(test.source, test.resolved))
-		want := `policy denies V: volume "` + test.source + `:/x": no entry of volume_allow_list matches the source "` + test.shown + `"`
+		want := `policy denies V: volume "` + test.source + `:/x": no entry of volume_allow_list matches the source, its symbolic links resolved`
 		if message != want || got != hint {
 			t.Errorf("%q:\n got %s\n     %s\nwant %s\n     %s", test.source, message, got, want, hint)
 		}
 	}
-	message, got := deny(t, p, request("/data/none", ""))
+	missing := request("/data/none", "")
+	missing.Volumes[0].Missing = "/data/none"
+	message, got := deny(t, p, missing)
 	if message != `policy denies V: volume "/data/none:/x": the source does not exist on this host` || got != "check the path, or ask the administrator (p.toml:5: general.podman.volume_allow_list)" {
 		t.Errorf("a source that does not exist: %s, %s", message, got)
+	}
+	missing.Volumes[0].Missing = "/secret/none"
+	if message, _ := deny(t, p, missing); !strings.Contains(message, "no entry of volume_allow_list matches") {
+		t.Errorf("a source that does not exist where no job may look: %s", message)
 	}
 }
 
