@@ -44,14 +44,26 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	if err != nil {
 		return err
 	}
-	log, err := call.OpenLog(p.Log, p.JobID, p.ProjectID)
-	if err != nil {
-		return err
+	log, logErr := call.OpenLog(p.Log, p.JobID, p.ProjectID)
+	if logErr != nil {
+		// What the job left is removed all the same.
+		if log, err = call.OpenLog(plan.Log{}, p.JobID, p.ProjectID); err != nil {
+			return err
+		}
 	}
 	defer log.Close()
-	if err := os.RemoveAll(p.AuthDir); err != nil {
-		return fmt.Errorf("removing the auth file: %w", err)
+	authErr := os.RemoveAll(p.AuthDir)
+	if err := clean(ctx, p, log); err != nil {
+		return err
 	}
+	if authErr != nil {
+		return fmt.Errorf("removing the auth file: %w", authErr)
+	}
+	return logErr
+}
+
+// clean removes the job's containers.
+func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 	if p.Keep {
 		log.Info("the job's containers are kept")
 		return nil

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
@@ -155,9 +158,26 @@ func (s *preparation) plan() plan.Plan {
 		Log:             s.logSettings(),
 	}
 	if s.policy.General.Podman.StepScriptOnly {
-		p.HostDir = s.policy.General.DataDir
+		p.HostDir, p.HostEnv = s.policy.General.DataDir, s.hostEnv()
 	}
 	return p
+}
+
+// hostEnv is podman's environment, with the runner's own directory in front of
+// PATH: artifacts and caches silently do nothing where no `gitlab-runner` is
+// found (gitlab-runner shells/abstract.go:211).
+func (s *preparation) hostEnv() []string {
+	runner, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.owner.PID))
+	if err != nil || filepath.Base(runner) != "gitlab-runner" {
+		return s.podman.Env
+	}
+	env := slices.Clone(s.podman.Env)
+	for i, v := range env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			env[i] = "PATH=" + filepath.Dir(runner) + ":" + path
+		}
+	}
+	return env
 }
 
 // undo removes what a failed or interrupted prepare has made. The runner calls

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containers/common/pkg/config"
+
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
@@ -101,7 +103,7 @@ func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman
 	}
 	defer os.RemoveAll(s.authDir())
 	if s.runnerName != "" {
-		runnerImage, err = s.image(ctx, "runner", s.grant.RunnerImage, authFile, "runner_image")
+		runnerImage, err = s.image(ctx, "runner", s.grant.RunnerImage, s.grant.RunnerPull, authFile, "runner_image")
 		if err != nil {
 			return runnerImage, userImage, err
 		}
@@ -110,7 +112,7 @@ func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman
 	if s.grant.DefaultImage {
 		own = "default_image"
 	}
-	userImage, err = s.image(ctx, "user", s.grant.UserImage, authFile, own)
+	userImage, err = s.image(ctx, "user", s.grant.UserImage, s.grant.UserPull, authFile, own)
 	return runnerImage, userImage, err
 }
 
@@ -133,9 +135,9 @@ func (s *preparation) writeAuthFile() (string, error) {
 
 // image resolves one image and says so in the job log. adminKey is the policy's
 // key that names it, empty for the job's own image.
-func (s *preparation) image(ctx context.Context, role string, name policy.Image, authFile, adminKey string) (podman.Image, error) {
+func (s *preparation) image(ctx context.Context, role string, name policy.Image, pull config.PullPolicy, authFile, adminKey string) (podman.Image, error) {
 	started := time.Now()
-	image, err := s.podman.Resolve(ctx, name.String(), s.grant.PullPolicy, authFile)
+	image, err := s.podman.Resolve(ctx, name.String(), pull, authFile)
 	if err != nil {
 		return image, s.imageError(name, adminKey, err)
 	}
@@ -146,8 +148,7 @@ func (s *preparation) image(ctx context.Context, role string, name policy.Image,
 	if image.Pulled {
 		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
 	}
-	s.note("Using image %s for the %s container: %s, %s, %d MB, %s",
-		name, role, shortID(image.ID), image.Digest, image.Size/1e6, how)
+	s.note("Using image %s in the %s container: %s, %d MB, %s", name, role, image.Digest, image.Size/1e6, how)
 	return image, nil
 }
 
@@ -163,15 +164,13 @@ func (s *preparation) imageError(name policy.Image, adminKey string, err error) 
 	case adminKey != "":
 		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s%s, and that this host reaches its registry", where, adminKey)}
 	case missing:
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("the policy of this runner (image_pull_policy = %q) pulls no images; use one that is there, or ask the administrator", s.grant.PullPolicy)}
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("the policy of this runner (image_pull_policy = %q) pulls no images; use one that is there, or ask the administrator", s.grant.UserPull)}
 	case podman.PullRefused(err):
 		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
 	default:
 		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
 	}
 }
-
-func shortID(id string) string { return id[:min(len(id), 12)] }
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {

@@ -97,7 +97,7 @@ func readScript(name string) ([]byte, error) {
 }
 
 func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script string) error {
-	h := step.Host{Dir: p.HostDir, Env: p.Podman.Env, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
+	h := step.Host{Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
 	err := h.Run(ctx, script)
 	var exit *step.ExitError
 	if errors.As(err, &exit) {
@@ -127,7 +127,7 @@ func outcome(ctx context.Context, pm *podman.Podman, container string, started t
 			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
 		}
 	case state.StartedAt.Before(started):
-		return notStarted(exit, state)
+		return notStarted(ctx, pm, container, exit)
 	case state.OOMKilled:
 		return &driver.ScriptError{Code: exit.Code}
 	case state.ExitCode == exit.Code:
@@ -138,13 +138,14 @@ func outcome(ctx context.Context, pm *podman.Podman, container string, started t
 }
 
 // notStarted tells an image without a shell from a podman that cannot start
-// containers.
-func notStarted(exit *podman.ExitError, state podman.State) error {
-	err := fmt.Errorf("starting the job's container: %w", exit)
-	if state.Error != "" {
-		err = fmt.Errorf("%w: %s", err, state.Error)
+// containers. What podman said has gone to the job log; asked once more to make
+// the container ready, it says the same again.
+func notStarted(ctx context.Context, pm *podman.Podman, container string, exit error) error {
+	if err := pm.Init(ctx, container); err != nil {
+		exit = err
 	}
-	if exit.Code == podman.ExitNotExecutable || exit.Code == podman.ExitNotFound {
+	err := fmt.Errorf("starting the job's container: %w", exit)
+	if podman.NoSuchProgram(exit) {
 		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
 	}
 	return &driver.Fault{Err: err, Todo: "see what podman says above"}

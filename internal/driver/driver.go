@@ -14,7 +14,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -147,10 +148,14 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 // be anything.
 func internalError(_ any) error {
 	place := "an unknown place"
-	for _, line := range strings.Split(string(debug.Stack()), "\n") {
-		line = strings.TrimSpace(line)
-		if i := strings.Index(line, "podman-executor/"); i >= 0 && strings.Contains(line, ".go:") && !strings.Contains(line, "internal/driver/driver.go") {
-			place, _, _ = strings.Cut(line[i:], " ")
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		own := strings.HasPrefix(f.Function, "podman-executor/") || strings.HasPrefix(f.Function, "main.")
+		if own && filepath.Base(f.File) != "driver.go" {
+			place = fmt.Sprintf("%s/%s:%d", filepath.Base(filepath.Dir(f.File)), filepath.Base(f.File), f.Line)
 			break
 		}
 	}

@@ -31,7 +31,8 @@ func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) 
 // period.
 func (h Host) Run(ctx context.Context, script string) error {
 	cmd := exec.Command("bash", "-c", `umask 0000; exec bash "$0" </dev/null`, script)
-	cmd.Dir, cmd.Env = h.Dir, h.Env
+	// Never nil: os/exec would pass this program's own environment on.
+	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -51,7 +52,7 @@ func (h Host) Run(ctx context.Context, script string) error {
 	}
 	// Whatever the script left in its group ends with it.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if err == nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var exit *exec.ExitError

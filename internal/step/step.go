@@ -65,17 +65,29 @@ const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 // arrive whole, or an entry point that ended well without running it, must not
 // end as a green job.
 //
+// The input stays open after the script. Its end is the driver's word to stop, or
+// the driver's end: then a watcher sends SIGTERM to every process, but the
+// first, which ends when they do. It does so only in a PID namespace of the
+// container's own, where this shell is the first process, or the second below
+// an init: elsewhere it would signal what is not the job's.
+//
 // The login shell keeps the image's own PATH in front: /etc/profile of Debian
-// and others replaces it, and with it what ENV PATH of the image added.
+// and others replaces it, and with it what ENV PATH of the image added. Others
+// set the umask, which is set again.
 const stub = `dir=` + Dir + `
 say() { echo "podman-executor: error: $1" >&2; }
 umask 022
-IFS=' ' read -r size proof && cat >"$dir/script" && [ $(wc -c <"$dir/script") -eq "$size" ] || {
-	say 'the script did not reach the container whole; the image needs the programs cat and wc'
+IFS=' ' read -r size proof && head -c "$size" >"$dir/script" && [ $(wc -c <"$dir/script") -eq "$size" ] || {
+	say 'the script did not reach the container whole; the image needs the programs head and wc'
 	exit 125
 }
-exec </dev/null
-[ "$1" = - ] || umask "$1"
+exec 3<&0 </dev/null
+if [ $$ -le 2 ]; then
+	{ cat <&3; kill -s TERM -- -1; } >/dev/null 2>&1 &
+fi
+exec 3<&-
+umask=$1
+[ "$umask" = - ] || umask "$umask"
 mode=$2
 shift 2
 words=$#
@@ -83,7 +95,7 @@ if [ "$mode" = file ]; then
 	chmod 755 "$dir/script"
 	set -- "$@" "$dir/script"
 elif command -v bash >/dev/null 2>&1; then
-	set -- "$@" bash -l -c 'PATH=$1${PATH:+:$PATH}; export PATH; exec bash "$0"' "$dir/script" "$PATH"
+	set -- "$@" bash -l -c '[ "$PATH" = "$1" ] || export PATH="$1:$PATH"; [ "$2" = - ] || umask "$2"; exec bash "$0"' "$dir/script" "$PATH" "$umask"
 else
 	set -- "$@" sh "$dir/script"
 fi
@@ -135,5 +147,5 @@ func Input(script []byte) io.Reader {
 // isShellShebang tells whether gitlab-runner made the script for bash or sh
 // (gitlab-runner shells/bash.go:416); it knows PowerShell, too.
 func isShellShebang(line string) bool {
-	return strings.HasPrefix(line, "#!") && (strings.HasSuffix(line, "sh")) && !strings.HasSuffix(line, "pwsh")
+	return strings.HasPrefix(line, "#!") && strings.HasSuffix(line, "sh") && !strings.HasSuffix(line, "pwsh")
 }

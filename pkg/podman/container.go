@@ -110,8 +110,6 @@ type State struct {
 	ExitCode  int       `json:"ExitCode"`
 	OOMKilled bool      `json:"OOMKilled"`
 	StartedAt time.Time `json:"StartedAt"`
-	// Error is why the latest start failed, where podman recorded it.
-	Error string `json:"Error"`
 }
 
 // State asks for a container's state.

@@ -78,7 +78,8 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, p.Program, args...)
 	cmd.Dir = "/"
-	cmd.Env = p.Env
+	// Never nil: os/exec would pass the caller's own environment on.
+	cmd.Env = append([]string{}, p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = waitDelay
@@ -149,15 +150,25 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// message returns the tail as one line, without podman's prefix.
+// message returns the tail as one line, without podman's prefix, and without its
+// warnings where it says anything else: they are of things that went well after
+// all, such as the first tries of a pull.
 func (t *tail) message() string {
-	var lines []string
+	var errs, warnings []string
 	for _, line := range strings.Split(strings.TrimSpace(string(t.buffer)), "\n") {
-		if line = strings.TrimSpace(strings.TrimPrefix(line, "Error: ")); line != "" {
-			lines = append(lines, line)
+		line = strings.TrimSpace(strings.TrimPrefix(line, "Error: "))
+		switch {
+		case line == "":
+		case strings.HasPrefix(line, "time=") && strings.Contains(line, " level=warning "):
+			warnings = append(warnings, line)
+		default:
+			errs = append(errs, line)
 		}
 	}
-	return strings.Join(lines, "; ")
+	if len(errs) == 0 {
+		errs = warnings
+	}
+	return strings.Join(errs, "; ")
 }
 
 var _ io.Writer = (*tail)(nil)

@@ -37,7 +37,10 @@ func (p *Podman) Resolve(ctx context.Context, name string, policy config.PullPol
 			return image, err
 		}
 		if policy == config.PullPolicyNever {
-			return Image{}, fmt.Errorf("%w: %s", ErrNoImage, name)
+			if imageUnknown(err) {
+				err = fmt.Errorf("%w: %s", ErrNoImage, name)
+			}
+			return Image{}, err
 		}
 	}
 	id, pullError := p.pull(ctx, name, authFile)
@@ -92,6 +95,14 @@ func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
 	return list[0], nil
 }
 
+// imageUnknown tells an image that is not there from a storage that is broken:
+// podman ends with 125 for both (containers/storage errors.go, ErrImageUnknown).
+func imageUnknown(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) &&
+		(strings.Contains(exit.Stderr, "image not known") || strings.Contains(exit.Stderr, "no such image"))
+}
+
 func isExit(err error, code int) bool {
 	var exit *ExitError
 	return errors.As(err, &exit) && exit.Code == code
@@ -107,14 +118,19 @@ var refusals = []string{
 	"unauthorized",
 	"authentication required",
 	"denied:",
+	"403 (forbidden)",
 	"invalid username/password",
 	"no image found in manifest list",
 	"no image found in image index",
 	"invalid reference format",
+	"rejected by policy",
+	"is blocked in",
 }
 
-// What networks say. It wins: "lookup host: not found" is an outage.
+// What networks say, and podman where a program of its own is missing. It wins:
+// "lookup host: not found" is an outage.
 var outages = []string{
+	"executable file not found",
 	"dial tcp", "connection refused", "connection reset", "no such host",
 	"i/o timeout", "tls handshake timeout", "500 internal", "502 bad gateway",
 	"503 service", "504 gateway", "toomanyrequests",

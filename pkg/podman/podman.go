@@ -56,6 +56,9 @@ func Find(program string) (string, error) {
 			return "", fmt.Errorf("finding podman: none on %s", Path)
 		}
 	}
+	if !filepath.IsAbs(program) {
+		return "", fmt.Errorf("finding podman: %s is no absolute path", program)
+	}
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:

@@ -3,8 +3,11 @@ package podman
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -12,29 +15,44 @@ import (
 // Streams are what a container's process is attached to. Standard output and
 // error that are files are handed on as they are, without a copy.
 type Streams struct {
+	// Stdin is read to its end; the container's standard input stays open
+	// after that, until the container ends or is told to stop.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
-// stopPause is how long Start waits between two tries to signal a container
-// that is not up yet.
-const stopPause = 200 * time.Millisecond
+// detachKeys would make podman leave the container alone, and end with 0. podman
+// looks for them without a terminal, too, in reads of one byte each; its default
+// is two of them, and an empty list is none that its service takes.
+const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 
 // Start starts a container that was made by [Podman.Create], attaches to it and
 // waits for its end. A process that ends with a code other than 0, and podman's
 // own failures, come back as an *[ExitError]: for the codes that can be either,
 // ask [Podman.State].
 //
-// When ctx ends, every process in the container gets SIGTERM, and SIGKILL after
-// the grace period. The container itself stays.
+// When ctx ends, the container's standard input ends: its process takes that for
+// the word to stop. (Signals do not do: podman sends them to the first process
+// only, a shell that waits for its child; `podman exec` is slow, and leaves
+// a process behind where podman is a service.) After the grace period it gets
+// SIGKILL. The container itself stays.
 func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.Duration) error {
-	args := []string{"start", "--attach", "--interactive", "--sig-proxy=false", "--", name}
+	args := []string{"start", "--attach", "--interactive", "--detach-keys", detachKeys, "--sig-proxy=false", "--", name}
+	stdin, feed, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("running podman start: %w", err)
+	}
+	defer feed.Close()
 	started := time.Now()
 	cmd := p.command(context.WithoutCancel(ctx), args)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
-	if err := cmd.Start(); err != nil {
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, s.Stdout, s.Stderr
+	err = cmd.Start()
+	_ = stdin.Close()
+	if err != nil {
 		return p.ended(err, args, &tail{})
 	}
+	// A container that ends before it has read everything is no error of its own.
+	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -42,70 +60,58 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 		select {
 		case <-done:
 		case <-ctx.Done():
+			_ = feed.Close()
 			p.stop(context.WithoutCancel(ctx), cmd, name, grace, done)
 		}
 	}()
-	err := p.ended(ignoreStdin(cmd.Wait()), args, &tail{})
+	err = p.ended(cmd.Wait(), args, &tail{})
 	close(done)
 	<-stopped
 	p.observe(args, started, err)
 	return err
 }
 
-// ignoreStdin drops the error of a process that ended before it had read all
-// of its input; its exit code says more.
-func ignoreStdin(err error) error {
-	if errors.Is(err, syscall.EPIPE) {
-		return nil
-	}
-	return err
-}
+// killPause is how long stop waits between two tries to kill a container that is
+// not up yet.
+const killPause = 200 * time.Millisecond
 
-// stop ends what runs in a container until done is closed: SIGTERM to all of
-// its processes, SIGKILL to the first after the grace period, and at last the
-// end of the podman client, should it hang.
+// stop waits for the end of a container that was told to stop, kills it after
+// the grace period, and at last the podman client, should it hang.
 func (p *Podman) stop(ctx context.Context, client *exec.Cmd, name string, grace time.Duration, done <-chan struct{}) {
-	graceOver := time.After(grace)
-	for {
-		bounded, cancel := context.WithTimeout(ctx, grace)
-		err := p.terminate(bounded, name)
-		cancel()
+	select {
+	case <-done:
+		return
+	case <-time.After(grace):
+	}
+	bounded, cancel := context.WithTimeout(ctx, waitDelay)
+	defer cancel()
+	for bounded.Err() == nil {
+		_, err := p.Output(bounded, "kill", "--signal", "KILL", "--", name)
+		wait := killPause
 		if err == nil {
-			break
+			wait = waitDelay
 		}
-		// The container may not be up yet; a step that has just ended is done.
 		select {
 		case <-done:
 			return
-		case <-graceOver:
-			p.kill(ctx, client, name, done)
-			return
-		case <-time.After(stopPause):
+		case <-time.After(wait):
 		}
 	}
-	select {
-	case <-done:
-	case <-graceOver:
-		p.kill(ctx, client, name, done)
-	}
+	_ = syscall.Kill(-client.Process.Pid, syscall.SIGKILL)
 }
 
-// terminate sends SIGTERM to all processes of a container but its first, which
-// ends when they do. `podman stop` would signal the first only: a shell that
-// waits for its child does not pass it on, and the first process of a container
-// ignores signals that it has no handler for.
-func (p *Podman) terminate(ctx context.Context, name string) error {
-	_, err := p.Output(ctx, "exec", "--user", "0:0", "--", name, "sh", "-c", "kill -s TERM -- -1")
+// Init makes a container ready without starting it: what keeps podman from
+// starting it comes back as an error.
+func (p *Podman) Init(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "init", "--", name)
 	return err
 }
 
-func (p *Podman) kill(ctx context.Context, client *exec.Cmd, name string, done <-chan struct{}) {
-	bounded, cancel := context.WithTimeout(ctx, waitDelay)
-	defer cancel()
-	_, _ = p.Output(bounded, "kill", "--signal", "KILL", "--", name)
-	select {
-	case <-done:
-	case <-time.After(waitDelay):
-		_ = syscall.Kill(-client.Process.Pid, syscall.SIGKILL)
-	}
+// NoSuchProgram tells whether a container could not be started because its
+// image lacks the program of its command. podman 4 ends with 125 then, later
+// ones with 127; both repeat the runtime's words.
+func NoSuchProgram(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) &&
+		strings.Contains(exit.Stderr, "executable file") && strings.Contains(exit.Stderr, "not found")
 }

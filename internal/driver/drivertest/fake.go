@@ -1,0 +1,304 @@
+package drivertest
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The fake podman finds its directory by the one thing that the driver hands
+// through to it: $HOME/fake-podman. For a call such as `podman image inspect`
+// it looks there for
+//
+//	image-inspect.stdout, .stderr, .exit   what it prints, and ends with
+//	image-inspect.hang                     it hangs until a command named in this
+//	                                       file ("kill", or "kill.2" for the second
+//	                                       call of it) is called; with the word
+//	                                       "signalled", until the program has got
+//	                                       its signal; with the word "eof", until
+//	                                       its input ends; without a word for ever
+//
+// and before those for image-inspect.2.stdout and so on, which are for the
+// second call only. It writes
+//
+//	log                                    one call a line, see [call]
+//	stdin                                  what `podman start` got to read, to the
+//	                                       end of the script
+//	authfile                               the file of --authfile
+//
+// Without a file it answers like a podman 4.3.1 that has every image and volume
+// and no container.
+type fake struct {
+	dir  string
+	verb string
+	args []string
+	// nth counts the calls of this verb, from 1.
+	nth int
+}
+
+// call is one line of the log.
+type call struct {
+	Verb string   `json:"verb"`
+	Args []string `json:"args"`
+	Env  []string `json:"env"`
+	Dir  string   `json:"dir"`
+	// AuthMode is the mode of the file of --authfile and of its directory.
+	AuthMode string `json:"auth_mode,omitempty"`
+}
+
+// fakePodman is the fake's main function.
+func fakePodman() {
+	// syscall.Exit: with the race detector, os.Exit takes a second, and the
+	// fake's environment is the driver's to make.
+	status, err := runFake(filepath.Join(os.Getenv("HOME"), "fake-podman"), os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake podman:", err)
+		syscall.Exit(99)
+	}
+	syscall.Exit(status)
+}
+
+func runFake(dir string, args []string) (int, error) {
+	f := fake{dir: dir, args: args, verb: verbOf(args)}
+	mode, err := f.copyAuthFile()
+	if err != nil {
+		return 0, err
+	}
+	if err := f.record(mode); err != nil {
+		return 0, err
+	}
+	if f.verb == "start" {
+		if err := f.saveStdin(); err != nil {
+			return 0, err
+		}
+	}
+	if err := f.hang(); err != nil {
+		return 0, err
+	}
+	return f.answer()
+}
+
+// verbOf returns the words of the command, "image-pull" of
+// `podman --url … image pull …`.
+func verbOf(args []string) string {
+	if len(args) > 2 && args[0] == "--url" {
+		args = args[2:]
+	}
+	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume"}, args[0]) {
+		return args[0] + "-" + args[1]
+	}
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// record adds the call to the log, in one write: calls may overlap.
+func (f *fake) record(authMode string) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(call{Verb: f.verb, Args: f.args, Env: os.Environ(), Dir: dir, AuthMode: authMode})
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(f.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if _, err := log.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	calls, err := readLog(f.dir)
+	for _, c := range calls {
+		if c.Verb == f.verb {
+			f.nth++
+		}
+	}
+	return err
+}
+
+// readLog returns the calls so far. A last line that is not whole yet belongs
+// to a call that is none yet.
+func readLog(dir string) ([]call, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "log"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var calls []call
+	lines := bufio.NewReader(bytes.NewReader(text))
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			return calls, nil
+		}
+		var c call
+		if err := json.Unmarshal(line, &c); err != nil {
+			return nil, fmt.Errorf("reading the fake's log: %w", err)
+		}
+		calls = append(calls, c)
+	}
+}
+
+func (f *fake) copyAuthFile() (string, error) {
+	i := slices.Index(f.args, "--authfile")
+	if i < 0 {
+		return "", nil
+	}
+	name := f.args[i+1]
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return "", err
+	}
+	mode := fmt.Sprintf("%v in %v", file.Mode(), dir.Mode())
+	// A newline, which files in scripts always end with.
+	return mode, os.WriteFile(filepath.Join(f.dir, "authfile"), append(text, '\n'), 0o600)
+}
+
+// saveStdin reads what a container's shell reads: a line that begins with a size,
+// and as many bytes. The input does not end there.
+func (f *fake) saveStdin() error {
+	in := bufio.NewReader(os.Stdin)
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("reading the script's size: %w", err)
+	}
+	var size int
+	if _, err := fmt.Sscan(line, &size); err != nil {
+		return fmt.Errorf("reading the script's size: %w", err)
+	}
+	script := make([]byte, size)
+	if _, err := io.ReadFull(in, script); err != nil {
+		return fmt.Errorf("reading the script: %w", err)
+	}
+	return os.WriteFile(filepath.Join(f.dir, "stdin"), append([]byte(line), script...), 0o600)
+}
+
+// file returns the content of an answer's file for this call.
+func (f *fake) file(what string) (string, bool) {
+	for _, name := range []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what} {
+		if text, err := os.ReadFile(filepath.Join(f.dir, name)); err == nil {
+			return string(text), true
+		}
+	}
+	return "", false
+}
+
+func (f *fake) hang() error {
+	enders, ok := f.file("hang")
+	if !ok {
+		return nil
+	}
+	words := strings.Fields(enders)
+	if slices.Contains(words, "eof") {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	}
+	for {
+		calls, err := readLog(f.dir)
+		if err != nil {
+			return err
+		}
+		times := map[string]int{}
+		for _, c := range calls {
+			times[c.Verb]++
+			if slices.Contains(words, c.Verb) || slices.Contains(words, fmt.Sprintf("%s.%d", c.Verb, times[c.Verb])) {
+				return nil
+			}
+		}
+		if _, err := os.Stat(filepath.Join(f.dir, signalled)); err == nil && slices.Contains(words, signalled) {
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// signalled is the file that says that a program has got its SIGTERM.
+const signalled = "signalled"
+
+func (f *fake) answer() (int, error) {
+	status, err := f.status()
+	if err != nil {
+		return 0, err
+	}
+	stdout, given := f.file("stdout")
+	if !given && status == 0 {
+		if stdout, err = f.standard(); err != nil {
+			return 0, err
+		}
+	}
+	stderr, _ := f.file("stderr")
+	fmt.Fprint(os.Stdout, stdout)
+	fmt.Fprint(os.Stderr, stderr)
+	return status, nil
+}
+
+func (f *fake) status() (int, error) {
+	text, ok := f.file("exit")
+	if !ok {
+		return 0, nil
+	}
+	return strconv.Atoi(strings.TrimSpace(text))
+}
+
+// standard is the answer without a file.
+func (f *fake) standard() (string, error) {
+	last := f.args[len(f.args)-1]
+	switch f.verb {
+	case "version":
+		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
+	case "ps":
+		return "[]\n", nil
+	case "image-pull":
+		return imageID(last) + "\n", nil
+	case "image-inspect":
+		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789}]`+"\n", imageID(last), imageDigest(last)), nil
+	case "create":
+		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
+	case "container-inspect":
+		// The container has run just now, with the code of `podman start`.
+		start := fake{dir: f.dir, verb: "start", nth: 1}
+		code, err := start.status()
+		return fmt.Sprintf(`{"Status": "exited", "ExitCode": %d, "StartedAt": %q}`+"\n", code, time.Now().Format(time.RFC3339Nano)), err
+	}
+	return "", nil
+}
+
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// imageID returns the ID of the image of that name, or that has that ID.
+func imageID(name string) string {
+	if isID.MatchString(name) {
+		return name
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+}
+
+func imageDigest(name string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(imageID(name))))
+}

@@ -1,0 +1,53 @@
+package drivertest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"podman-executor/internal/step"
+)
+
+// stub is the shell program of both containers, too long for goldens; internal/step
+// tests it.
+var stub = step.Command(step.User, step.EntryPoint{})[1]
+
+var volatile = []struct {
+	text *regexp.Regexp
+	name string
+}{
+	{regexp.MustCompile(`(io\.podman-executor\.deadline=)[0-9]{10}\b`), "${1}DEADLINE"},
+	{regexp.MustCompile(`pulled in [0-9]+\.[0-9] s`), "pulled in N s"},
+	{regexp.MustCompile(`"hostname":"[^"]*",`), `"hostname":"HOST",`},
+	{regexp.MustCompile(`"version":"[^"]+"`), `"version":"VERSION"`},
+}
+
+// normalised replaces what differs from run to run, and what nobody can read:
+// an image's ID is ID(NAME).
+func (w *world) normalised(text string) string {
+	pairs := []string{w.fake, "$PODMAN", w.owner.String(), "OWNER", w.dir, "$WORK"}
+	for _, name := range w.images() {
+		id := imageID(name)
+		pairs = append(pairs, id, "ID("+name+")", imageDigest(name), "DIGEST("+name+")")
+	}
+	text = strings.NewReplacer(pairs...).Replace(text)
+	for _, v := range volatile {
+		text = v.text.ReplaceAllString(text, v.name)
+	}
+	return text
+}
+
+// images returns the names of the images that podman was asked for.
+func (w *world) images() []string {
+	calls, err := readLog(w.fakeDir())
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, c := range calls {
+		if last := c.Args[len(c.Args)-1]; strings.HasPrefix(c.Verb, "image-") && !isID.MatchString(last) && !slices.Contains(names, last) {
+			names = append(names, last)
+		}
+	}
+	return names
+}

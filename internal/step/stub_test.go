@@ -1,0 +1,336 @@
+package step
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// container is what stands in for a container: a shell of this machine, a
+// directory in place of the tmpfs, a home, and a PATH.
+type container struct {
+	shell []string
+	dir   string
+	home  string
+	path  string
+	// inputEnds tells that the input ends with the script, as when the driver
+	// is killed. Otherwise it stays open.
+	inputEnds bool
+}
+
+// programs are what the stub and the scripts below need of an image.
+var programs = []string{"cat", "chmod", "echo", "env", "head", "sh", "true", "wc"}
+
+// inShells runs a test in each shell that images have, with and without a bash
+// beside it.
+func inShells(t *testing.T, test func(*testing.T, container)) {
+	t.Helper()
+	for _, shell := range []string{"sh", "dash", "bash", "busybox"} {
+		for _, bash := range []bool{true, false} {
+			name := shell + " with bash"
+			if !bash {
+				name = shell + " without bash"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, newContainer(t, shell, bash))
+			})
+		}
+	}
+}
+
+func newContainer(t *testing.T, shell string, bash bool) container {
+	t.Helper()
+	path, err := exec.LookPath(shell)
+	if err != nil {
+		t.Skipf("no %s on this machine", shell)
+	}
+	c := container{shell: []string{path}, dir: t.TempDir(), home: t.TempDir(), path: t.TempDir()}
+	if shell == "busybox" {
+		c.shell = append(c.shell, "sh")
+	}
+	all := programs
+	if bash {
+		all = append([]string{"bash"}, programs...)
+	}
+	for _, p := range all {
+		real, err := exec.LookPath(p)
+		if err != nil {
+			t.Skipf("no %s on this machine", p)
+		}
+		if err := os.Symlink(real, filepath.Join(c.path, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// result is how a run of the stub ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// run runs the stub as podman would, with the directory in place of the tmpfs:
+// empty, as it is at each start of a container.
+func (c container) run(t *testing.T, place Place, entry EntryPoint, input io.Reader) result {
+	t.Helper()
+	here := func(s string) string { return strings.ReplaceAll(s, Dir, c.dir) }
+	stdin, feed, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Close()
+	for _, name := range []string{"script", "started"} {
+		_ = os.Remove(filepath.Join(c.dir, name))
+	}
+	args := append([]string{}, c.shell[1:]...)
+	for _, arg := range Command(place, entry) {
+		args = append(args, here(arg))
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(c.shell[0], args...)
+	cmd.Env = []string{"PATH=" + c.path, "HOME=" + c.home}
+	cmd.Dir = c.home
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = stdin.Close()
+	// What does not read everything ends the copy, and that is all it ends.
+	_, _ = io.Copy(feed, input)
+	if c.inputEnds {
+		_ = feed.Close()
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{stdout.String(), withoutProfile(stderr.String()), cmd.ProcessState.ExitCode()}
+}
+
+// withoutProfile drops what this machine's own profile says: a login shell reads
+// it, and misses the programs that it calls.
+func withoutProfile(stderr string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "/etc/profile") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// input is what a container gets for a script: the size in it is of the text
+// with the directory in place of the tmpfs.
+func (c container) input(t *testing.T, script string) io.Reader {
+	t.Helper()
+	text, err := io.ReadAll(Input([]byte(script)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, _ := strings.Cut(string(text), "\n")
+	_, kind, _ := strings.Cut(head, " ")
+	body = strings.ReplaceAll(body, Dir, c.dir)
+	return strings.NewReader(strings.Join([]string{strconv.Itoa(len(body)), " ", kind, "\n", body}, ""))
+}
+
+// runScript runs a script of the user's in the image's best shell.
+func (c container) runScript(t *testing.T, script string) result {
+	t.Helper()
+	return c.run(t, User, EntryPoint{Shell: true}, c.input(t, script))
+}
+
+func want(t *testing.T, got, want result) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got\n%+v, want\n%+v", got, want)
+	}
+}
+
+func TestStubRunsScript(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		want(t, c.runScript(t, "#!/bin/sh\necho hello; echo oh >&2\n"), result{"hello\n", "oh\n", 0})
+		// Whatever gitlab-runner puts first, the script is run by the image's best
+		// shell: a bash in name only would not have arrays.
+		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
+			want(t, c.runScript(t, "#!/bin/sh\na=(1 2); echo ${a[1]}\n"), result{"2\n", "", 0})
+		}
+		// A script without a line of proof runs, too.
+		want(t, c.runScript(t, "echo plain"), result{"plain\n", "", 0})
+	})
+}
+
+func TestStubExitCodes(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		for _, code := range []int{0, 1, 42, 125, 126, 127, 137, 255} {
+			want(t, c.runScript(t, "#!/bin/sh\nexit "+strconv.Itoa(code)+"\n"), result{code: code})
+			// The same behind an entry point, where the stub waits.
+			entry := EntryPoint{Words: []string{"env", "-u", "X"}, Shell: true}
+			want(t, c.run(t, User, entry, c.input(t, "#!/bin/sh\nexit "+strconv.Itoa(code)+"\n")), result{code: code})
+		}
+	})
+}
+
+// TestStubRefuses: a script that did not arrive whole does not run, not even the
+// part of it that did.
+func TestStubRefuses(t *testing.T) {
+	tests := []struct{ name, input string }{
+		{"nothing", ""},
+		{"a line that does not end", "30 none"},
+		{"no script", "30 none\n"},
+		{"too little", "30 none\necho half of a script\n"},
+		{"no size", "\necho\n"},
+		{"a size that is none", "x none\necho\n"},
+	}
+	inShells(t, func(t *testing.T, c container) {
+		c.inputEnds = true
+		for _, tt := range tests {
+			got := c.run(t, User, EntryPoint{Shell: true}, strings.NewReader(tt.input))
+			if got.code != 125 || got.stdout != "" || !strings.Contains(got.stderr, "podman-executor: error: the script did not reach the container whole;") {
+				t.Errorf("%s: got %+v", tt.name, got)
+			}
+		}
+	})
+}
+
+// TestStubLargeScript: a script with all of a job's variables may be large.
+func TestStubLargeScript(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		script := "#!/bin/sh\n" + strings.Repeat(": 'a variable of a job, and its value'\n", 1<<20/39) + "echo the end\n"
+		want(t, c.runScript(t, script), result{stdout: "the end\n"})
+	})
+}
+
+// TestStubStdin: what a script's commands read is empty; it is not the script, nor
+// what podman may hold open.
+func TestStubStdin(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		script := "#!/bin/sh\nread -r line || echo \"end of input: $line\"\ncat\n[ -c /dev/stdin ] && echo device\n"
+		want(t, c.runScript(t, script), result{stdout: "end of input: \ndevice\n"})
+	})
+}
+
+// TestStubBytes: a script is passed on byte by byte.
+func TestStubBytes(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		script := "#!/bin/sh\ncat <<'EOF'\n  two  spaces \\n %s \xff\xfe\t$x `y`\r\nEOF\n"
+		want(t, c.runScript(t, script), result{stdout: "  two  spaces \\n %s \xff\xfe\t$x `y`\r\n"})
+	})
+}
+
+func TestStubUmask(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		places := map[Place]string{Runner: "0000", User: "0022"}
+		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
+			// The profile of this machine may set another.
+			delete(places, User)
+		}
+		for place, umask := range places {
+			for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}} {
+				want(t, c.run(t, place, entry, c.input(t, "#!/bin/sh\numask\n")), result{stdout: umask + "\n"})
+			}
+		}
+	})
+}
+
+// TestStubUmaskOfProfile: a profile that sets the umask, as Fedora's does, does not
+// take the runner's steps theirs. The user's own steps have the image's.
+func TestStubUmaskOfProfile(t *testing.T) {
+	c := newContainer(t, "sh", true)
+	if err := os.WriteFile(filepath.Join(c.home, ".bash_profile"), []byte("umask 027\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\numask\n"
+	want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "0000\n"})
+	want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "0027\n"})
+}
+
+// TestStubPath: a login shell's profile replaces the PATH of the image; the
+// image's stays in front, and what the profile adds is behind.
+func TestStubPath(t *testing.T) {
+	c := newContainer(t, "sh", true)
+	profile := filepath.Join(c.home, ".bash_profile")
+	for text, path := range map[string]string{
+		"PATH=/profile/bin\n":        c.path + ":/profile/bin\n",
+		"PATH=" + c.path + "\n":      c.path + "\n",
+		"GREETING=hello; PATH=/a:/b": c.path + ":/a:/b\n",
+	} {
+		if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want(t, c.runScript(t, "#!/bin/sh\necho \"$PATH\"\n"), result{stdout: path})
+	}
+	// It is a login shell: what the profile exports is there.
+	if err := os.WriteFile(profile, []byte("export GREETING=hello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c.runScript(t, "#!/bin/sh\necho \"$GREETING\"\n"), result{stdout: "hello\n"})
+}
+
+// TestStubSwallowed: an entry point that ends well without running the script is
+// no green job.
+func TestStubSwallowed(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		const ran = "#!/bin/sh\necho ran\n"
+		for _, entry := range []EntryPoint{
+			{Words: []string{"true"}, Shell: true},
+			{Words: []string{"true"}},
+			{Words: []string{"echo"}},
+			{Words: []string{"sh", "-c", "exit 0"}, Shell: true},
+		} {
+			got := c.run(t, User, entry, c.input(t, ran))
+			if got.code != 1 || strings.Contains(got.stdout, "ran\n") || !strings.HasSuffix(got.stderr, "podman-executor: error: the entry point ended without running the script\n") {
+				t.Errorf("%q: got %+v", entry.Words, got)
+			}
+		}
+		// One that ends badly has spoken itself.
+		want(t, c.run(t, User, EntryPoint{Words: []string{"sh", "-c", "exit 7"}, Shell: true}, c.input(t, ran)), result{code: 7})
+		got := c.run(t, User, EntryPoint{Words: []string{"nonexistent"}, Shell: true}, c.input(t, ran))
+		if got.code != 127 || got.stdout != "" {
+			t.Errorf("an entry point that does not exist: got %+v", got)
+		}
+	})
+}
+
+// TestStubWrapped: an entry point that does run the script is in nobody's way.
+func TestStubWrapped(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		script := c.input(t, "#!/bin/sh\necho \"$GREETING\"\nexit 3\n")
+		want(t, c.run(t, User, EntryPoint{Words: []string{"env", "GREETING=two words"}, Shell: true}, script), result{"two words\n", "", 3})
+
+		wrapper := EntryPoint{Words: []string{"sh", "-c", `echo before; "$@"; echo "after $?"`, "wrapper"}, Shell: true}
+		script = c.input(t, "#!/bin/sh\necho script\nexit 3\n")
+		want(t, c.run(t, User, wrapper, script), result{"before\nscript\nafter 3\n", "", 0})
+	})
+}
+
+// TestStubFile: with the policy's own entry point the last word is the script,
+// which can be executed.
+func TestStubFile(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		const script = "#!/bin/sh\necho \"script $*\"\nexit 4\n"
+		want(t, c.run(t, User, EntryPoint{}, c.input(t, script)), result{"script \n", "", 4})
+		want(t, c.run(t, User, EntryPoint{Words: []string{"sh"}}, c.input(t, script)), result{"script \n", "", 4})
+		wrapper := EntryPoint{Words: []string{"sh", "-c", `"$1" from wrapper`, "wrapper"}}
+		want(t, c.run(t, User, wrapper, c.input(t, script)), result{"script from wrapper\n", "", 4})
+	})
+}
+
+// TestStubNoDirectory: where the script cannot be saved, nothing runs.
+func TestStubNoDirectory(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		script := c.input(t, "#!/bin/sh\necho ran\n")
+		c.dir += "/missing"
+		if got := c.run(t, User, EntryPoint{Shell: true}, script); got.code != 125 || got.stdout != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package podman
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// alwaysBefore is what every container has before its own options.
+var alwaysBefore = []string{"create", "--name", "n", "--pull=never", "--interactive", "--log-driver", "none", "--http-proxy=false"}
+
+func TestCreateArgs(t *testing.T) {
+	tests := []struct {
+		name string
+		c    Create
+		want []string
+	}{
+		{"nothing", Create{}, []string{"--", "i"}},
+		{"labels", Create{Labels: map[string]string{"b": "2", "a": "1", "c": ""}}, []string{"--label", "a=1", "--label", "b=2", "--label", "c=", "--", "i"}},
+		{"hostname", Create{Hostname: "h"}, []string{"--hostname", "h", "--", "i"}},
+		{"timeout", Create{Timeout: 90*time.Second + 900*time.Millisecond}, []string{"--timeout", "90", "--", "i"}},
+		{"tmpfs", Create{Tmpfs: []string{"/z:exec", "/a"}}, []string{"--tmpfs", "/z:exec", "--tmpfs", "/a", "--", "i"}},
+		{"volumes", Create{Volumes: []string{"z:/z", "/a:/a:ro"}}, []string{"--volume", "z:/z", "--volume", "/a:/a:ro", "--", "i"}},
+		{"entrypoint", Create{Entrypoint: "sh"}, []string{"--entrypoint", "sh", "--", "i"}},
+		{"options", Create{Options: []string{"--memory", "1g", "x y"}}, []string{"--memory", "1g", "x y", "--", "i"}},
+		{"command", Create{Command: []string{"-c", "--privileged"}}, []string{"--", "i", "-c", "--privileged"}},
+		{"everything", Create{
+			Labels: map[string]string{"a": "1"}, Hostname: "h", Timeout: time.Minute, Tmpfs: []string{"/t"}, Volumes: []string{"v:/v"},
+			Entrypoint: "sh", Options: []string{"--init"}, Command: []string{"-c", "x"},
+		}, []string{"--label", "a=1", "--hostname", "h", "--timeout", "60", "--tmpfs", "/t", "--volume", "v:/v", "--entrypoint", "sh", "--init", "--", "i", "-c", "x"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.c.Name, tt.c.Image = "n", "i"
+			want := slices.Concat(alwaysBefore, tt.want)
+			if got := tt.c.Args(); !slices.Equal(got, want) {
+				t.Errorf("got\n%q, want\n%q", got, want)
+			}
+		})
+	}
+}
+
+// TestCreateArgsAreNew: a second call must not find what somebody has appended
+// to the first one's answer.
+func TestCreateArgsAreNew(t *testing.T) {
+	c := Create{Name: "n", Image: "i", Options: make([]string, 1, 10), Command: make([]string, 1, 10)}
+	first := c.Args()
+	_ = append(first, "x")
+	if second := c.Args(); !slices.Equal(first, second) {
+		t.Errorf("got\n%q, then\n%q", first, second)
+	}
+}
+
+// TestManyLabels: the order does not depend on a map's.
+func TestManyLabels(t *testing.T) {
+	labels := map[string]string{}
+	for _, k := range strings.Split("qwertzuiopasdfghjklyxcvbnm", "") {
+		labels[k] = k
+	}
+	c := Create{Labels: labels}
+	for range 20 {
+		got := c.Args()
+		var keys []string
+		for i, a := range got {
+			if a == "--label" {
+				keys = append(keys, got[i+1])
+			}
+		}
+		if !slices.IsSorted(keys) || len(keys) != 26 {
+			t.Fatalf("labels are not in order: %q", keys)
+		}
+	}
+}

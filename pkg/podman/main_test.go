@@ -1,0 +1,124 @@
+package podman
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain makes the test binary a podman when it is called as one: which tells
+// the variable that says what it does.
+func TestMain(m *testing.M) {
+	if act := os.Getenv("FAKE_PODMAN"); act != "" {
+		// Not os.Exit: with the race detector it takes a second.
+		syscall.Exit(fakePodman(act, os.Getenv("FAKE_DIR"), os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// fake returns a podman that does one of the things that fakePodman knows, and
+// the directory where it writes its calls.
+func fake(t *testing.T, act string) (*Podman, string) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	return &Podman{Program: program, Env: []string{"FAKE_PODMAN=" + act, "FAKE_DIR=" + dir}}, dir
+}
+
+func fakePodman(act, dir string, args []string) int {
+	verb := args[0]
+	record(dir, verb)
+	switch act {
+	case "environment":
+		wd, _ := os.Getwd()
+		stdin, _ := io.ReadAll(os.Stdin)
+		fmt.Printf("%s\n%s\n%q\n%d\n%q\n", os.Environ(), wd, stdin, syscall.Getpgrp()-os.Getpid(), args)
+		return 0
+	case "fails":
+		fmt.Fprintln(os.Stderr, "time=\"now\" level=warning msg=\"not found\"\nError: this\nError: that")
+		return 125
+	case "floods":
+		_, _ = os.Stdout.Write(make([]byte, maxOutput+1))
+		return 0
+	case "killed":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "waits":
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		record(dir, "ready")
+		<-stop
+		return 3
+	case "ignores stdin":
+		return 7
+	case "reads stdin":
+		// As much as there is before its end, which comes with the order to stop.
+		_, _ = io.CopyN(os.Stdout, os.Stdin, megabyte)
+		return 0
+	case "ends at EOF", "ends at KILL", "late", "hangs":
+		return container(act, dir, verb)
+	}
+	return 99
+}
+
+const megabyte = 1 << 20
+
+// container is a podman with one container, which ends with its input, or when
+// it is killed, or when it is killed for the second time, or never.
+func container(act, dir, verb string) int {
+	switch {
+	case verb == "start" && act == "ends at EOF":
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		record(dir, "end-of-input")
+		return 143
+	case verb == "start":
+		for !recorded(dir, "ended") {
+			time.Sleep(time.Millisecond)
+		}
+		return 137
+	case verb == "kill" && act == "late" && !recorded(dir, "refused"):
+		record(dir, "refused")
+		return 125
+	case verb == "kill" && act != "hangs":
+		record(dir, "ended")
+	}
+	return 0
+}
+
+func record(dir, word string) {
+	f, err := os.OpenFile(filepath.Join(dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	fmt.Fprintln(f, word)
+}
+
+func recorded(dir, word string) bool {
+	text, _ := os.ReadFile(filepath.Join(dir, "log"))
+	return strings.Contains("\n"+string(text), "\n"+word+"\n")
+}
+
+// calls returns what was recorded, in one line.
+func calls(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(text)), " ")
+}
+
+func waitFor(dir, word string) {
+	for !recorded(dir, word) {
+		time.Sleep(time.Millisecond)
+	}
+}
