@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X podman-executor/internal/driver.version=$(VERSION) -X podman
 # The tools' versions stand in test/tools/go.mod.
 TOOL = go tool -modfile=$(CURDIR)/test/tools/go.mod
 GOTESTSUM = $(TOOL) gotestsum --format pkgname
-SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!(/usr/bin/env bash|/bin/sh)|^\# shellcheck shell=')
+SCRIPTS = $(shell git ls-files -z | xargs -0 awk 'FNR == 1 && /^(\#!\/usr\/bin\/env bash|\#!\/bin\/sh|\# shellcheck shell=)/ { print FILENAME } { nextfile }')
 
 .DEFAULT_GOAL := help
 .PHONY: help
