@@ -80,16 +80,15 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 }
 
 func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
-	names := []string{p.UserContainer}
-	if p.RunnerContainer != "" {
-		names = append(names, p.RunnerContainer)
-	}
 	for try := range tries {
 		if try > 0 {
 			time.Sleep(pause)
 		}
 		bounded, cancel := context.WithTimeout(ctx, removeTimeout)
-		err = pm.Remove(bounded, names...)
+		err = pm.Remove(bounded, p.Containers()...)
+		if err == nil && p.Network != "" {
+			err = pm.RemoveNetworks(bounded, p.Network)
+		}
 		cancel()
 		if err == nil {
 			return nil

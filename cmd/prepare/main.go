@@ -156,6 +156,11 @@ func (s *preparation) plan() plan.Plan {
 		Keep:            s.policy.General.Podman.DisableContainerRemoval,
 		Grace:           grace,
 		Log:             s.logSettings(),
+		Network:         s.network(),
+		ShowServices:    s.call.Getenv(customPrefix+"CI_DEBUG_SERVICES") == "true",
+	}
+	for i, service := range s.grant.Services {
+		p.Services = append(p.Services, plan.Service{Container: s.serviceName(i), Alias: service.Aliases[0]})
 	}
 	if s.policy.General.Podman.StepScriptOnly {
 		p.HostDir, p.HostEnv = s.policy.General.DataDir, s.hostEnv()
@@ -185,14 +190,11 @@ func (s *preparation) hostEnv() []string {
 func (s *preparation) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if err := s.podman.Remove(ctx, s.containers()...); err != nil {
+	err := s.podman.Remove(ctx, s.plan().Containers()...)
+	if s.network() != "" {
+		err = errors.Join(err, s.podman.RemoveNetworks(ctx, s.network()))
+	}
+	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")
 	}
-}
-
-func (s *preparation) containers() []string {
-	if s.runnerName == "" {
-		return []string{s.userName}
-	}
-	return []string{s.runnerName, s.userName}
 }

@@ -13,7 +13,6 @@ import (
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
-	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -27,11 +26,17 @@ func (s *preparation) make(ctx context.Context) error {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}
 	s.note("Using podman %s under the policy %s", version, s.policy.File())
-	runnerImage, userImage, err := s.images(ctx)
+	for _, n := range s.grant.Notices {
+		s.call.Warn("%s", n)
+	}
+	runnerImage, userImage, serviceImages, err := s.images(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.volumes(ctx); err != nil {
+		return err
+	}
+	if err := s.startServices(ctx, serviceImages); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -45,12 +50,16 @@ func (s *preparation) make(ctx context.Context) error {
 	}
 	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
 	c.Options = pm.CustomOptions
+	c.Network, c.User = s.network(), s.grant.User
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
-	return s.create(ctx, c, "custom_options")
+	if err := s.create(ctx, c, "custom_options"); err != nil {
+		return err
+	}
+	return s.waitForServices(ctx, serviceImages)
 }
 
 // note prints one line for the job log.
@@ -62,12 +71,18 @@ func (s *preparation) note(format string, args ...any) {
 // left behind.
 func (s *preparation) removeLeftovers(ctx context.Context) error {
 	now := time.Now()
-	removed, err := leftovers.Containers(ctx, s.podman, now, s.containers()...)
+	removed, err := leftovers.Containers(ctx, s.podman, now, s.plan().Containers()...)
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
 	}
 	for _, name := range removed {
 		s.log.Warn("removed a leftover of a job whose runner is gone: " + name)
+	}
+	// A job without services has no network; a list of them costs a command.
+	if len(removed) > 0 || s.network() != "" {
+		if err := leftovers.Networks(ctx, s.podman, now, s.network()); err != nil {
+			s.log.WithError(err).Warn("networks of dead runners")
+		}
 	}
 	for _, place := range []struct{ parent, pattern string }{
 		// The runner's directory for each attempt at a job
@@ -94,26 +109,40 @@ func (s *preparation) authDir() string {
 	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
 }
 
-// images resolves both images, with the job's credentials for as long as that
+// images resolves all images, with the job's credentials for as long as that
 // takes and no longer.
-func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman.Image, err error) {
+func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman.Image, services []podman.Image, err error) {
 	authFile, err := s.writeAuthFile()
 	if err != nil {
-		return runnerImage, userImage, err
+		return runnerImage, userImage, nil, err
 	}
 	defer os.RemoveAll(s.authDir())
 	if s.runnerName != "" {
-		runnerImage, err = s.image(ctx, "runner", s.grant.RunnerImage, s.grant.RunnerPull, authFile, "runner_image")
+		runnerImage, err = s.image(ctx, "in the runner container", s.grant.RunnerImage, s.grant.RunnerPull, authFile, "runner_image")
 		if err != nil {
-			return runnerImage, userImage, err
+			return runnerImage, userImage, nil, err
 		}
 	}
 	own := ""
 	if s.grant.DefaultImage {
 		own = "default_image"
 	}
-	userImage, err = s.image(ctx, "user", s.grant.UserImage, s.grant.UserPull, authFile, own)
-	return runnerImage, userImage, err
+	userImage, err = s.image(ctx, "in the user container", s.grant.UserImage, s.grant.UserPull, authFile, own)
+	if err != nil {
+		return runnerImage, userImage, nil, err
+	}
+	for _, service := range s.grant.Services {
+		own := ""
+		if service.Added {
+			own = "services"
+		}
+		image, err := s.image(ctx, "as the service "+service.Aliases[0], service.Image, service.Pull, authFile, own)
+		if err != nil {
+			return runnerImage, userImage, nil, err
+		}
+		services = append(services, image)
+	}
+	return runnerImage, userImage, services, nil
 }
 
 func (s *preparation) writeAuthFile() (string, error) {
@@ -121,13 +150,7 @@ func (s *preparation) writeAuthFile() (string, error) {
 	for _, n := range notices {
 		s.call.Warn("%s", n)
 	}
-	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
-		return "", &driver.Fault{
-			Err:  fmt.Errorf("making the directory of the auth file: %w", err),
-			Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
-		}
-	}
-	if err := leftovers.Mark(s.authDir(), s.owner); err != nil {
+	if err := s.makeRuntimeDir(); err != nil {
 		return "", err
 	}
 	return set.Write(s.authDir())
@@ -148,7 +171,7 @@ func (s *preparation) image(ctx context.Context, role string, name policy.Image,
 	if image.Pulled {
 		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
 	}
-	s.note("Using image %s in the %s container: %s, %d MB, %s", name, role, image.Digest, image.Size/1e6, how)
+	s.note("Using image %s %s: %s, %d MB, %s", name, role, image.Digest, image.Size/1e6, how)
 	return image, nil
 }
 
@@ -228,16 +251,12 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 	if role == "runner" {
 		place = step.Runner
 	}
-	labels := s.job.Labels(role, filepath.Base(s.attempt), s.owner.String(), now)
-	if s.policy.General.Podman.DisableContainerRemoval {
-		labels[job.LabelKeep] = "true"
-	}
 	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
 	if s.policy.General.DataDir != "" {
 		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
 	}
 	return podman.Create{
-		Name: s.job.Name(role), Labels: labels, Hostname: s.job.Hostname(),
+		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
 		// Each step ends by itself before the job's own timeout; this ends
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,

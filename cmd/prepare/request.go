@@ -27,9 +27,14 @@ func (s *preparation) request() (policy.Request, error) {
 	image := s.job.Image
 	r := policy.Request{
 		Image: image.Name, Entrypoint: image.Entrypoint, PullPolicies: image.PullPolicies,
+		User:     os.Expand(image.User, s.expanded),
 		Reserved: []string{s.builds, s.cache, step.Dir},
 	}
 	s.warnOfUnsupported()
+	r.Services = s.serviceRequests()
+	if s.job.GitHost != "" {
+		r.ReservedAliases = []string{strings.ToLower(s.job.GitHost)}
+	}
 	prefix := s.policy.General.Podman.UserVolumeVariable
 	if prefix == "" {
 		if len(s.volumeVariables(jacamarVolumes)) > 0 {
@@ -49,11 +54,8 @@ func (s *preparation) request() (policy.Request, error) {
 
 // warnOfUnsupported names what the job asks for and does not get.
 func (s *preparation) warnOfUnsupported() {
-	if len(s.job.Services) > 0 {
-		s.call.Warn("`services:` are not started by this version of podman-executor")
-	}
-	if s.job.Image.User != "" || s.job.Image.Platform != "" {
-		s.call.Warn("`image:docker:user` and `image:docker:platform` are ignored by this version of podman-executor")
+	if s.job.Image.Platform != "" {
+		s.call.Warn("`image:docker:platform` is ignored by this version of podman-executor")
 	}
 }
 

@@ -25,8 +25,8 @@ var program = driver.Program{
 
 func main() { os.Exit(driver.Main(program)) }
 
-// maxScript bounds a script, in bytes. The tmpfs that holds it has that size.
-const maxScript = 64 << 20
+// maxScript bounds a script, in bytes: what the tmpfs that holds it has room for.
+const maxScript = 60 << 20
 
 // run knows the job from its plan alone.
 func run(ctx context.Context, call *driver.Call) error {
@@ -72,6 +72,13 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
 	started := time.Now()
 	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
+	if p.ShowServices && container == p.UserContainer {
+		since := started
+		if name == "build_script" || name == "step_script" {
+			since = time.Time{} // what they said when they started, too
+		}
+		showServices(ctx, call, p, pm, since)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

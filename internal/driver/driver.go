@@ -109,15 +109,16 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	call := &Call{Program: p.Name, Environ: environ, Stdout: stdout, Stderr: stderr}
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprintf(stderr, "%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+" [--policy FILE] [--version] "+p.Arguments))
-	}
+	flags.Usage = func() {}
+	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+" [--policy FILE] [--version] "+p.Arguments))
 	flags.StringVar(&call.Policy, "policy", "", "the policy `FILE`")
 	version := flags.Bool("version", false, "print name, version and commit")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, usage)
 			return 0
 		}
+		fmt.Fprint(stderr, usage)
 		return exitUsage
 	}
 	if *version {

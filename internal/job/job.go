@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -42,8 +43,12 @@ type Job struct {
 	// Timeout is the job's whole time.
 	Timeout time.Duration
 	Image   Image
-	// Services are the images that the job asks for beside its own.
-	Services []Image
+	// Services are the containers that the job asks for beside its own.
+	Services []Service
+	// Variables are the job's as GitLab sent them, not expanded.
+	Variables []Variable
+	// GitHost is the host name of the repository's URL, empty without one.
+	GitHost string
 	// Credentials are those of type "registry".
 	Credentials []Credential
 	// BuildsDir, RunnerToken, Slot and ProjectDir are where the runner has put
@@ -72,13 +77,15 @@ type response struct {
 		ProjectID int64 `json:"project_id"`
 	} `json:"job_info"`
 	GitInfo struct {
-		Protected *bool `json:"protected"`
+		RepoURL   string `json:"repo_url"`
+		Protected *bool  `json:"protected"`
 	} `json:"git_info"`
 	RunnerInfo struct {
 		Timeout int64 `json:"timeout"`
 	} `json:"runner_info"`
 	Image       imageResponse   `json:"image"`
 	Services    []imageResponse `json:"services"`
+	Variables   []Variable      `json:"variables"`
 	Credentials []struct {
 		Type     string `json:"type"`
 		URL      string `json:"url"`
@@ -88,9 +95,12 @@ type response struct {
 }
 
 type imageResponse struct {
-	Name         string   `json:"name"`
-	Entrypoint   []string `json:"entrypoint"`
-	PullPolicy   []string `json:"pull_policy"`
+	Name         string     `json:"name"`
+	Entrypoint   []string   `json:"entrypoint"`
+	PullPolicy   []string   `json:"pull_policy"`
+	Alias        string     `json:"alias"`
+	Command      []string   `json:"command"`
+	Variables    []Variable `json:"variables"`
 	ExecutorOpts struct {
 		Docker struct {
 			User     string `json:"user"`
@@ -136,7 +146,11 @@ func decode(r io.Reader) (*Job, error) {
 		j.Timeout = defaultTimeout
 	}
 	for _, s := range in.Services {
-		j.Services = append(j.Services, s.image())
+		j.Services = append(j.Services, s.service())
+	}
+	j.Variables = in.Variables
+	if u, err := url.Parse(in.GitInfo.RepoURL); err == nil {
+		j.GitHost = u.Hostname()
 	}
 	for _, c := range in.Credentials {
 		// Exactly this spelling (gitlab-runner helpers/docker/auth/auth.go:230).

@@ -23,7 +23,8 @@ const full = `{
  "inputs": {}, "run": [], "variables": [{"key": "CI_JOB_IMAGE", "value": "forged"}], "secrets": {"S": {}},
  "image": {"name": "debian:12", "alias": "", "entrypoint": ["/e", ""], "pull_policy": ["always", "never"],
   "executor_opts": {"docker": {"user": "1000:1000", "platform": "linux/arm64"}, "kubernetes": {"user": "7"}}},
- "services": [{"name": "postgres:16", "alias": "db", "entrypoint": null, "command": ["x"]}, {"name": "redis"}],
+ "services": [{"name": "postgres:16", "alias": "db,pg  x", "entrypoint": null, "command": ["x"],
+  "variables": [{"key": "A", "value": "$B", "public": true, "file": true, "raw": true, "masked": true}]}, {"name": "redis"}],
  "credentials": [
   {"type": "registry", "url": "registry.example.org", "username": "u", "password": "p"},
   {"type": "Registry", "url": "other.example.org", "username": "u", "password": "p"},
@@ -35,8 +36,16 @@ func TestDecode(t *testing.T) {
 	j, err := decode(strings.NewReader(full))
 	want := &Job{
 		ID: 4711, ProjectID: 42, Protected: true, Timeout: time.Hour,
-		Image:       Image{Name: "debian:12", Entrypoint: []string{"/e", ""}, PullPolicies: []string{"always", "never"}, User: "1000:1000", Platform: "linux/arm64"},
-		Services:    []Image{{Name: "postgres:16"}, {Name: "redis"}},
+		Image: Image{Name: "debian:12", Entrypoint: []string{"/e", ""}, PullPolicies: []string{"always", "never"}, User: "1000:1000", Platform: "linux/arm64"},
+		Services: []Service{
+			{
+				Image: Image{Name: "postgres:16"}, Aliases: []string{"db", "pg", "x"}, Command: []string{"x"},
+				Variables: []Variable{{Key: "A", Value: "$B", Public: true, File: true, Raw: true}},
+			},
+			{Image: Image{Name: "redis"}, Aliases: []string{}},
+		},
+		Variables:   []Variable{{Key: "CI_JOB_IMAGE", Value: "forged"}},
+		GitHost:     "gitlab.example.org",
 		Credentials: []Credential{{URL: "registry.example.org", Username: "u", Password: "p"}},
 	}
 	if diff := cmp.Diff(want, j); err != nil || diff != "" {
@@ -61,7 +70,8 @@ func TestDecodeSparse(t *testing.T) {
 		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"name": null, "entrypoint": null, "pull_policy": null, "executor_opts": null}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"executor_opts": {"docker": null}}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"executor_opts": {"docker": {"user": null, "platform": null}}}}`, base},
-		{`{"id": 1, "job_info": {"project_id": 2}, "services": [null], "credentials": [null]}`, with(func(j *Job) { j.Services = []Image{{}} })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "services": [null], "credentials": [null]}`, with(func(j *Job) { j.Services = []Service{{Aliases: []string{}}} })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "services": [], "variables": [null], "git_info": {"repo_url": null}}`, with(func(j *Job) { j.Variables = []Variable{{}} })},
 		{`{"id": 1, "job_info": {"project_id": 2}, "git_info": {"protected": false}, "runner_info": {"timeout": 0}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -5}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -9000000000000000001}}`, base},

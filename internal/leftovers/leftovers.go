@@ -42,10 +42,11 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 	}
 	var ids, removed []string
 	for _, c := range list {
-		if c.Labels[job.LabelKeep] != "" || len(c.Names) == 0 {
+		if len(c.Names) == 0 {
 			continue
 		}
-		if slices.Contains(names, c.Names[0]) || dead(c.Labels, now) {
+		kept := c.Labels[job.LabelKeep] != ""
+		if slices.Contains(names, c.Names[0]) || !kept && dead(c.Labels, now) {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
 		}
@@ -54,6 +55,24 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		return nil, fmt.Errorf("removing leftovers: %w", err)
 	}
 	return removed, nil
+}
+
+// Networks removes the networks of jobs whose runner is gone, and those with one
+// of the given names.
+func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...string) error {
+	list, err := p.Networks(ctx, job.LabelManaged)
+	if err != nil {
+		return fmt.Errorf("looking for leftovers: %w", err)
+	}
+	for _, n := range list {
+		kept := n.Labels[job.LabelKeep] != ""
+		if slices.Contains(names, n.Name) || !kept && dead(n.Labels, now) {
+			if err := p.RemoveNetworks(ctx, n.Name); err != nil {
+				return fmt.Errorf("removing leftovers: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 func dead(labels map[string]string, now time.Time) bool {

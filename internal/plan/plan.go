@@ -35,6 +35,13 @@ type Plan struct {
 	// where the runner's own steps run on the host.
 	RunnerContainer string `json:"runner_container,omitempty"`
 	UserContainer   string `json:"user_container"`
+	// Services are the job's services, Network the network that they and the
+	// user container are on; empty without services.
+	Services []Service `json:"services,omitempty"`
+	Network  string    `json:"network,omitempty"`
+	// ShowServices copies the services' logs into the job log
+	// (CI_DEBUG_SERVICES).
+	ShowServices bool `json:"show_services,omitempty"`
 	// HostDir is the directory that steps on the host run in; empty where
 	// there are none.
 	HostDir string `json:"host_dir,omitempty"`
@@ -50,11 +57,31 @@ type Plan struct {
 	Log   Log           `json:"log"`
 }
 
+// Service is one service of the job.
+type Service struct {
+	// Container is the container's name, Alias the first of its names on the
+	// network.
+	Container string `json:"container"`
+	Alias     string `json:"alias"`
+}
+
 // Podman is a podman program with its environment.
 type Podman struct {
 	Program string   `json:"program"`
 	URL     string   `json:"url,omitempty"`
 	Env     []string `json:"env"`
+}
+
+// Containers returns the names of all of the job's containers.
+func (p Plan) Containers() []string {
+	names := []string{p.UserContainer}
+	if p.RunnerContainer != "" {
+		names = append(names, p.RunnerContainer)
+	}
+	for _, s := range p.Services {
+		names = append(names, s.Container)
+	}
+	return names
 }
 
 // Log says where the administrator's log goes.

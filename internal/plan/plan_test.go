@@ -16,6 +16,7 @@ var full = Plan{
 	JobID: 1<<63 - 1, ProjectID: 42,
 	Podman:          Podman{Program: "/usr/bin/podman", URL: "unix:///run/podman.sock", Env: []string{"PATH=/usr/bin", "SECRET=a\nb\"<&>"}},
 	RunnerContainer: "podman-executor-t-1-runner", UserContainer: "podman-executor-t-1-user",
+	Services: []Service{{Container: "podman-executor-t-1-service-0", Alias: "db"}}, Network: "podman-executor-t-1-network", ShowServices: true,
 	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", Keep: true,
 	Grace: 4 * time.Second,
 	Log:   Log{File: "/var/log/x", Level: "debug", Format: "json"},
@@ -28,6 +29,16 @@ func TestFullIsFull(t *testing.T) {
 		if name := v.Type().Field(i).Name; name != "Version" && v.Field(i).IsZero() {
 			t.Errorf("the field %s is not tested", name)
 		}
+	}
+}
+
+func TestContainers(t *testing.T) {
+	want := []string{"podman-executor-t-1-user", "podman-executor-t-1-runner", "podman-executor-t-1-service-0"}
+	if diff := cmp.Diff(want, full.Containers()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"u"}, Plan{UserContainer: "u"}.Containers()); diff != "" {
+		t.Errorf("on the host (-want +got):\n%s", diff)
 	}
 }
 

@@ -62,8 +62,8 @@ const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 //
 // The first line of its input has the script's size in bytes and, as "proof",
 // whether the script leaves the file `started` behind. A script that did not
-// arrive whole, or an entry point that ended well without running it, must not
-// end as a green job.
+// arrive whole, or an entry point or a profile that ended well without running
+// it, must not end as a green job.
 //
 // The input stays open after the script. Its end is the driver's word to stop, or
 // the driver's end: then a watcher sends SIGTERM to every process, but the
@@ -99,11 +99,12 @@ elif command -v bash >/dev/null 2>&1; then
 else
 	set -- "$@" sh "$dir/script"
 fi
-[ "$words" -gt 0 ] || exec "$@"
+[ "$words" -gt 0 ] || [ "$2" = -l ] || exec "$@"
+trap : TERM
 "$@"
 status=$?
 if [ "$status" -eq 0 ] && [ "$proof" = proof ] && ! [ -e "$dir/started" ]; then
-	say 'the entry point ended without running the script'
+	say 'the entry point, or the profile of the login shell, ended without running the script'
 	exit 1
 fi
 exit "$status"

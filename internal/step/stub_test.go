@@ -81,6 +81,12 @@ type result struct {
 // empty, as it is at each start of a container.
 func (c container) run(t *testing.T, place Place, entry EntryPoint, input io.Reader) result {
 	t.Helper()
+	return c.runWhile(t, place, entry, input, func(*os.Process) {})
+}
+
+// runWhile does something while the stub runs, after it has got its input.
+func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input io.Reader, while func(*os.Process)) result {
+	t.Helper()
 	here := func(s string) string { return strings.ReplaceAll(s, Dir, c.dir) }
 	stdin, feed, err := os.Pipe()
 	if err != nil {
@@ -108,6 +114,7 @@ func (c container) run(t *testing.T, place Place, entry EntryPoint, input io.Rea
 	if c.inputEnds {
 		_ = feed.Close()
 	}
+	while(cmd.Process)
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -275,6 +282,8 @@ func TestStubPath(t *testing.T) {
 	want(t, c.runScript(t, "#!/bin/sh\necho \"$GREETING\"\n"), result{stdout: "hello\n"})
 }
 
+const swallowed = "the entry point, or the profile of the login shell, ended without running the script"
+
 // TestStubSwallowed: an entry point that ends well without running the script is
 // no green job.
 func TestStubSwallowed(t *testing.T) {
@@ -287,7 +296,7 @@ func TestStubSwallowed(t *testing.T) {
 			{Words: []string{"sh", "-c", "exit 0"}, Shell: true},
 		} {
 			got := c.run(t, User, entry, c.input(t, ran))
-			if got.code != 1 || strings.Contains(got.stdout, "ran\n") || !strings.HasSuffix(got.stderr, "podman-executor: error: the entry point ended without running the script\n") {
+			if got.code != 1 || strings.Contains(got.stdout, "ran\n") || !strings.HasSuffix(got.stderr, "podman-executor: error: "+swallowed+"\n") {
 				t.Errorf("%q: got %+v", entry.Words, got)
 			}
 		}

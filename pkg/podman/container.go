@@ -26,7 +26,20 @@ type Create struct {
 	Tmpfs []string
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
-	// Entrypoint replaces the image's: one program.
+	// Service makes a container that runs by itself: without standard input, with
+	// a log that podman keeps. Its image's health check is not podman's to run,
+	// which needs systemd timers for it.
+	Service bool
+	// Network is the network to join, under the aliases; empty: podman's default.
+	Network string
+	Aliases []string
+	// EnvFile has variables for the container, a NAME=value a line; EnvNames are
+	// variables whose values are taken from podman's own environment.
+	EnvFile  string
+	EnvNames []string
+	// User is the user of the process, USER[:GROUP]; empty: the image's.
+	User string
+	// Entrypoint replaces the image's: one program, or a JSON list of words.
 	Entrypoint string
 	// Options are the administrator's, appended as they stand.
 	Options []string
@@ -36,11 +49,17 @@ type Create struct {
 	Command []string
 }
 
-// Args returns the command line. The image is never pulled here. podman keeps
-// no log of the container, whose output goes to who attaches, and does not pass
-// the proxy variables of its own environment on.
+// Args returns the command line. The image is never pulled here. podman keeps no
+// log of a container whose output goes to who attaches, and passes the proxy
+// variables of its own environment to none.
 func (c Create) Args() []string {
-	a := []string{"create", "--name", c.Name, "--pull=never", "--interactive", "--log-driver", "none", "--http-proxy=false"}
+	a := []string{"create", "--name", c.Name, "--pull=never"}
+	if c.Service {
+		a = append(a, "--log-driver", "k8s-file", "--no-healthcheck")
+	} else {
+		a = append(a, "--interactive", "--log-driver", "none")
+	}
+	a = append(a, "--http-proxy=false")
 	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
 		a = append(a, "--label", k+"="+c.Labels[k])
 	}
@@ -55,6 +74,21 @@ func (c Create) Args() []string {
 	}
 	for _, v := range c.Volumes {
 		a = append(a, "--volume", v)
+	}
+	if c.Network != "" {
+		a = append(a, "--network", c.Network)
+	}
+	for _, alias := range c.Aliases {
+		a = append(a, "--network-alias", alias)
+	}
+	if c.EnvFile != "" {
+		a = append(a, "--env-file", c.EnvFile)
+	}
+	for _, name := range c.EnvNames {
+		a = append(a, "--env", name)
+	}
+	if c.User != "" {
+		a = append(a, "--user", c.User)
 	}
 	if c.Entrypoint != "" {
 		a = append(a, "--entrypoint", c.Entrypoint)

@@ -25,10 +25,19 @@ func TestCreateArgs(t *testing.T) {
 		{"entrypoint", Create{Entrypoint: "sh"}, []string{"--entrypoint", "sh", "--", "i"}},
 		{"options", Create{Options: []string{"--memory", "1g", "x y"}}, []string{"--memory", "1g", "x y", "--", "i"}},
 		{"command", Create{Command: []string{"-c", "--privileged"}}, []string{"--", "i", "-c", "--privileged"}},
+		{"network", Create{Network: "net"}, []string{"--network", "net", "--", "i"}},
+		{"aliases", Create{Network: "net", Aliases: []string{"z", "a"}}, []string{"--network", "net", "--network-alias", "z", "--network-alias", "a", "--", "i"}},
+		{"environment", Create{EnvFile: "/run/e", EnvNames: []string{"Z", "A"}}, []string{"--env-file", "/run/e", "--env", "Z", "--env", "A", "--", "i"}},
+		{"user", Create{User: "1000:nobody"}, []string{"--user", "1000:nobody", "--", "i"}},
+		{"entrypoint of several words", Create{Entrypoint: `["a b",""]`}, []string{"--entrypoint", `["a b",""]`, "--", "i"}},
 		{"everything", Create{
 			Labels: map[string]string{"a": "1"}, Hostname: "h", Timeout: time.Minute, Tmpfs: []string{"/t"}, Volumes: []string{"v:/v"},
+			Network: "net", Aliases: []string{"db"}, EnvFile: "/run/e", EnvNames: []string{"N"}, User: "u",
 			Entrypoint: "sh", Options: []string{"--init"}, Command: []string{"-c", "x"},
-		}, []string{"--label", "a=1", "--hostname", "h", "--timeout", "60", "--tmpfs", "/t", "--volume", "v:/v", "--entrypoint", "sh", "--init", "--", "i", "-c", "x"}},
+		}, []string{
+			"--label", "a=1", "--hostname", "h", "--timeout", "60", "--tmpfs", "/t", "--volume", "v:/v",
+			"--network", "net", "--network-alias", "db", "--env-file", "/run/e", "--env", "N", "--user", "u", "--entrypoint", "sh", "--init", "--", "i", "-c", "x",
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -38,6 +47,18 @@ func TestCreateArgs(t *testing.T) {
 				t.Errorf("got\n%q, want\n%q", got, want)
 			}
 		})
+	}
+}
+
+// A service runs by itself: nobody attaches to it, and its log is podman's to keep.
+func TestCreateServiceArgs(t *testing.T) {
+	c := Create{Name: "n", Service: true, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
+	want := []string{
+		"create", "--name", "n", "--pull=never", "--log-driver", "k8s-file", "--no-healthcheck", "--http-proxy=false",
+		"--network", "net", "--network-alias", "db", "--", "i", "x",
+	}
+	if got := c.Args(); !slices.Equal(got, want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 }
 

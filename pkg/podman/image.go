@@ -17,11 +17,26 @@ type Image struct {
 	Digest string `json:"Digest"`
 	// Size is in bytes.
 	Size int64 `json:"Size"`
+	// Config and HealthCheck are what the image says of itself.
+	Config      ImageConfig  `json:"Config"`
+	HealthCheck *HealthCheck `json:"HealthCheck"`
 	// Pulled tells that a registry was asked for it in this call.
 	Pulled bool `json:"-"`
 	// PullError is why the local image is used although a newer one was to
 	// be pulled; nil otherwise.
 	PullError error `json:"-"`
+}
+
+// ImageConfig is the part of an image's configuration that matters here.
+type ImageConfig struct {
+	// ExposedPorts are "5432/tcp" and kin.
+	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+}
+
+// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
+// line for sh.
+type HealthCheck struct {
+	Test []string `json:"Test"`
 }
 
 // ErrNoImage is the error of an image that is not in the local storage, and
@@ -48,7 +63,9 @@ func (p *Podman) Resolve(ctx context.Context, name string, policy config.PullPol
 		// podman's own "newer" suppresses the error where there is an image
 		// (containers/common pkg/config/pull_policy.go), but `podman pull` has
 		// no such policy before 5.x.
-		if policy != config.PullPolicyNewer || ctx.Err() != nil {
+		// Not where the registry refuses it: the image in the storage may be one
+		// that only another project may read.
+		if policy != config.PullPolicyNewer || ctx.Err() != nil || PullRefused(pullError) {
 			return Image{}, pullError
 		}
 		image, err := p.inspectImage(ctx, name)

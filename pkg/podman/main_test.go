@@ -60,16 +60,48 @@ func fakePodman(act, dir string, args []string) int {
 	case "ignores stdin":
 		return 7
 	case "reads stdin":
-		// As much as there is before its end, which comes with the order to stop.
 		_, _ = io.CopyN(os.Stdout, os.Stdin, megabyte)
-		return 0
+		return readsOn()
+	case "answers":
+		return answer(dir, args)
 	case "ends at EOF", "ends at KILL", "late", "hangs":
 		return container(act, dir, verb)
 	}
 	return 99
 }
 
+// answer prints the file of the first two words' name, "image-pull", or of the
+// first one's, and ends with the number in NAME.exit.
+func answer(dir string, args []string) int {
+	code := 0
+	for _, name := range []string{args[0], strings.Join(args[:min(2, len(args))], "-")} {
+		for suffix, out := range map[string]io.Writer{"": os.Stdout, ".stderr": os.Stderr} {
+			text, _ := os.ReadFile(filepath.Join(dir, name+suffix))
+			_, _ = out.Write(text)
+		}
+		text, _ := os.ReadFile(filepath.Join(dir, name+".exit"))
+		_, _ = fmt.Sscan(string(text), &code)
+	}
+	return code
+}
+
 const megabyte = 1 << 20
+
+// readsOn ends with 9 where the input ends, too. On a machine that is too slow to
+// end it in that time nothing is found wrong.
+func readsOn() int {
+	ended := make(chan struct{})
+	go func() {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return 9
+	case <-time.After(200 * time.Millisecond):
+		return 0
+	}
+}
 
 // container is a podman with one container, which ends with its input, or when
 // it is killed, or when it is killed for the second time, or never.

@@ -111,6 +111,21 @@ func Environment(getenv func(string) string, uid int, extra []string) []string {
 	return env
 }
 
+// Listens tells whether podman, its helpers or the dynamic linker take a variable
+// of that name for their own.
+func Listens(name string) bool {
+	switch name {
+	case "PATH", "HOME", "USER", "TMPDIR", "BUILDAH_ISOLATION", "NOTIFY_SOCKET", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "LC_ALL", "LANG":
+		return true
+	}
+	for _, prefix := range []string{"LD_", "XDG_", "CONTAINER", "PODMAN_", "STORAGE_", "REGISTRY_", "DBUS_", "DOCKER_", "NETAVARK_", "CONMON_", "LISTEN_", "TZ", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "FTP", "ftp", "_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Getenv returns a variable of podman's environment.
 func (p *Podman) Getenv(name string) string {
 	for _, v := range p.Env {

@@ -34,6 +34,11 @@ func (d *decoder) check() {
 	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
+	for i, user := range pm.AllowedUsers {
+		if _, err := parseUser(user); err != nil {
+			d.at("general.podman.allowed_users", "entry %d: %v", i+1, err)
+		}
+	}
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
@@ -91,7 +96,7 @@ func (d *decoder) required(path []string, table reflect.Value) {
 		switch {
 		case f.Tag.Get("required") != "" && d.policy.lines[key] == 0:
 			d.missing(key, "the key is required")
-		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[PullPolicy]():
+		case isTable(f.Type):
 			d.required(at, table.Field(i))
 		}
 	}
@@ -125,7 +130,7 @@ func (d *decoder) image(key, name string) {
 }
 
 func (d *decoder) variableName(key, name string) {
-	if d.given(key) && name != "" && !isVariableName(name) {
+	if d.given(key) && name != "" && !IsVariableName(name) {
 		d.at(key, "want the name of a variable, got %q", name)
 	}
 }
@@ -147,7 +152,7 @@ func (d *decoder) environment(key string, variables []string) {
 	}
 	for i, v := range variables {
 		name, value, ok := strings.Cut(v, "=")
-		if !ok || !isVariableName(name) {
+		if !ok || !IsVariableName(name) {
 			d.at(key, "entry %d: want NAME=value", i+1)
 		} else if strings.ContainsRune(value, 0) {
 			d.at(key, "entry %d: the value of %s has a NUL byte", i+1, name)
@@ -181,7 +186,8 @@ func (d *decoder) mountOptions(key string, options []string) {
 	}
 }
 
-func isVariableName(s string) bool {
+// IsVariableName tells whether a string is the name of an environment variable.
+func IsVariableName(s string) bool {
 	for i, c := range s {
 		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 		if !letter && (i == 0 || c < '0' || c > '9') {

@@ -18,9 +18,14 @@ type Request struct {
 	Image string
 	// Entrypoint is the job's `image:entrypoint`.
 	Entrypoint []string
+	// User is the job's `image:docker:user`, its variables expanded.
+	User string
 	// PullPolicies is the job's `image:pull_policy`.
 	PullPolicies []string
 	Volumes      []VolumeRequest
+	Services     []ServiceRequest
+	// ReservedAliases are host names that no service may take, in lower case.
+	ReservedAliases []string
 	// Reserved are the paths in the containers that the driver mounts itself.
 	Reserved []string
 }
@@ -40,7 +45,13 @@ type Grant struct {
 	RunnerPull, UserPull config.PullPolicy
 	RunnerEntry,
 	UserEntry EntryPoint
-	Mounts []Mount
+	// User is the user of the user container, USER[:GROUP], empty for the
+	// image's own.
+	User     string
+	Mounts   []Mount
+	Services []ServiceGrant
+	// Notices are for the job's author: what is not as the job may expect.
+	Notices []string
 }
 
 // EntryPoint is what comes before the script file on a container's command line.
@@ -108,7 +119,13 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 	if d := p.decideEntrypoint(r, g); d != nil {
 		return nil, d
 	}
+	if d := p.decideUser(r, g); d != nil {
+		return nil, d
+	}
 	if d := p.decideVolumes(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decideServices(r, g); d != nil {
 		return nil, d
 	}
 	return g, nil
@@ -152,22 +169,27 @@ func (p *Policy) decidePull(r Request, g *Grant) *Denial {
 	if own := p.General.Podman.ImagePullPolicy; own.Set {
 		g.RunnerPull, g.UserPull = own.PullPolicy, own.PullPolicy
 	}
-	if len(r.PullPolicies) == 0 {
+	return p.confirmPull(r.PullPolicies, g.UserPull)
+}
+
+// confirmPull refuses pull policies of a job that do not have the one in force.
+func (p *Policy) confirmPull(names []string, inForce config.PullPolicy) *Denial {
+	if len(names) == 0 {
 		return nil
 	}
 	confirmed := false
-	for _, name := range r.PullPolicies {
+	for _, name := range names {
 		asked, err := parsePullPolicy(name)
 		if err != nil {
 			return p.denial("the job's pull_policy", "", err.Error(), "mend `pull_policy:` in .gitlab-ci.yml, or leave it out")
 		}
-		confirmed = confirmed || asked.PullPolicy == g.UserPull
+		confirmed = confirmed || asked.PullPolicy == inForce
 	}
 	if confirmed {
 		return nil
 	}
-	return p.denial(fmt.Sprintf("pull_policy %q", r.PullPolicies), "general.podman.image_pull_policy",
-		fmt.Sprintf("this runner pulls images by the policy %q only", g.UserPull), "leave `pull_policy:` out of .gitlab-ci.yml")
+	return p.denial(fmt.Sprintf("pull_policy %q", names), "general.podman.image_pull_policy",
+		fmt.Sprintf("this runner pulls images by the policy %q only", inForce), "leave `pull_policy:` out of .gitlab-ci.yml")
 }
 
 func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {

@@ -179,10 +179,11 @@ func TestStepScriptOnlyHasNoRunnerImage(t *testing.T) {
 }
 
 func TestDecideIsPure(t *testing.T) {
-	p := policyWith(t, "volume_allow_list = ['/data/.*']\nimage_allow_list = ['docker.io/.*']\n[general.podman.volumes]\nallowed_options = [\"z\", \"noexec\"]\n")
+	p := policyWith(t, "volume_allow_list = ['/data/.*']\nimage_allow_list = ['docker.io/.*']\n[general.podman.volumes]\nallowed_options = [\"z\", \"noexec\"]\n"+serviceTables)
 	r := Request{
 		Image: "x", Entrypoint: []string{"a", "b"}, PullPolicies: []string{"always"}, Reserved: []string{"/builds"},
-		Volumes: []VolumeRequest{volumeRequest(t, "/data/a:/a:z,noexec,ro"), volumeRequest(t, "/data/b:/b")},
+		Volumes:  []VolumeRequest{volumeRequest(t, "/data/a:/a:z,noexec,ro"), volumeRequest(t, "/data/b:/b")},
+		Services: []ServiceRequest{{Image: "y", DefaultAliases: make([]string, 0, 9), Aliases: []string{"db", "y"}}},
 	}
 	first := grant(t, p, r)
 	for range 10 {

@@ -66,9 +66,9 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 		}
 		// 0 would mean that the file does not have it.
 		d.policy.lines[key] = max(line, 1)
-		if field.Kind() == reflect.Struct && field.Type() != reflect.TypeFor[PullPolicy]() {
+		if isTable(field.Type()) {
 			var sub map[string]toml.Primitive
-			if _, isTable := value.(map[string]any); !isTable || d.meta.PrimitiveDecode(keys[name], &sub) != nil {
+			if _, ok := value.(map[string]any); !ok || d.meta.PrimitiveDecode(keys[name], &sub) != nil {
 				d.problem(Problem{Line: line, Key: key, What: "want a table, got " + describe(value)})
 				continue
 			}
@@ -79,6 +79,11 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 			d.problem(Problem{Line: line, Key: key, What: what})
 		}
 	}
+}
+
+// isTable tells whether a field stands for a table, not for a value.
+func isTable(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[PullPolicy]() && t != reflect.TypeFor[Integer]()
 }
 
 // target returns the struct that stands for the table with that path.
@@ -126,16 +131,23 @@ func assign(field reflect.Value, value any) []string {
 		}
 		*to = b
 	case *[]string:
-		return eachString(value, func(s string) error {
-			*to = append(*to, s)
-			return nil
-		})
+		return eachString(value, appendTo(to))
 	case *[]Rule:
 		return eachString(value, func(s string) error {
 			r, err := newRule(s)
 			*to = append(*to, r)
 			return err
 		})
+	case *Integer:
+		n, ok := value.(int64)
+		if !ok || n != int64(int32(n)) {
+			return []string{"want a whole number, got " + describe(value)}
+		}
+		*to = Integer{Value: int(n), Set: true}
+	case *[]AddedService:
+		list, wrong := serviceList(value)
+		*to = list
+		return wrong
 	case *PullPolicy:
 		p, err := parsePullPolicy(value)
 		if err != nil {

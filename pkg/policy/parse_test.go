@@ -22,7 +22,8 @@ const (
 	volumes = "general.podman.volumes"
 )
 
-// every has each key of types.go once: see TestEveryKeyIsTested.
+// every has each key of types.go once, but the tables `services`, which
+// service_test.go has: see TestEveryKeyIsTested.
 var every = []entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
@@ -40,6 +41,10 @@ var every = []entry{
 	{pod, "disable_container_removal", `true`},
 	{pod, "image_pull_policy", `"newer"`},
 	{pod, "image_allow_list", `["registry\\.example\\.org/.*", "docker\\.io/library/.*"]`},
+	{pod, "allowed_users", `["1000:1000", "nobody"]`},
+	{pod, "service_allow_list", `["docker\\.io/.*"]`},
+	{pod, "services_limit", `3`},
+	{pod, "wait_for_services_timeout", `-1`},
 	{pod, "user_volume_variable", `"USER_VOLUMES"`},
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
@@ -106,14 +111,14 @@ func parse(t testing.TB, text string) *Policy {
 }
 
 func TestEveryKeyIsTested(t *testing.T) {
-	var got, want []string
+	got, want := []string{pod + ".services"}, []string{}
 	for _, e := range every {
 		got = append(got, e.name())
 	}
 	var walk func(prefix string, v reflect.Value)
 	walk = func(prefix string, v reflect.Value) {
 		for key, f := range fields(v) {
-			if f.Kind() == reflect.Struct && f.Type() != reflect.TypeFor[PullPolicy]() {
+			if isTable(f.Type()) {
 				walk(prefix+key+".", f)
 				continue
 			}
@@ -145,7 +150,9 @@ func TestEveryKey(t *testing.T) {
 			RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
 			CustomOptions: []string{"--pids-limit=500"}, UserEntryPoint: []string{"sh", "-e"},
 			DisableContainerRemoval: true, UserVolumeVariable: "USER_VOLUMES",
-			ImageAllowList:  []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
+			ImageAllowList:   []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
+			AllowedUsers:     []string{"1000:1000", "nobody"},
+			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
@@ -208,6 +215,8 @@ func TestEachKeyMistyped(t *testing.T) {
 			want, right = "want a list of strings", "a list"
 		case e.value == "true" || e.value == "false":
 			want, right = "want true or false", "true"
+		case !strings.HasPrefix(e.value, `"`):
+			want, right = "want a whole number", "the number 7"
 		}
 		for _, wrong := range types {
 			if wrong.is == right {
@@ -275,7 +284,7 @@ func TestDefaults(t *testing.T) {
 
 func FuzzParsePolicy(f *testing.F) {
 	text, _ := write(every)
-	for _, seed := range []string{text, "", "[general]\n", "a = 1\na = 2\n", "x = \"\"\"\n", "general = {podman = {a = 1, a = 2}}\n", "[general]\n[general]\n", "a = [\n1,\n]\na = [\n1,\n]\n", "\"\" = 1\n", "[[general]]\n"} {
+	for _, seed := range []string{text, text + serviceTables, "", "[general]\n", "a = 1\na = 2\n", "x = \"\"\"\n", "general = {podman = {a = 1, a = 2}}\n", "[general]\n[general]\n", "a = [\n1,\n]\na = [\n1,\n]\n", "\"\" = 1\n", "[[general]]\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -286,7 +295,7 @@ func FuzzParsePolicy(f *testing.F) {
 			}
 			// What Parse accepts, Decide can use.
 			_, _ = p.Decide(Request{})
-			_, _ = p.Decide(Request{Image: "debian", Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
+			_, _ = p.Decide(Request{Image: "debian", Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
 			return
 		}
 		var ps Problems

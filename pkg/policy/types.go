@@ -86,6 +86,25 @@ type Podman struct {
 	// docker.io/library/debian:12. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
+	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
+	// `image:docker:user`; numbers are compared as numbers. Absent or empty:
+	// any. The image's own user is always allowed.
+	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
+	// ServiceAllowList are regular expressions like those of `image_allow_list`,
+	// for the images of a job's `services:`. Absent: `image_allow_list` holds
+	// for them, too.
+	ServiceAllowList []Rule `toml:"service_allow_list"`
+	// ServicesLimit is the largest number of services that a job may have, those
+	// of the policy counted. Absent or negative: any number.
+	ServicesLimit Integer `toml:"services_limit" default:"none"`
+	// WaitForServicesTimeout is how long a job waits until its services are
+	// ready, in seconds. A negative number: it does not wait.
+	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
+	// Services are services that every job gets, before its own: tables
+	// `[[general.podman.services]]` with the keys `name` (the image), `alias`
+	// (a list; the last part of the image's path is one, too), `entrypoint`,
+	// `command` and `environment` (NAME=value).
+	Services []AddedService `toml:"services"`
 	// UserVolumeVariable is the name of the CI variable with which a job asks
 	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
 	// `_`, a suffix. Empty: jobs cannot ask for mounts.
@@ -121,6 +140,20 @@ type PullPolicy struct {
 	config.PullPolicy
 	// Set tells that the file has the key.
 	Set bool
+}
+
+// Integer is a whole number that the file may have.
+type Integer struct {
+	Value int
+	Set   bool
+}
+
+// AddedService is a service that the policy adds to every job.
+type AddedService struct {
+	Name                string
+	Aliases             []string
+	Entrypoint, Command []string
+	Environment         []string
 }
 
 // Rule is one entry of an allow list.

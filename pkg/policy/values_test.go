@@ -73,14 +73,18 @@ func TestBadMountOptions(t *testing.T) {
 }
 
 // wantBadValue checks what is said of that value in the policy of every key.
-func wantBadValue(t *testing.T, key, value, what string) {
+func wantBadValue(t *testing.T, key, value string, what ...string) {
 	t.Helper()
 	text, lines := write(with(key, value))
-	line := lines[key]
-	if strings.HasPrefix(what, "missing: ") {
-		line = lines[pod]
+	var want []string
+	for _, w := range what {
+		line := lines[key]
+		if strings.HasPrefix(w, "missing: ") {
+			line = lines[pod]
+		}
+		want = append(want, fmt.Sprintf("p.toml:%d: %s: %s", line, key, w))
 	}
-	wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: %s", line, key, what))
+	wantProblems(t, text, want...)
 }
 
 // with returns the policy of every key with another value for one.

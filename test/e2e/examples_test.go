@@ -74,7 +74,7 @@ func TestDemo(t *testing.T) {
 	}
 	want := map[string]string{
 		"too much": "failed script_failure 1", "exit code": "failed script_failure 42",
-		"compile": "success  0", "lint": "success  0", "run": "success  0", "not root": "success  0", "shared data": "success  0", "summary": "success  0",
+		"compile": "success  0", "lint": "success  0", "run": "success  0", "not root": "success  0", "shared data": "success  0", "summary": "success  0", "service": "success  0",
 	}
 	if len(results) != len(want) {
 		t.Errorf("%d jobs have run, want %d", len(results), len(want))

@@ -128,6 +128,30 @@ func TestUserThatIsNotRoot(t *testing.T) {
 	}
 }
 
+// image:docker:user, with its variables expanded, within allowed_users.
+func TestUserOfTheJob(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults(`allowed_users = ["1234", "nobody"]`))
+	for range 2 {
+		j := variables(in(debianImage, m.cloneOnce("docker:user", "echo user $(id -u)", `cat "$A_FILE"`, "cat README", "mkdir -p dir", "echo mine >dir/file", "chmod 700 dir")))
+		j.Image.ExecutorOptions.Docker.User = "$WHO"
+		j.SetVariable("WHO", "01234")
+		j.Artifacts = []gitlab.Artifact{{Name: "a", Paths: []string{"dir"}, Type: "archive", Format: "zip"}}
+		j.AddAfterScript("echo after as $(id -u): $(cat dir/file)")
+		run := m.run(j)
+		succeeded(t, run)
+		logs(t, run, "user 1234", "content of the file", "second", "after as 1234: mine")
+		if len(run.Artifacts()) != 1 {
+			t.Error("the artifact has not arrived")
+		}
+	}
+	for user, want := range map[string]string{"00": `user "0"`, "root": `user "root"`, "-v": "is no user", "1234:0": `user "1234:0"`} {
+		j := in(debianImage, job("user "+user, "echo ran"))
+		j.Image.ExecutorOptions.Docker.User = user
+		refused(t, m.run(j), want)
+	}
+}
+
 func TestEntryPoints(t *testing.T) {
 	t.Parallel()
 	const wrapper = "localhost/podman-executor/wrapper:latest"
@@ -164,7 +188,7 @@ func TestEntryPointThatSwallowsTheScript(t *testing.T) {
 	j.Image = gitlab.Image{Name: "debian:trixie-slim", Entrypoint: []string{"echo", "EP"}}
 	run := m.run(j)
 	failed(t, run, "script_failure", 1)
-	logs(t, run, "podman-executor: error: the entry point ended without running the script")
+	logs(t, run, "podman-executor: error: the entry point, or the profile of the login shell, ended without running the script")
 }
 
 // ENV PATH of an image holds in jobs, although the login shell's profile sets

@@ -37,6 +37,7 @@ import (
 //	stdin                                  what `podman start` got to read, to the
 //	                                       end of the script
 //	authfile                               the file of --authfile
+//	envfile                                the file of --env-file
 //
 // Without a file it answers like a podman 4.3.1 that has every image and volume
 // and no container.
@@ -76,10 +77,13 @@ func runFake(dir string, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := f.copyEnvFile(); err != nil {
+		return 0, err
+	}
 	if err := f.record(mode); err != nil {
 		return 0, err
 	}
-	if f.verb == "start" {
+	if f.verb == "start" && slices.Contains(f.args, "--interactive") {
 		if err := f.saveStdin(); err != nil {
 			return 0, err
 		}
@@ -96,7 +100,7 @@ func verbOf(args []string) string {
 	if len(args) > 2 && args[0] == "--url" {
 		args = args[2:]
 	}
-	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume"}, args[0]) {
+	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume", "network"}, args[0]) {
 		return args[0] + "-" + args[1]
 	}
 	if len(args) == 0 {
@@ -178,6 +182,18 @@ func (f *fake) copyAuthFile() (string, error) {
 	mode := fmt.Sprintf("%v in %v", file.Mode(), dir.Mode())
 	// A newline, which files in scripts always end with.
 	return mode, os.WriteFile(filepath.Join(f.dir, "authfile"), append(text, '\n'), 0o600)
+}
+
+func (f *fake) copyEnvFile() error {
+	i := slices.Index(f.args, "--env-file")
+	if i < 0 {
+		return nil
+	}
+	text, err := os.ReadFile(f.args[i+1])
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(f.dir, "envfile"), text, 0o600)
 }
 
 // saveStdin reads what a container's shell reads: a line that begins with a size,
@@ -272,7 +288,7 @@ func (f *fake) standard() (string, error) {
 	switch f.verb {
 	case "version":
 		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
-	case "ps":
+	case "ps", "network-ls":
 		return "[]\n", nil
 	case "image-pull":
 		return imageID(last) + "\n", nil
@@ -281,6 +297,9 @@ func (f *fake) standard() (string, error) {
 	case "create":
 		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":
+		if slices.Contains(f.args, "{{.State.Pid}}") {
+			return "1\n", nil
+		}
 		// The container has run just now, with the code of `podman start`.
 		start := fake{dir: f.dir, verb: "start", nth: 1}
 		code, err := start.status()

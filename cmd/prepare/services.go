@@ -1,0 +1,246 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
+	"podman-executor/internal/leftovers"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+const (
+	// servicesTimeout is how long a job waits for its services where the
+	// policy does not say (gitlab-runner executors/docker/services.go:140).
+	servicesTimeout = 30 * time.Second
+	// servicePoll is the time between two looks at a service.
+	servicePoll = 200 * time.Millisecond
+	// serviceLines is how much of a service's log a warning shows, in lines.
+	serviceLines = 20
+)
+
+// serviceRequests are the services as the job asks for them.
+func (s *preparation) serviceRequests() []policy.ServiceRequest {
+	var list []policy.ServiceRequest
+	for _, service := range s.job.Services {
+		list = append(list, policy.ServiceRequest{
+			Image: service.Name, Aliases: service.Aliases, DefaultAliases: job.DefaultAliases(service.Name),
+			Entrypoint: service.Entrypoint, Command: service.Command, PullPolicies: service.PullPolicies,
+			User: os.Expand(service.User, s.expanded), Platform: service.Platform,
+		})
+	}
+	return list
+}
+
+// expanded returns a variable of the job as the runner has expanded it.
+func (s *preparation) expanded(name string) string { return s.call.Getenv(customPrefix + name) }
+
+// network is the name of the job's own network, empty for a job without services.
+func (s *preparation) network() string {
+	if len(s.grant.Services) == 0 {
+		return ""
+	}
+	return s.job.Name("network")
+}
+
+func (s *preparation) serviceName(i int) string { return s.job.Name("service-" + strconv.Itoa(i)) }
+
+// startServices makes the job's network and starts its services on it.
+func (s *preparation) startServices(ctx context.Context, images []podman.Image) error {
+	if s.network() == "" {
+		return nil
+	}
+	const todo = "run `podman network create` and `podman run --network` as the user that gitlab-runner runs as; podman needs netavark and aardvark-dns"
+	now := time.Now()
+	if err := s.podman.CreateNetwork(ctx, s.network(), s.labels("network", now)); err != nil {
+		return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
+	}
+	if err := s.makeRuntimeDir(); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.authDir())
+	for i, service := range s.grant.Services {
+		if err := s.startService(ctx, i, service, images[i], now); err != nil {
+			return &driver.Fault{Err: fmt.Errorf("starting the service %s: %w", service.Image, err), Todo: todo}
+		}
+	}
+	return nil
+}
+
+func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {
+	c := podman.Create{
+		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
+		Timeout: s.job.Timeout + time.Minute, Network: s.network(), Aliases: service.Aliases,
+		User: service.User, Image: image.ID, Command: service.Command,
+	}
+	if len(service.Entrypoint) > 0 {
+		words, err := json.Marshal(service.Entrypoint)
+		if err != nil {
+			return err
+		}
+		c.Entrypoint = string(words)
+		if len(service.Entrypoint) == 1 && service.Entrypoint[0] == "" {
+			c.Entrypoint = "[]"
+		}
+	}
+	variables := service.Environment
+	if !service.Added {
+		variables = s.job.ServiceEnv(s.job.Services[service.Index], s.expanded)
+	}
+	var own []string
+	var err error
+	if c.EnvFile, c.EnvNames, own, err = s.serviceEnv(i, variables); err != nil {
+		return err
+	}
+	if _, err := s.podman.CreateWithEnv(ctx, c, own); err != nil {
+		return err
+	}
+	return s.podman.StartService(ctx, c.Name)
+}
+
+// serviceEnv brings variables to podman without a command line: in a file, and
+// those of several lines, which podman's files cannot have, in podman's own
+// environment. There they may not have a name that podman itself listens to.
+func (s *preparation) serviceEnv(i int, variables []string) (file string, names, own []string, err error) {
+	var lines strings.Builder
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		switch {
+		case !policy.IsVariableName(name):
+			s.call.Warn("a service does not get the variable %q: that is no name of a variable", name)
+		case !strings.ContainsAny(value, "\r\n"):
+			lines.WriteString(v + "\n")
+		case podman.Listens(name):
+			s.call.Warn("a service does not get the variable %q: it has several lines, and a name that podman itself listens to", name)
+		default:
+			names, own = append(names, name), append(own, v)
+		}
+	}
+	file = filepath.Join(s.authDir(), "service-"+strconv.Itoa(i)+".env")
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
+		return "", nil, nil, fmt.Errorf("writing the service's variables: %w", err)
+	}
+	return file, names, own, nil
+}
+
+// labels are those of one of the job's objects.
+func (s *preparation) labels(role string, now time.Time) map[string]string {
+	labels := s.job.Labels(role, filepath.Base(s.attempt), s.owner.String(), now)
+	if s.policy.General.Podman.DisableContainerRemoval {
+		labels[job.LabelKeep] = "true"
+	}
+	return labels
+}
+
+// makeRuntimeDir makes the directory for what only podman may read, in memory.
+func (s *preparation) makeRuntimeDir() error {
+	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("making the job's runtime directory: %w", err),
+			Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+		}
+	}
+	return leftovers.Mark(s.authDir(), s.owner)
+}
+
+// waitForServices waits until all services are ready, or the time is over. A
+// service that is not ready is a warning with its last words: the job may not
+// need it.
+func (s *preparation) waitForServices(ctx context.Context, images []podman.Image) error {
+	timeout := servicesTimeout
+	if t := s.policy.General.Podman.WaitForServicesTimeout; t.Set && t.Value != 0 {
+		timeout = time.Duration(t.Value) * time.Second
+	}
+	if s.network() == "" || timeout < 0 {
+		return nil
+	}
+	s.note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	problems := make([]string, len(s.grant.Services))
+	var wait sync.WaitGroup
+	for i := range s.grant.Services {
+		wait.Go(func() { problems[i] = s.ready(bounded, i, images[i]) })
+	}
+	wait.Wait()
+	for i, problem := range problems {
+		if problem != "" && ctx.Err() == nil {
+			s.warnOfService(ctx, i, problem)
+		}
+	}
+	return ctx.Err()
+}
+
+// ready waits for one service: for its image's health check, else until one of
+// its ports answers. It returns what is wrong, or nothing.
+func (s *preparation) ready(ctx context.Context, i int, image podman.Image) string {
+	name := s.serviceName(i)
+	ports := s.servicePorts(i, image)
+	for {
+		pid, err := s.podman.PID(ctx, name)
+		switch {
+		case err == nil && pid == 0:
+			return "it has ended"
+		case err == nil && s.isReady(ctx, name, pid, ports, image):
+			return ""
+		}
+		select {
+		case <-ctx.Done():
+			return "it is not ready after the timeout"
+		case <-time.After(servicePoll):
+		}
+	}
+}
+
+func (s *preparation) isReady(ctx context.Context, name string, pid int, ports []int, image podman.Image) bool {
+	if check := image.HealthCheck; check != nil && len(check.Test) > 1 {
+		return s.podman.Healthy(ctx, name, *check)
+	}
+	return len(ports) == 0 || s.podman.Listening(ctx, name, pid, ports)
+}
+
+// servicePorts are the TCP ports to look at: HEALTHCHECK_TCP_PORT of the service's
+// own variables, else those that the image exposes
+// (gitlab-runner executors/docker/docker.go:2011).
+func (s *preparation) servicePorts(i int, image podman.Image) []int {
+	if service := s.grant.Services[i]; !service.Added {
+		for _, v := range s.job.Services[service.Index].Variables {
+			if port, err := strconv.Atoi(v.Value); strings.EqualFold(v.Key, "HEALTHCHECK_TCP_PORT") && err == nil {
+				return []int{port}
+			}
+		}
+	}
+	var ports []int
+	for _, exposed := range slices.Sorted(maps.Keys(image.Config.ExposedPorts)) {
+		number, protocol, _ := strings.Cut(exposed, "/")
+		if port, err := strconv.Atoi(number); err == nil && cmp.Or(protocol, "tcp") == "tcp" {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// warnOfService shows a service's last words.
+func (s *preparation) warnOfService(ctx context.Context, i int, problem string) {
+	service := s.grant.Services[i]
+	s.call.Warn("the service %s (%s) probably didn't start properly: %s", service.Aliases[0], service.Image, problem)
+	lines, err := s.podman.Logs(ctx, s.serviceName(i), time.Time{}, serviceLines)
+	if err != nil {
+		lines = []string{err.Error()}
+	}
+	for _, line := range lines {
+		fmt.Fprintf(s.call.Stderr, "[service:%s] %s\n", service.Aliases[0], driver.Printable(line))
+	}
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+)
+
+const (
+	// shownLines is how much of a service's log a step shows at most, in lines.
+	shownLines = 10_000
+	// logsTimeout bounds the reading of one service's log.
+	logsTimeout = 10 * time.Second
+)
+
+// showServices copies what the services have said during a step into the job log
+// (CI_DEBUG_SERVICES). No program of the driver lives from step to step that
+// could do it while the step runs.
+func showServices(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman, since time.Time) {
+	for _, s := range p.Services {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), logsTimeout)
+		lines, err := pm.Logs(bounded, s.Container, since, shownLines)
+		cancel()
+		if err != nil {
+			call.Warn("reading the log of the service %s: %v", s.Alias, err)
+		}
+		for _, line := range lines {
+			fmt.Fprintf(call.Stderr, "[service:%s] %s\n", s.Alias, driver.Printable(line))
+		}
+	}
+}

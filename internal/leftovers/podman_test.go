@@ -1,0 +1,155 @@
+package leftovers
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/internal/job"
+	"podman-executor/pkg/podman"
+)
+
+// fakePodman lists what the file of the list's name has, and removes everything
+// but what is called "stuck".
+func fakePodman(dir string, args []string) int {
+	list := args[0]
+	if list == "network" {
+		list += "-" + args[1]
+	}
+	text, err := os.ReadFile(filepath.Join(dir, list))
+	switch {
+	case err == nil:
+		fmt.Print(string(text))
+	case slices.Contains(args, "stuck") || list == "ps" || list == "network-ls":
+		fmt.Fprintln(os.Stderr, "Error: broken")
+		return 125
+	}
+	return 0
+}
+
+// machine returns a podman that lists those objects, and what it has removed.
+func machine(t *testing.T, list string, objects any) (p *podman.Podman, removed func() string) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if objects != nil {
+		text, err := json.Marshal(objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, list), string(text))
+	}
+	var calls []string
+	observe := func(c podman.Command) {
+		if line := strings.Join(c.Args, " "); !strings.Contains(line, "label="+job.LabelManaged) {
+			calls = append(calls, line)
+		}
+	}
+	env := []string{roleVariable + "=podman", "FAKE_DIR=" + dir}
+	return &podman.Podman{Program: program, Env: env, Observe: observe}, func() string { return strings.Join(calls, "\n") }
+}
+
+// labels returns what objects of four kinds have: of a living runner and of a dead
+// one, to be kept or not.
+func labels(t *testing.T, now time.Time) map[string]map[string]string {
+	t.Helper()
+	living, _ := runner(t)
+	dead, end := runner(t)
+	end()
+	all := map[string]map[string]string{"foreign": {job.LabelManaged: "true"}}
+	for name, owner := range map[string]job.Owner{"living": living, "dead": dead} {
+		for _, keep := range []bool{false, true} {
+			l := map[string]string{
+				job.LabelManaged: "true", job.LabelOwner: owner.String(),
+				job.LabelDeadline: strconv.FormatInt(now.Add(time.Hour).Unix(), 10),
+			}
+			if keep {
+				l[job.LabelKeep] = "true"
+				name = "kept-" + name
+			}
+			all[name] = l
+		}
+	}
+	return all
+}
+
+// TestContainers: those of dead runners go, but where they are to be kept. What has
+// one of this job's own names goes in any case: podman would make none beside it.
+func TestContainers(t *testing.T) {
+	const rm = "rm --force --ignore --volumes --time 0 -- "
+	now := time.Now()
+	all := labels(t, now)
+	tests := []struct{ own, ids, removed string }{
+		{"", "id-dead", "dead"},
+		{"other", "id-dead", "dead"},
+		{"living", "id-dead id-living", "dead living"},
+		{"kept-dead", "id-dead id-kept-dead", "dead kept-dead"},
+		{"kept-living foreign", "id-dead id-foreign id-kept-living", "dead foreign kept-living"},
+		{"dead", "id-dead", "dead"},
+	}
+	for _, test := range tests {
+		list := []podman.Container{{ID: "id-unnamed", Labels: all["dead"]}}
+		for _, name := range []string{"dead", "foreign", "kept-dead", "kept-living", "living"} {
+			list = append(list, podman.Container{ID: "id-" + name, Names: []string{name, "second-name"}, Labels: all[name]})
+		}
+		p, calls := machine(t, "ps", list)
+		removed, err := Containers(t.Context(), p, now, strings.Fields(test.own)...)
+		if err != nil || strings.Join(removed, " ") != test.removed || calls() != rm+test.ids {
+			t.Errorf("%q: %q, %v, by\n%s", test.own, removed, err, calls())
+		}
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	now := time.Now()
+	all := labels(t, now)
+	tests := []struct{ own, removed string }{
+		{"", "dead"},
+		{"other", "dead"},
+		{"living", "dead living"},
+		{"kept-dead", "dead kept-dead"},
+		{"kept-living foreign", "dead foreign kept-living"},
+	}
+	for _, test := range tests {
+		var list []podman.Network
+		for _, name := range []string{"dead", "foreign", "kept-dead", "kept-living", "living"} {
+			list = append(list, podman.Network{Name: name, Labels: all[name]})
+		}
+		p, calls := machine(t, "network-ls", list)
+		err := Networks(t.Context(), p, now, strings.Fields(test.own)...)
+		got := strings.ReplaceAll(calls(), "network rm --force -- ", "")
+		if err != nil || strings.ReplaceAll(got, "\n", " ") != test.removed {
+			t.Errorf("%q: %v, by\n%s", test.own, err, calls())
+		}
+	}
+}
+
+func TestNothingLeft(t *testing.T) {
+	for list, remove := range map[string]func(*podman.Podman) error{
+		"ps":         func(p *podman.Podman) error { _, err := Containers(t.Context(), p, time.Now(), "own"); return err },
+		"network-ls": func(p *podman.Podman) error { return Networks(t.Context(), p, time.Now(), "own", "stuck") },
+	} {
+		p, calls := machine(t, list, []string{})
+		if err := remove(p); err != nil || calls() != "" {
+			t.Errorf("%s: %v, by\n%s", list, err, calls())
+		}
+		p, _ = machine(t, list, nil)
+		if err := remove(p); err == nil || !strings.HasPrefix(err.Error(), "looking for leftovers: podman ") {
+			t.Errorf("%s fails: %v", list, err)
+		}
+		// Containers are removed by their ids, networks by their names.
+		p, _ = machine(t, list, []map[string]any{{"Id": "stuck", "Names": []string{"own"}, "name": "stuck"}})
+		if err := remove(p); err == nil || !strings.HasPrefix(err.Error(), "removing leftovers: podman ") {
+			t.Errorf("removing what is in %s fails: %v", list, err)
+		}
+	}
+}
