@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"podman-executor/internal/job"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/policy"
 )
@@ -27,7 +28,7 @@ func (s *preparation) request() (policy.Request, error) {
 	image := s.job.Image
 	r := policy.Request{
 		Image: image.Name, Entrypoint: image.Entrypoint, PullPolicies: image.PullPolicies,
-		User:     os.Expand(image.User, s.expanded),
+		User:     job.Expand(image.User, s.expanded),
 		Reserved: []string{s.builds, s.cache, step.Dir},
 	}
 	s.warnOfUnsupported()

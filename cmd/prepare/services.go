@@ -27,6 +27,11 @@ const (
 	servicesTimeout = 30 * time.Second
 	// servicePoll is the time between two looks at a service.
 	servicePoll = 200 * time.Millisecond
+	// longestLine is what podman reads as a line of a file of variables, and
+	// longestVariable what the kernel takes as one of an environment, in bytes
+	// (bufio.MaxScanTokenSize; execve(2), MAX_ARG_STRLEN).
+	longestLine     = 60 << 10
+	longestVariable = 127 << 10
 	// serviceLines is how much of a service's log a warning shows, in lines.
 	serviceLines = 20
 )
@@ -38,7 +43,7 @@ func (s *preparation) serviceRequests() []policy.ServiceRequest {
 		list = append(list, policy.ServiceRequest{
 			Image: service.Name, Aliases: service.Aliases, DefaultAliases: job.DefaultAliases(service.Name),
 			Entrypoint: service.Entrypoint, Command: service.Command, PullPolicies: service.PullPolicies,
-			User: os.Expand(service.User, s.expanded), Platform: service.Platform,
+			User: job.Expand(service.User, s.expanded), Platform: service.Platform,
 		})
 	}
 	return list
@@ -73,7 +78,11 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 	defer os.RemoveAll(s.authDir())
 	for i, service := range s.grant.Services {
 		if err := s.startService(ctx, i, service, images[i], now); err != nil {
-			return &driver.Fault{Err: fmt.Errorf("starting the service %s: %w", service.Image, err), Todo: todo}
+			err = fmt.Errorf("starting the service %s: %w", service.Image, err)
+			if podman.NoSuchProgram(err) && !service.Added {
+				return &driver.Refusal{Err: err, Todo: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
+			}
+			return &driver.Fault{Err: err, Todo: todo}
 		}
 	}
 	return nil
@@ -111,8 +120,9 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 }
 
 // serviceEnv brings variables to podman without a command line: in a file, and
-// those of several lines, which podman's files cannot have, in podman's own
-// environment. There they may not have a name that podman itself listens to.
+// those of several lines or a very long one, which podman's files cannot have, in
+// podman's own environment. There they may not have a name that podman itself
+// listens to.
 func (s *preparation) serviceEnv(i int, variables []string) (file string, names, own []string, err error) {
 	var lines strings.Builder
 	for _, v := range variables {
@@ -120,10 +130,12 @@ func (s *preparation) serviceEnv(i int, variables []string) (file string, names,
 		switch {
 		case !policy.IsVariableName(name):
 			s.call.Warn("a service does not get the variable %q: that is no name of a variable", name)
-		case !strings.ContainsAny(value, "\r\n"):
+		case !strings.ContainsAny(value, "\r\n") && len(v) < longestLine:
 			lines.WriteString(v + "\n")
 		case podman.Listens(name):
-			s.call.Warn("a service does not get the variable %q: it has several lines, and a name that podman itself listens to", name)
+			s.call.Warn("a service does not get the variable %q: it has several lines or a very long one, and a name that podman itself listens to", name)
+		case len(v) >= longestVariable:
+			s.call.Warn("a service does not get the variable %q: it is longer than %d KiB", name, longestVariable>>10)
 		default:
 			names, own = append(names, name), append(own, v)
 		}

@@ -85,6 +85,22 @@ func TestTheExampleOfErrors(t *testing.T) {
 	}
 }
 
+func TestTheExampleOfServices(t *testing.T) {
+	_, section, _ := strings.Cut(page(t), "\n## Services\n")
+	block := regexp.MustCompile("(?s)```toml\n(.*?)```").FindStringSubmatch(section)
+	if block == nil {
+		t.Fatal("the page has no example of services")
+	}
+	p, err := policy.Parse("policy.toml", strings.NewReader("[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"+block[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := p.Decide(policy.Request{Image: "x", Services: []policy.ServiceRequest{{Image: "localhost/x", Aliases: []string{"Cache"}}}})
+	if err != nil || len(g.Services) != 1 || strings.Join(g.Services[0].Aliases, " ") != "cache" || len(g.Notices) != 2 {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
 func TestTheImageNames(t *testing.T) {
 	_, section, _ := strings.Cut(page(t), "\n## Image names\n")
 	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`]+)` \\|$").FindAllStringSubmatch(section, -1)

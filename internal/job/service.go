@@ -52,6 +52,17 @@ func DefaultAliases(image string) []string {
 	return []string{long, short}
 }
 
+// Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$`
+// stands for a dollar sign.
+func Expand(value string, lookup func(string) string) string {
+	return os.Expand(value, func(name string) string {
+		if name == "$" {
+			return name
+		}
+		return lookup(name)
+	})
+}
+
 // ServiceEnv returns the environment of a service, NAME=value: the job's public
 // variables, then the service's own (gitlab-runner common/build.go:2105). expanded
 // returns a variable of the job as the runner has expanded it. Variables of files
@@ -67,9 +78,6 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
 		own[v.Key] = v.Value
 	}
 	lookup := func(name string) string {
-		if name == "$" { // `$$` stands for a dollar sign
-			return name
-		}
 		if value, ok := own[name]; ok {
 			return value
 		}
@@ -84,7 +92,7 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
 	for _, v := range s.Variables {
 		value := v.Value
 		if !v.Raw {
-			value = os.Expand(value, func(name string) string {
+			value = Expand(value, func(name string) string {
 				if name == v.Key {
 					return expanded(name)
 				}

@@ -34,11 +34,7 @@ func (d *decoder) check() {
 	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
-	for i, user := range pm.AllowedUsers {
-		if _, err := parseUser(user); err != nil {
-			d.at("general.podman.allowed_users", "entry %d: %v", i+1, err)
-		}
-	}
+	d.users("general.podman.allowed_users", pm.AllowedUsers)
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
@@ -126,6 +122,17 @@ func (d *decoder) image(key, name string) {
 	}
 	if _, err := ParseImage(name); err != nil {
 		d.at(key, "%v", err)
+	}
+}
+
+func (d *decoder) users(key string, users []string) {
+	if !d.given(key) {
+		return
+	}
+	for i, user := range users {
+		if _, err := parseUser(user); err != nil {
+			d.at(key, "entry %d: %v", i+1, err)
+		}
 	}
 }
 

@@ -217,7 +217,7 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	}
 	subject := fmt.Sprintf("service %q", image)
 	list, key := pm.ServiceAllowList, "general.podman.service_allow_list"
-	if p.Line(key) == 0 {
+	if len(list) == 0 {
 		list, key = pm.ImageAllowList, "general.podman.image_allow_list"
 	}
 	if _, ok := match(list, image.String()); len(list) > 0 && !ok {

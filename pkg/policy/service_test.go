@@ -167,6 +167,7 @@ func TestServiceAllowList(t *testing.T) {
 		{"", "redis", ""},
 		{images, "redis:7", ""},
 		{images, "r.example.org/x", fmt.Sprintf(byImages, "r.example.org/x:latest")},
+		{images + "service_allow_list = []\n", "r.example.org/x", fmt.Sprintf(byImages, "r.example.org/x:latest")},
 		{services, "r.example.org/x", ""},
 		{services, "redis", fmt.Sprintf(byServices, "docker.io/library/redis:latest", 6)},
 		{services, "evil.io/r.example.org/x", fmt.Sprintf(byServices, "evil.io/r.example.org/x:latest", 6)},

@@ -91,8 +91,8 @@ type Podman struct {
 	// any. The image's own user is always allowed.
 	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
 	// ServiceAllowList are regular expressions like those of `image_allow_list`,
-	// for the images of a job's `services:`. Absent: `image_allow_list` holds
-	// for them, too.
+	// for the images of a job's `services:`. Absent or empty:
+	// `image_allow_list` holds for them, too.
 	ServiceAllowList []Rule `toml:"service_allow_list"`
 	// ServicesLimit is the largest number of services that a job may have, those
 	// of the policy counted. Absent or negative: any number.

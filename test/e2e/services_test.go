@@ -38,7 +38,7 @@ func TestServices(t *testing.T) {
 		gitlab.Variable{Key: "DB_PASSWORD", Value: password, Masked: true},
 		gitlab.Variable{Key: "POSTGRES_DB", Value: "app", Public: true},
 		gitlab.Variable{Key: "NOT_FOR_SERVICES", Value: "kept-from-services", Masked: true})
-	own := []gitlab.Variable{{Key: "POSTGRES_USER", Value: "tester"}, {Key: "POSTGRES_PASSWORD", Value: "$DB_PASSWORD"}, {Key: "LINES_OF", Value: "two\nlines"}}
+	own := []gitlab.Variable{{Key: "POSTGRES_USER", Value: "tester"}, {Key: "POSTGRES_PASSWORD", Value: "$DB_PASSWORD"}, {Key: "LINES_OF", Value: "two\nlines"}, {Key: "ODD", Value: ` "quoted' #1 = \$x*`, Raw: true}}
 	j.Services = []gitlab.Image{service(postgresImage, "db,db2", own...), service(redisImage, "cache")}
 	run := m.server.Submit(j)
 	stop, seen := make(chan struct{}), make(chan string, 1)
@@ -55,7 +55,7 @@ func TestServices(t *testing.T) {
 	succeeded(t, run)
 	logs(t, run, "Waiting for services", "answer 42", "public app", "OK", "value-of-redis", "PONG")
 	lacks(t, run, "probably didn't start", password)
-	if !strings.Contains(env, `"LINES_OF=two\nlines"`) || !strings.Contains(env, "POSTGRES_PASSWORD="+password) || strings.Contains(env, "kept-from-services") {
+	if !strings.Contains(env, `"LINES_OF=two\nlines"`) || !strings.Contains(env, `"ODD= \"quoted' #1 = \\$x*"`) || !strings.Contains(env, "POSTGRES_PASSWORD="+password) || strings.Contains(env, "kept-from-services") {
 		t.Errorf("the service has the environment %s", strings.ReplaceAll(env, password, "PASSWORD"))
 	}
 }
@@ -114,8 +114,13 @@ func TestServicesRefused(t *testing.T) {
 		j.Services = services
 		refused(t, m.run(j), want)
 	}
+	j := in(clientsImage, job("no such program", "echo ran"))
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	j.Services[0].Entrypoint = []string{"no-such-program"}
+	run := m.run(j)
+	refused(t, run, "starting the service "+redisImage, "not found")
 	fallback := start(t, defaults(`image_allow_list = ["localhost/podman-executor/clients:.*"]`))
-	j := in(clientsImage, job("refused by the image list", "echo ran"))
+	j = in(clientsImage, job("refused by the image list", "echo ran"))
 	j.Services = []gitlab.Image{service(redisImage, "cache")}
 	refused(t, fallback.run(j), "no entry of image_allow_list matches")
 }
