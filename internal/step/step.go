@@ -83,7 +83,7 @@ IFS=' ' read -r size proof && head -c "$size" >"$dir/script" && [ $(wc -c <"$dir
 }
 exec 3<&0 </dev/null
 if [ $$ -le 2 ]; then
-	{ cat <&3; kill -s TERM -- -1; } >/dev/null 2>&1 &
+	{ while read -r _; do :; done <&3; kill -s TERM -- -1; } >/dev/null 2>&1 &
 fi
 exec 3<&-
 umask=$1
