@@ -168,7 +168,8 @@ func TestPullAlwaysNeedsCredentials(t *testing.T) {
 	podman(t, "tag", busyboxImage, image)
 	m := start(t, defaults(r.policy(), "-image_pull_policy"))
 	run := m.run(in(image, job("no credentials", "echo ran")))
-	refused(t, run, "getting the image", "unauthorized")
+	// podman 4 says "unauthorized: " before it.
+	refused(t, run, "getting the image", "authentication required")
 
 	wrong := in(image, job("wrong credentials", "echo ran"))
 	wrong.Credentials = []gitlab.Credential{{Type: "registry", URL: r.host, Username: r.user, Password: "a-wrong-password"}}

@@ -33,7 +33,9 @@ func TestServices(t *testing.T) {
 		`PGPASSWORD=$DB_PASSWORD psql --host db --username tester --dbname app --tuples-only --command "select 'answer ' || 6 * 7"`,
 		`PGPASSWORD=$DB_PASSWORD psql --host db2 --username tester --dbname app --tuples-only --command "select 'public ' || current_database()"`,
 		"redis-cli -h cache set key value-of-redis", "redis-cli -h localhost-podman-executor-redis get key",
-		"redis-cli -h localhost__podman-executor__redis ping"))
+		"redis-cli -h localhost__podman-executor__redis ping",
+		// The script ends when the services were looked at: see below.
+		"redis-cli -h cache blpop seen 60"))
 	j.Variables = append(j.Variables,
 		gitlab.Variable{Key: "DB_PASSWORD", Value: password, Masked: true},
 		gitlab.Variable{Key: "POSTGRES_DB", Value: "app", Public: true},
@@ -44,8 +46,9 @@ func TestServices(t *testing.T) {
 	stop, seen := make(chan struct{}), make(chan string, 1)
 	go func() { seen <- watchCommandLines(stop, []string{password, "kept-from-services"}) }()
 	m.waitLog(run, "Executing \"step_script\"")
-	container := fmt.Sprintf("podman-executor-%s-%d-service-0", m.token, run.Job.ID)
-	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", container)
+	services := fmt.Sprintf("podman-executor-%s-%d-service-", m.token, run.Job.ID)
+	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", services+"0")
+	podman(t, "exec", services+"1", "redis-cli", "lpush", "seen", "yes")
 	m.wait(run)
 	close(stop)
 	if line := <-seen; line != "" {
