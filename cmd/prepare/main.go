@@ -94,7 +94,7 @@ func begin(call *driver.Call) (*preparation, error) {
 	}
 	builds, cache := j.Directories(p.General.DataDir)
 	if err := j.Locate(call.Getenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR"), builds); err != nil {
-		return nil, err
+		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy; a job with GIT_CLONE_PATH must keep to that form"}
 	}
 	owner, err := job.CurrentOwner()
 	if err != nil {

@@ -200,7 +200,7 @@ func (s *preparation) volumes(ctx context.Context) error {
 	if s.policy.General.DataDir == "" {
 		for _, role := range []string{"builds", "cache"} {
 			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
-				return err
+				return &driver.Fault{Err: fmt.Errorf("making the volume for %s: %w", role, err), Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space"}
 			}
 		}
 		return nil
@@ -272,7 +272,7 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 // has, the likeliest thing for podman to refuse.
 func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
 	if _, err := s.podman.Create(ctx, c); err != nil {
-		todo := ""
+		todo := "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
 		if len(c.Options) > 0 {
 			key := "general.podman." + optionsKey
 			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)

@@ -90,6 +90,9 @@ func (c *Call) finish(ctx context.Context, err error) int {
 	}
 }
 
+// forAdministrator is the hint of an error that has none of its own.
+const forAdministrator = "this is for the administrator of the runner; the driver's log (general.log_file of the policy) and gitlab-runner's own say more"
+
 // report prints an error, one line for each of its own, and its hint.
 func (c *Call) report(err error) {
 	for line := range strings.Lines(err.Error()) {
@@ -101,6 +104,7 @@ func (c *Call) report(err error) {
 			return
 		}
 	}
+	c.say("hint", forAdministrator)
 }
 
 // Warn prints a warning.

@@ -87,41 +87,30 @@ func (m *machine) leftoversWithin(asked time.Time) {
 	}
 }
 
-// A runner that is killed calls no cleanup. Its programs notice, and the next
-// job removes the rest.
+// A runner that is killed calls no cleanup. Its programs notice, and end the step;
+// where they were killed with it, the container notices. The next job removes
+// the rest.
 func TestRunnerKilled(t *testing.T) {
 	t.Parallel()
-	m := start(t, defaults())
-	run := m.server.Submit(job("dies with its runner", stubborn...))
-	m.waitLog(run, "tick")
-	m.runner.Kill()
-	if len(m.leftovers()) == 0 {
-		t.Fatal("the killed runner's job has left nothing: this test shows nothing")
+	for name, kill := range map[string]func(*machine){
+		"alone":             func(m *machine) { m.runner.Kill() },
+		"with its programs": func(m *machine) { m.killDriver(); m.runner.Kill() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t, defaults())
+			run := m.server.Submit(job("dies with its runner", stubborn...))
+			m.waitLog(run, "tick")
+			kill(m)
+			if len(m.leftovers()) == 0 {
+				t.Fatal("the killed runner's job has left nothing: this test shows nothing")
+			}
+			if err := m.runner.Restart(); err != nil {
+				t.Fatal(err)
+			}
+			succeeded(t, m.run(job("next", "echo next")))
+		})
 	}
-	if err := m.runner.Restart(); err != nil {
-		t.Fatal(err)
-	}
-	next := m.run(job("next", "echo next"))
-	succeeded(t, next)
-}
-
-// Killed with its runner, the program of the step cannot stop the container:
-// the next job's prepare does.
-func TestRunnerAndDriverKilled(t *testing.T) {
-	t.Parallel()
-	m := start(t, defaults())
-	run := m.server.Submit(job("dies with everything", endless...))
-	m.waitLog(run, "tick")
-	m.killDriver()
-	m.runner.Kill()
-	if len(m.leftovers()) == 0 {
-		t.Fatal("the killed runner's job has left nothing: this test shows nothing")
-	}
-	if err := m.runner.Restart(); err != nil {
-		t.Fatal(err)
-	}
-	next := m.run(job("next", "echo next"))
-	succeeded(t, next)
 }
 
 // A runner that is told to shut down aborts its jobs and cleans up.
