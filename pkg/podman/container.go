@@ -126,7 +126,7 @@ type Container struct {
 // whatever state.
 func (p *Podman) Containers(ctx context.Context, label string) ([]Container, error) {
 	args := []string{"ps", "--all", "--no-trunc", "--filter", "label=" + label, "--format", "json"}
-	out, err := p.Output(ctx, args...)
+	out, err := p.list(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,23 @@ func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.buffer.Bytes(), nil
 }
 
+// listTries is how often a list is asked for, see [Podman.list].
+const listTries = 3
+
+// list is Output for commands that list objects. podman may look closer at an
+// object that another command has removed since it was found, and fail for it
+// ("no volume with name … found in database: no such volume", 4.3.1): then it is
+// asked again.
+func (p *Podman) list(ctx context.Context, args ...string) (out []byte, err error) {
+	for range listTries {
+		out, err = p.Output(ctx, args...)
+		if !isExit(err, ExitPodman) || !strings.Contains(err.Error(), "no such ") {
+			return out, err
+		}
+	}
+	return out, err
+}
+
 // command prepares a podman command: in `/`, since the caller's own directory
 // may not exist in the mount namespace that rootless podman joins; in its own
 // process group, so that a signal to the caller's group does not reach it; with

@@ -44,7 +44,7 @@ type Network struct {
 
 // Networks lists the networks that have a label, `KEY` or `KEY=VALUE`.
 func (p *Podman) Networks(ctx context.Context, label string) ([]Network, error) {
-	out, err := p.Output(ctx, "network", "ls", "--filter", "label="+label, "--format", "json")
+	out, err := p.list(ctx, "network", "ls", "--filter", "label="+label, "--format", "json")
 	if err != nil {
 		return nil, err
 	}

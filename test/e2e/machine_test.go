@@ -206,14 +206,20 @@ func (m *machine) waitLog(run *gitlab.Run, text string) {
 	}
 }
 
-// podman runs a podman command of the test's own.
+// podman runs a podman command of the test's own. A list may fail for an object
+// that another test removes meanwhile: then it is asked for again.
 func podman(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := podmanCommand(args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
+	for {
+		out, err := podmanCommand(args...).CombinedOutput()
+		if err == nil {
+			return strings.TrimSpace(string(out))
+		}
+		isList := args[0] == "ps" || len(args) > 1 && args[1] == "ls"
+		if !isList || !strings.Contains(string(out), "no such ") {
+			t.Fatalf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
-	return strings.TrimSpace(string(out))
 }
 
 func podmanCommand(args ...string) *exec.Cmd {
