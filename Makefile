@@ -59,6 +59,12 @@ test-e2e: build test-setup ## run real jobs in real podman through a real gitlab
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \
+		echo "$$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+	done
+
 .PHONY: bench-driver
 bench-driver: build test-setup ## measure what the programs add to the podman commands that they run
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/bench-driver ./bench/driver
