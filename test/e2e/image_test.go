@@ -110,9 +110,9 @@ func TestPolicyReplacedInTheMiddle(t *testing.T) {
 	m.nothingLeft()
 }
 
-// seedPolicy is the "Test Deployment" section of the text that this driver was
-// made from, word for word.
-const seedPolicy = `[general]
+// jacamarPolicy is the "Test Deployment" section of Jacamar CI's merge request that
+// brought its podman mechanism, word for word.
+const jacamarPolicy = `[general]
 run_mechanism = "podman"
 
 [general.podman]
@@ -127,13 +127,13 @@ default_image = "docker.io/library/debian:latest"
 
 // Both images are the administrator's, so that they need not be pulled where
 // they are present, as here.
-func TestPolicyOfTheSeed(t *testing.T) {
+func TestJacamarPolicy(t *testing.T) {
 	t.Parallel()
 	if storageEnvironment() != "" {
 		t.Skip("this policy cannot name the storage of the tests, and podman's own is not for tests: run them as root")
 	}
-	m := start(t, func(string) string { return seedPolicy })
-	j := job("seed", "cat /etc/debian_version")
+	m := start(t, func(string) string { return jacamarPolicy })
+	j := job("jacamar", "cat /etc/debian_version")
 	j.AddAfterScript("echo after")
 	run := m.run(j)
 	succeeded(t, run)
