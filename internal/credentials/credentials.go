@@ -145,9 +145,6 @@ func registryPath(key string) (string, error) {
 	return host + "/" + rest, nil
 }
 
-// Empty tells whether there are no credentials at all.
-func (s Set) Empty() bool { return len(s.auths) == 0 }
-
 // Write writes the set to auth.json in that directory, for this user only, and
 // returns the file's name. podman takes no credential from anywhere else then,
 // so an empty set is a file, too.

@@ -41,7 +41,7 @@ type Program struct {
 // Call is one call of a program by the runner.
 type Call struct {
 	Program string
-	// Policy is the file that --policy names; empty: see [PolicyFile].
+	// Policy is the file that --policy names; empty: see [Call.LoadPolicy].
 	Policy string
 	// Args are the arguments after the options.
 	Args []string
@@ -131,8 +131,8 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 		return exitUsage
 	}
 	defer func() {
-		if r := recover(); r != nil {
-			status = call.finish(ctx, internalError(r))
+		if recover() != nil {
+			status = call.finish(ctx, internalError())
 		}
 	}()
 	// A code that an earlier step left would be taken for this one's
@@ -147,7 +147,7 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 
 // internalError is what becomes of a panic: the place, and no values, which may
 // be anything.
-func internalError(_ any) error {
+func internalError() error {
 	place := "an unknown place"
 	callers := make([]uintptr, 32)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])

@@ -62,9 +62,8 @@ func (p *Podman) Resolve(ctx context.Context, name string, policy config.PullPol
 	if pullError != nil {
 		// podman's own "newer" suppresses the error where there is an image
 		// (containers/common pkg/config/pull_policy.go), but `podman pull` has
-		// no such policy before 5.x.
-		// Not where the registry refuses it: the image in the storage may be one
-		// that only another project may read.
+		// no such policy before 5.x. Not so where the registry refuses: the
+		// image in the storage may be one that only another project may read.
 		if policy != config.PullPolicyNewer || ctx.Err() != nil || PullRefused(pullError) {
 			return Image{}, pullError
 		}

@@ -108,8 +108,8 @@ func (p *Podman) Init(ctx context.Context, name string) error {
 }
 
 // NoSuchProgram tells whether a container could not be started because its
-// image lacks the program of its command. podman 4 ends with 125 then, later
-// ones with 127; both repeat the runtime's words.
+// image lacks the program of its command. `podman start` ends with 125 then
+// (4.3.1 and 5.4.2), as for much else; it repeats the runtime's words.
 func NoSuchProgram(err error) bool {
 	var exit *ExitError
 	return errors.As(err, &exit) &&

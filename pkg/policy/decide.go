@@ -8,8 +8,8 @@ import (
 	"github.com/containers/common/pkg/config"
 )
 
-// maxEntrypoint bounds a job's image:entrypoint, in bytes of all its words: it
-// travels on a command line.
+// maxEntrypoint bounds an entry point or command of a job's, in bytes of all its
+// words: it travels on a command line.
 const maxEntrypoint = 32 << 10
 
 // Request is what one job asks for, as parsed from what the runner says.
@@ -203,18 +203,34 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	if len(r.Entrypoint) == 0 || slices.Equal(r.Entrypoint, []string{""}) {
 		return nil
 	}
-	size := 0
-	for _, word := range r.Entrypoint {
-		size += len(word)
-		if strings.ContainsRune(word, 0) {
-			return p.denial("the job's image:entrypoint", "", "it has a NUL byte", "mend `entrypoint:` in .gitlab-ci.yml")
-		}
-	}
-	if size > maxEntrypoint || r.Entrypoint[0] == "" {
-		return p.denial("the job's image:entrypoint", "", "it is longer than 32 KiB, or its first word is empty", "mend `entrypoint:` in .gitlab-ci.yml")
+	if reason := badEntrypoint(r.Entrypoint); reason != "" {
+		return p.denial("the job's image:entrypoint", "", reason, "mend `entrypoint:` in .gitlab-ci.yml")
 	}
 	g.UserEntry.Words = slices.Clone(r.Entrypoint)
 	return nil
+}
+
+// badEntrypoint says why words cannot be an entry point, or nothing.
+func badEntrypoint(words []string) string {
+	if len(words) > 1 && words[0] == "" {
+		return "its first word is empty"
+	}
+	return badWords(words)
+}
+
+// badWords says why no command line can have the words, or nothing.
+func badWords(words []string) string {
+	size := 0
+	for _, w := range words {
+		size += len(w)
+		if strings.ContainsRune(w, 0) {
+			return "it has a NUL byte"
+		}
+	}
+	if size > maxEntrypoint {
+		return "it is longer than 32 KiB"
+	}
+	return ""
 }
 
 func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {

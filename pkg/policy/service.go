@@ -243,25 +243,11 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if d := p.confirmPull(r.PullPolicies, pull); d != nil {
 		return ServiceGrant{}, d
 	}
-	for _, words := range [][]string{r.Entrypoint, r.Command} {
-		if d := p.words(subject, words); d != nil {
-			return ServiceGrant{}, d
-		}
+	if reason := badEntrypoint(r.Entrypoint); reason != "" {
+		return ServiceGrant{}, p.denial("the entrypoint of "+subject, "", reason, "mend `entrypoint:` in .gitlab-ci.yml")
+	}
+	if reason := badWords(r.Command); reason != "" {
+		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
 	return ServiceGrant{Image: image, Pull: pull, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
-}
-
-// words refuses what no command line can have.
-func (p *Policy) words(subject string, words []string) *Denial {
-	size := 0
-	for _, w := range words {
-		size += len(w)
-		if strings.ContainsRune(w, 0) {
-			return p.denial(subject, "", "its entrypoint or command has a NUL byte", "mend it in .gitlab-ci.yml")
-		}
-	}
-	if size > maxEntrypoint {
-		return p.denial(subject, "", "its entrypoint or command is longer than 32 KiB", "mend it in .gitlab-ci.yml")
-	}
-	return nil
 }

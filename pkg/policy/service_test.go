@@ -305,8 +305,10 @@ func TestServiceAliasesTaken(t *testing.T) {
 func TestServicesDenied(t *testing.T) {
 	const subject = `policy denies service "docker.io/library/x:latest": `
 	const pull = "leave `pull_policy:` out of .gitlab-ci.yml (p.toml: general.podman.image_pull_policy)"
-	const long = subject + "its entrypoint or command is longer than 32 KiB"
-	const write, mend = "write `services:` in .gitlab-ci.yml as registry/path:tag", "mend it in .gitlab-ci.yml"
+	const entrypoint, command = `policy denies the entrypoint of service "docker.io/library/x:latest": `, `policy denies the command of service "docker.io/library/x:latest": `
+	const long = "it is longer than 32 KiB"
+	const write = "write `services:` in .gitlab-ci.yml as registry/path:tag"
+	const mendEntrypoint, mendCommand = "mend `entrypoint:` in .gitlab-ci.yml", "mend `command:` in .gitlab-ci.yml"
 	const user = "mend `user:` in .gitlab-ci.yml"
 	type words = []string
 	tests := []struct {
@@ -323,10 +325,11 @@ func TestServicesDenied(t *testing.T) {
 		{ServiceRequest{Image: "x", User: strings.Repeat("x", 99)}, subject + `"` + strings.Repeat("x", 80) + `…" is no user: want USER or USER:GROUP`, user},
 		{ServiceRequest{Image: "x", PullPolicies: words{"never"}}, `policy denies pull_policy ["never"]: this runner pulls images by the policy "always" only`, pull},
 		{ServiceRequest{Image: "x", PullPolicies: words{"always", "bogus"}}, `policy denies the job's pull_policy: unknown pull policy "bogus": want always, missing, never, newer or if-not-present`, "mend `pull_policy:` in .gitlab-ci.yml, or leave it out"},
-		{ServiceRequest{Image: "x", Entrypoint: words{"a", "b\x00"}}, subject + "its entrypoint or command has a NUL byte", mend},
-		{ServiceRequest{Image: "x", Command: words{"\x00"}}, subject + "its entrypoint or command has a NUL byte", mend},
-		{ServiceRequest{Image: "x", Entrypoint: words{strings.Repeat("x", maxEntrypoint), "x"}}, long, mend},
-		{ServiceRequest{Image: "x", Command: words{strings.Repeat("x", maxEntrypoint+1)}}, long, mend},
+		{ServiceRequest{Image: "x", Entrypoint: words{"a", "b\x00"}}, entrypoint + "it has a NUL byte", mendEntrypoint},
+		{ServiceRequest{Image: "x", Entrypoint: words{"", "x"}}, entrypoint + "its first word is empty", mendEntrypoint},
+		{ServiceRequest{Image: "x", Command: words{"\x00"}}, command + "it has a NUL byte", mendCommand},
+		{ServiceRequest{Image: "x", Entrypoint: words{strings.Repeat("x", maxEntrypoint), "x"}}, entrypoint + long, mendEntrypoint},
+		{ServiceRequest{Image: "x", Command: words{strings.Repeat("x", maxEntrypoint+1)}}, command + long, mendCommand},
 	}
 	for _, test := range tests {
 		test.asked.Aliases = words{"a"}
