@@ -1,8 +1,8 @@
 // Command gitlab-runner is GitLab's own runner, built from its Go module, for tests that must talk to the real thing.
 //
 // It registers the executors and commands that the tests need the way the module's own main does, and leaves out the
-// rest: the executors for virtual machines, Kubernetes and autoscaling, and the commands fleeting, steps and wrapper.
-// The same binary serves as gitlab-runner and gitlab-runner-helper inside a job's containers.
+// rest: the executors for virtual machines, Kubernetes and autoscaling, caches in other places than S3, and the commands
+// fleeting, steps and wrapper. The same binary serves as gitlab-runner and gitlab-runner-helper inside a job's containers.
 package main
 
 import (
@@ -25,7 +25,8 @@ import (
 	"gitlab.com/gitlab-org/gitlab-runner/network"
 	"gitlab.com/gitlab-org/gitlab-runner/router"
 
-	_ "gitlab.com/gitlab-org/gitlab-runner/shells" // registers the shells
+	_ "gitlab.com/gitlab-org/gitlab-runner/cache/s3v2" // registers caches in S3
+	_ "gitlab.com/gitlab-org/gitlab-runner/shells"     // registers the shells
 )
 
 func main() {
