@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/containers/common/pkg/config"
-
-	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
@@ -25,32 +23,32 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}
-	s.note("Using podman %s under the policy %s", version, s.policy.File())
+	s.note("Using podman %s under the policy %s", version.Version, s.policy.File())
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
-	runnerImage, userImage, serviceImages, err := s.images(ctx)
+	images, err := s.images(ctx, version.Native())
 	if err != nil {
 		return err
 	}
 	if err := s.volumes(ctx); err != nil {
 		return err
 	}
-	if err := s.startServices(ctx, serviceImages); err != nil {
+	if err := s.startServices(ctx, images.services); err != nil {
 		return err
 	}
 	now := time.Now()
 	pm := s.policy.General.Podman
 	if s.runnerName != "" {
-		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
+		c := s.container("runner", images.runner.ID, s.grant.RunnerEntry, now)
 		c.Options = pm.RunnerOptions
 		if err := s.create(ctx, c, "runner_options"); err != nil {
 			return err
 		}
 	}
-	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
+	c := s.container("user", images.user.ID, s.userEntry(images.user), now)
 	c.Options = pm.CustomOptions
-	c.Network, c.User = s.network(), s.grant.User
+	c.Network, c.User, c.Platform = s.network(), s.grant.User, podman.Platform(s.grant.Platform)
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
@@ -59,7 +57,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.create(ctx, c, "custom_options"); err != nil {
 		return err
 	}
-	return s.waitForServices(ctx, serviceImages)
+	return s.waitForServices(ctx, images.services)
 }
 
 // note prints one line for the job log.
@@ -107,92 +105,6 @@ func (s *preparation) authDir() string {
 		base = "/run"
 	}
 	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
-}
-
-// images resolves all images, with the job's credentials for as long as that
-// takes and no longer.
-func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman.Image, services []podman.Image, err error) {
-	authFile, err := s.writeAuthFile()
-	if err != nil {
-		return runnerImage, userImage, nil, err
-	}
-	defer os.RemoveAll(s.authDir())
-	if s.runnerName != "" {
-		runnerImage, err = s.image(ctx, "in the runner container", s.grant.RunnerImage, s.grant.RunnerPull, authFile, "runner_image")
-		if err != nil {
-			return runnerImage, userImage, nil, err
-		}
-	}
-	own := ""
-	if s.grant.DefaultImage {
-		own = "default_image"
-	}
-	userImage, err = s.image(ctx, "in the user container", s.grant.UserImage, s.grant.UserPull, authFile, own)
-	if err != nil {
-		return runnerImage, userImage, nil, err
-	}
-	for _, service := range s.grant.Services {
-		own := ""
-		if service.Added {
-			own = "services"
-		}
-		image, err := s.image(ctx, "as the service "+service.Aliases[0], service.Image, service.Pull, authFile, own)
-		if err != nil {
-			return runnerImage, userImage, nil, err
-		}
-		services = append(services, image)
-	}
-	return runnerImage, userImage, services, nil
-}
-
-func (s *preparation) writeAuthFile() (string, error) {
-	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), s.job.Credentials)
-	for _, n := range notices {
-		s.call.Warn("%s", n)
-	}
-	if err := s.makeRuntimeDir(); err != nil {
-		return "", err
-	}
-	return set.Write(s.authDir())
-}
-
-// image resolves one image and says so in the job log. adminKey is the policy's
-// key that names it, empty for the job's own image.
-func (s *preparation) image(ctx context.Context, role string, name policy.Image, pull config.PullPolicy, authFile, adminKey string) (podman.Image, error) {
-	started := time.Now()
-	image, err := s.podman.Resolve(ctx, name.String(), pull, authFile)
-	if err != nil {
-		return image, s.imageError(name, adminKey, err)
-	}
-	if image.PullError != nil {
-		s.call.Warn("using the local image %s: %v", name, image.PullError)
-	}
-	how := "found locally"
-	if image.Pulled {
-		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
-	}
-	s.note("Using image %s %s: %s, %d MB, %s", name, role, image.Digest, image.Size/1e6, how)
-	return image, nil
-}
-
-// imageError tells what the job's author can mend from what the administrator
-// must.
-func (s *preparation) imageError(name policy.Image, adminKey string, err error) error {
-	where := fmt.Sprintf("%s:%d: general.podman.", s.policy.File(), s.policy.Line("general.podman."+adminKey))
-	wrapped := fmt.Errorf("getting the image %q: %w", name, err)
-	missing := errors.Is(err, podman.ErrNoImage)
-	switch {
-	case adminKey != "" && missing:
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s%s on this host, or allow pulling by image_pull_policy", where, adminKey)}
-	case adminKey != "":
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s%s, and that this host reaches its registry", where, adminKey)}
-	case missing:
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("the policy of this runner (image_pull_policy = %q) pulls no images; use one that is there, or ask the administrator", s.grant.UserPull)}
-	case podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
-	default:
-		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
-	}
 }
 
 // volumes makes sure that the job's builds and cache exist.
@@ -266,6 +178,15 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		Image:      imageID,
 		Command:    step.Command(place, step.EntryPoint(entry)),
 	}
+}
+
+// userEntry is what comes before the script in the user container.
+func (s *preparation) userEntry(image podman.Image) policy.EntryPoint {
+	entry := s.grant.UserEntry
+	if s.grant.ImageEntry && !slices.Equal(image.Config.Entrypoint, []string{""}) {
+		entry.Words = image.Config.Entrypoint
+	}
+	return entry
 }
 
 // create makes a container. optionsKey is the policy's key whose options it

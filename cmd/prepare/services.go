@@ -43,7 +43,7 @@ func (s *preparation) serviceRequests() []policy.ServiceRequest {
 		list = append(list, policy.ServiceRequest{
 			Image: service.Name, Aliases: service.Aliases, DefaultAliases: job.DefaultAliases(service.Name),
 			Entrypoint: service.Entrypoint, Command: service.Command, PullPolicies: service.PullPolicies,
-			User: job.Expand(service.User, s.expanded), Platform: service.Platform,
+			User: job.Expand(service.User, s.expanded), Platform: job.Expand(service.Platform, s.expanded),
 		})
 	}
 	return list
@@ -92,7 +92,7 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 	c := podman.Create{
 		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
 		Timeout: s.job.Timeout + time.Minute, Network: s.network(), Aliases: service.Aliases,
-		User: service.User, Image: image.ID, Command: service.Command,
+		User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
 	}
 	if len(service.Entrypoint) > 0 {
 		words, err := json.Marshal(service.Entrypoint)

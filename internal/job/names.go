@@ -46,6 +46,10 @@ func (j *Job) VolumeName(role string) string {
 	return fmt.Sprintf("podman-executor-%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
 }
 
+// ProjectName names the job's project, apart from those of other GitLabs, and the
+// jobs of protected refs apart from others, which may not see the same variables.
+func (j *Job) ProjectName() string { return j.RunnerToken + "-" + j.projectKey() }
+
 func (j *Job) projectKey() string {
 	key := "project-" + strconv.FormatInt(j.ProjectID, 10)
 	if j.Protected {

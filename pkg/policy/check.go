@@ -23,6 +23,7 @@ func (d *decoder) check() {
 	if d.given("general.data_dir") && strings.Contains(g.DataDir, ":") {
 		d.at("general.data_dir", "podman cannot mount a path with a colon: %q", g.DataDir)
 	}
+	d.absolute("general.state_dir", g.StateDir)
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
 
@@ -34,6 +35,9 @@ func (d *decoder) check() {
 	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
+	d.checkPullPolicies("general.podman.image_pull_policy", pm.ImagePullPolicy)
+	d.checkPullPolicies("general.podman.allowed_pull_policies", pm.AllowedPullPolicies)
+	d.absolute("general.podman.registry_auth_file", pm.RegistryAuthFile)
 	d.users("general.podman.allowed_users", pm.AllowedUsers)
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)

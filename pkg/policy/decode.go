@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
-	"github.com/containers/common/pkg/config"
 )
 
 // decoder fills a Policy from parsed TOML, key by key, and collects every
@@ -83,7 +82,7 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 
 // isTable tells whether a field stands for a table, not for a value.
 func isTable(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[PullPolicy]() && t != reflect.TypeFor[Integer]()
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Integer]()
 }
 
 // target returns the struct that stands for the table with that path.
@@ -148,12 +147,10 @@ func assign(field reflect.Value, value any) []string {
 		list, wrong := serviceList(value)
 		*to = list
 		return wrong
-	case *PullPolicy:
-		p, err := parsePullPolicy(value)
-		if err != nil {
-			return []string{err.Error()}
-		}
-		*to = p
+	case *PullPolicies:
+		list, wrong := pullPolicies(value)
+		*to = list
+		return wrong
 	default:
 		panic("policy: no way to read a key of type " + field.Type().String())
 	}
@@ -175,25 +172,6 @@ func eachString(value any, take func(string) error) (wrong []string) {
 		}
 	}
 	return wrong
-}
-
-// parsePullPolicy takes podman's names, checked by podman's own library, and
-// GitLab's "if-not-present". The library also takes older spellings and the
-// empty string; a policy file is no place for either.
-func parsePullPolicy(value any) (PullPolicy, error) {
-	s, ok := value.(string)
-	if !ok {
-		return PullPolicy{}, errors.New("want a string, got " + describe(value))
-	}
-	name := s
-	if s == "if-not-present" {
-		name = config.PullPolicyMissing.String()
-	}
-	p, err := config.ParsePullPolicy(name)
-	if err != nil || p.String() != name {
-		return PullPolicy{}, fmt.Errorf("unknown pull policy %q: want always, missing, never, newer or if-not-present", truncate(s, 40))
-	}
-	return PullPolicy{PullPolicy: p, Set: true}, nil
 }
 
 // describe names a value of the file in TOML's terms. It does not show strings:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containers/common/pkg/config"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -27,6 +28,7 @@ const (
 var every = []entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
+	{general, "state_dir", `"/var/lib/state"`},
 	{general, "log_level", `"debug"`},
 	{general, "log_file", `"/var/log/podman-executor.log"`},
 	{general, "log_format", `"json"`},
@@ -39,7 +41,10 @@ var every = []entry{
 	{pod, "user_entry_point", `["sh", "-e"]`},
 	{pod, "step_script_only", `false`},
 	{pod, "disable_container_removal", `true`},
+	{pod, "image_entry_point", `true`},
 	{pod, "image_pull_policy", `"newer"`},
+	{pod, "allowed_pull_policies", `["if-not-present", "always"]`},
+	{pod, "registry_auth_file", `"/etc/podman-executor/auth.json"`},
 	{pod, "image_allow_list", `["registry\\.example\\.org/.*", "docker\\.io/library/.*"]`},
 	{pod, "allowed_users", `["1000:1000", "nobody"]`},
 	{pod, "service_allow_list", `["docker\\.io/.*"]`},
@@ -137,18 +142,16 @@ func TestEveryKey(t *testing.T) {
 	text, lines := write(every)
 	p := parse(t, text)
 	got := p.General
-	pm := got.Podman
-	if pm.ImagePullPolicy.String() != "newer" || !pm.ImagePullPolicy.Set {
-		t.Errorf("image_pull_policy: %v, set %v", pm.ImagePullPolicy, pm.ImagePullPolicy.Set)
-	}
-	got.Podman.ImagePullPolicy = PullPolicy{}
 	want := General{
-		RunMechanism: "podman", DataDir: "/var/lib/podman-executor",
+		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state",
 		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
 		Podman: Podman{
 			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
 			RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
 			CustomOptions: []string{"--pids-limit=500"}, UserEntryPoint: []string{"sh", "-e"},
+			ImageEntryPoint: true, RegistryAuthFile: "/etc/podman-executor/auth.json",
+			ImagePullPolicy:         PullPolicies{config.PullPolicyNewer},
+			AllowedPullPolicies:     PullPolicies{config.PullPolicyMissing, config.PullPolicyAlways},
 			DisableContainerRemoval: true, UserVolumeVariable: "USER_VOLUMES",
 			ImageAllowList:   []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
 			AllowedUsers:     []string{"1000:1000", "nobody"},
@@ -178,7 +181,7 @@ func TestEveryKey(t *testing.T) {
 func TestEachKeyDeleted(t *testing.T) {
 	required := map[string]string{
 		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
-		"general.podman.runner_image": "p.toml:7: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
+		"general.podman.runner_image": "p.toml:8: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
 	}
 	for i, e := range every {
 		text, _ := write(slices.Delete(slices.Clone(every), i, i+1))
@@ -210,7 +213,10 @@ func TestEachKeyMistyped(t *testing.T) {
 	}
 	for i, e := range every {
 		want, right := "want a string", "a string"
+		either := strings.HasSuffix(e.key, "pull_policy") || strings.HasSuffix(e.key, "pull_policies")
 		switch {
+		case either:
+			want = "want a pull policy or a list of them"
 		case strings.HasPrefix(e.value, "["):
 			want, right = "want a list of strings", "a list"
 		case e.value == "true" || e.value == "false":
@@ -219,7 +225,7 @@ func TestEachKeyMistyped(t *testing.T) {
 			want, right = "want a whole number", "the number 7"
 		}
 		for _, wrong := range types {
-			if wrong.is == right {
+			if wrong.is == right || either && wrong.is == "a list" {
 				continue
 			}
 			entries := slices.Clone(every)

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // serviceList reads the tables [[general.podman.services]].
@@ -125,7 +123,9 @@ type ServiceRequest struct {
 // ServiceGrant is one service that a job gets.
 type ServiceGrant struct {
 	Image Image
-	Pull  config.PullPolicy
+	Pull  PullPolicies
+	// Platform is the zero Platform for the machine's own.
+	Platform Platform
 	// Added tells that the policy adds it; Index is its place among the
 	// policy's services, or among the job's.
 	Added bool
@@ -228,19 +228,17 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 			return ServiceGrant{}, p.denial(subject, "", fmt.Sprintf("the alias %q is no host name that a service may have", truncate(alias, 80)), "choose another `alias:`, of letters, digits and hyphens")
 		}
 	}
-	if r.Platform != "" {
-		return ServiceGrant{}, p.denial(subject, "", "`docker:platform` of services is not supported by this version of podman-executor", "leave it out")
+	platform, err := ParsePlatform(r.Platform)
+	if err != nil {
+		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformAdvice)
 	}
 	if r.User != "" {
 		if r.User, err = parseUser(r.User); err != nil {
 			return ServiceGrant{}, p.denial(subject, "", err.Error(), "mend `user:` in .gitlab-ci.yml")
 		}
 	}
-	pull := config.PullPolicyAlways
-	if own := pm.ImagePullPolicy; own.Set {
-		pull = own.PullPolicy
-	}
-	if d := p.confirmPull(r.PullPolicies, pull); d != nil {
+	pull, d := p.pull(r.PullPolicies, p.pullInForce())
+	if d != nil {
 		return ServiceGrant{}, d
 	}
 	if reason := badEntrypoint(r.Entrypoint); reason != "" {
@@ -249,5 +247,5 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if reason := badWords(r.Command); reason != "" {
 		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
-	return ServiceGrant{Image: image, Pull: pull, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
+	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
 }

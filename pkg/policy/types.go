@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // Policy is one policy file, read and checked. Its zero value allows nothing
@@ -26,6 +24,10 @@ type General struct {
 	// DataDir is the host directory for builds and cache, absolute. Empty:
 	// they are podman volumes. `step_script_only` needs it.
 	DataDir string `toml:"data_dir"`
+	// StateDir is the host directory, absolute, of what has to outlive jobs: which
+	// images of the local storage only some projects may read. It must live as
+	// long as podman's storage does.
+	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// LogLevel is the level of the administrator's own log: "error",
 	// "warning", "info" or "debug". "debug" records each podman command line.
 	LogLevel string `toml:"log_level" default:"info"`
@@ -75,20 +77,39 @@ type Podman struct {
 	// DisableContainerRemoval keeps the job's containers after the job, for a
 	// look at them: `podman ps -a --filter label=io.podman-executor.job=ID`.
 	DisableContainerRemoval bool `toml:"disable_container_removal"`
+	// ImageEntryPoint runs an image's own ENTRYPOINT, as docker does: it comes
+	// before the shell in the user container, unless `user_entry_point` or the
+	// job's `image:entrypoint` say otherwise; `entrypoint: [""]` clears it. A
+	// job whose entry point does not run its script fails.
+	ImageEntryPoint bool `toml:"image_entry_point"`
 	// ImagePullPolicy says when images are pulled: podman's "always",
-	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing").
-	// It holds for all images. Without the key a job's own image is always
-	// pulled, so that no job gets an image that only another project may
-	// read, and the administrator's images are pulled when they are missing.
-	ImagePullPolicy PullPolicy `toml:"image_pull_policy" default:"always; missing for runner_image and default_image" podman:"pull"`
+	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing");
+	// of a list each is tried until one gives the image. It holds for all
+	// images. Without the key a job's own image is always pulled, so that the
+	// registry decides who may read it, and the administrator's images are
+	// pulled when they are missing.
+	ImagePullPolicy PullPolicies `toml:"image_pull_policy" default:"always; missing for runner_image and default_image" podman:"pull"`
+	// AllowedPullPolicies are those that a job may choose by
+	// `image:pull_policy` and `services:pull_policy`, in its own order. Absent:
+	// a job may only name what is in force.
+	AllowedPullPolicies PullPolicies `toml:"allowed_pull_policies" default:"those of image_pull_policy"`
+	// RegistryAuthFile has credentials for registries that every job may pull
+	// with, absolute: docker's config.json, or what `podman login --authfile`
+	// writes. Its helpers (`credHelpers`, `credsStore`) run as the runner's
+	// user. A job's DOCKER_AUTH_CONFIG comes before it, the credentials that
+	// GitLab sends behind it; the longest path of a registry wins. Others may
+	// not be able to read the file.
+	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
 	// docker.io/library/debian:12. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
-	// `image:docker:user`; numbers are compared as numbers. Absent or empty:
-	// any. The image's own user is always allowed.
+	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A name means
+	// what the image's /etc/passwd says, and may be root there: list numbers
+	// where it matters. Absent or empty: any. The image's own user is always
+	// allowed.
 	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
 	// ServiceAllowList are regular expressions like those of `image_allow_list`,
 	// for the images of a job's `services:`. Absent or empty:
@@ -133,13 +154,6 @@ type Volumes struct {
 	// reach other host paths ("U", "O", "idmap", "dev", "suid" and any with a
 	// value) cannot be allowed.
 	AllowedOptions []string `toml:"allowed_options" podman:"create --volume …:OPTS"`
-}
-
-// PullPolicy is one of podman's pull policies.
-type PullPolicy struct {
-	config.PullPolicy
-	// Set tells that the file has the key.
-	Set bool
 }
 
 // Integer is a whole number that the file may have.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/containers/common/pkg/config"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -128,9 +129,18 @@ func TestGoodValues(t *testing.T) {
 func TestPullPolicyNames(t *testing.T) {
 	for name, want := range map[string]string{"always": "always", "missing": "missing", "never": "never", "newer": "newer", "if-not-present": "missing"} {
 		text, _ := write(with("general.podman.image_pull_policy", `"`+name+`"`))
-		if got := parse(t, text).General.Podman.ImagePullPolicy; got.String() != want || !got.Set {
-			t.Errorf("%q is %v, set %v, want %q", name, got, got.Set, want)
+		if got := parse(t, text).General.Podman.ImagePullPolicy; names(got) != want {
+			t.Errorf("%q is %v, want %q", name, got, want)
 		}
+	}
+}
+
+func TestPullPolicyLists(t *testing.T) {
+	for _, key := range []string{"general.podman.image_pull_policy", "general.podman.allowed_pull_policies"} {
+		wantBadValue(t, key, `[]`, "want at least one pull policy")
+		wantBadValue(t, key, `["always", "", "Never"]`,
+			`entry 2: unknown pull policy "": want always, missing, never, newer or if-not-present`,
+			`entry 3: unknown pull policy "Never": want always, missing, never, newer or if-not-present`)
 	}
 }
 
@@ -287,7 +297,7 @@ func TestJacamarPolicies(t *testing.T) {
 		}
 		if name == "jacamar-keys.toml" {
 			want.UserVolumeVariable = "USER_VOLUMES"
-			want.ImagePullPolicy.Set = true
+			want.ImagePullPolicy = PullPolicies{config.PullPolicyAlways}
 		}
 		if diff := cmp.Diff(General{RunMechanism: "podman", Podman: want}, p.General); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

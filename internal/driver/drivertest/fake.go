@@ -293,7 +293,11 @@ func (f *fake) standard() (string, error) {
 	case "image-pull":
 		return imageID(last) + "\n", nil
 	case "image-inspect":
-		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789}]`+"\n", imageID(last), imageDigest(last)), nil
+		digests := "[]"
+		if strings.Contains(last, "@") {
+			digests = fmt.Sprintf("[%q]", last)
+		}
+		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}]`+"\n", imageID(last), imageDigest(last), digests), nil
 	case "create":
 		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":
