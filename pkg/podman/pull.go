@@ -111,8 +111,8 @@ func PullRefused(err error) bool {
 // PullWorthRetrying tells whether a pull failed for a reason that may be over in
 // some seconds, and podman has not tried again by itself. podman 4.3.1 tries four
 // times, with a second between, where connections are refused, reset or closed, and
-// where the registry says "toomanyrequests"; after a status 5xx, and where a name
-// has no address, it gives up at once.
+// where the registry says "toomanyrequests", podman 5 after a status 502 to 504, too;
+// after another 5xx, and where a name has no address, it gives up at once.
 func PullWorthRetrying(err error) bool {
 	said, ok := saidBy(err)
 	var exit *ExitError

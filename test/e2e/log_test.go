@@ -64,7 +64,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	r := startRegistry(t)
 	m := start(t, defaults(r.policy(), `image_pull_policy = "always"`, fmt.Sprintf("runner_image = %q", r.push(runnerImage, "admin/runner:1"))))
 	j := variables(in(r.push(busyboxImage, "team/app:1"), m.clone("secrets", "echo the secret is $A_SECRET", "sleep 1")))
-	j.Credentials = []gitlab.Credential{r.credential()}
+	j.Credentials = []gitlab.Credential{r.credential(r.host)}
 	run := m.server.Submit(j)
 	secrets := []string{"correct-horse-battery-staple", r.password, fmt.Sprintf("job-token-%d", run.Job.ID)}
 	stop, seen := make(chan struct{}), make(chan string, 1)
