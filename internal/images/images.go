@@ -95,7 +95,7 @@ func Refused(err error) bool {
 func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (Found, error) {
 	switch policy {
 	case config.PullPolicyNever:
-		image, err := f.local(ctx, r, r.Platform)
+		image, err := f.local(ctx, r)
 		return Found{Image: image}, err
 	case config.PullPolicyMissing:
 		return f.missing(ctx, r)
@@ -105,23 +105,28 @@ func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (
 	return f.pull(ctx, r, nil)
 }
 
-// missing takes the image of the local storage, or pulls one.
+// missing takes the image of the local storage, or pulls one. Without a platform of
+// the job's it is one for this machine, if there is one: another job may have
+// pulled the name for another platform.
 func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
-	platform := r.Platform
-	if platform == (podman.Platform{}) {
-		// Another job may have pulled the name for another platform.
-		platform = f.Native
-	}
+	var foreign *podman.Image
 	look := func() (Found, error) {
-		image, err := f.local(ctx, r, platform)
+		image, err := f.local(ctx, r)
+		if err == nil && r.Platform == (podman.Platform{}) && !image.Fits(f.Native) {
+			foreign, err = &image, podman.ErrPlatform
+		}
 		return Found{Image: image}, err
 	}
 	found, err := look()
-	var broken *StateError
-	if err == nil || ctx.Err() != nil || errors.As(err, &broken) {
+	if err == nil || ctx.Err() != nil || isStateError(err) {
 		return found, err
 	}
-	return f.pull(ctx, r, look)
+	found, err = f.pull(ctx, r, look)
+	if err == nil || ctx.Err() != nil || isStateError(err) || foreign == nil {
+		return found, err
+	}
+	f.Warn("using the local image %s, which is made for another platform than this machine's: %v", r.Name, err)
+	return Found{Image: *foreign}, nil
 }
 
 // newer pulls, and takes the local image where the registry does not answer. That
@@ -130,11 +135,10 @@ func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 // in the storage may be one that only another project may read.
 func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
 	found, pullError := f.pull(ctx, r, nil)
-	var broken *StateError
-	if pullError == nil || ctx.Err() != nil || podman.PullRefused(pullError) || errors.As(pullError, &broken) {
+	if pullError == nil || ctx.Err() != nil || podman.PullRefused(pullError) || isStateError(pullError) {
 		return found, pullError
 	}
-	image, err := f.local(ctx, r, r.Platform)
+	image, err := f.local(ctx, r)
 	if err != nil {
 		return Found{}, pullError
 	}
@@ -143,8 +147,8 @@ func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
 }
 
 // local finds an image in the storage that the job may have.
-func (f *Finder) local(ctx context.Context, r Request, platform podman.Platform) (podman.Image, error) {
-	image, err := f.Podman.Local(ctx, r.Name, platform)
+func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
+	image, err := f.Podman.Local(ctx, r.Name, r.Platform)
 	if err != nil || r.Own {
 		return image, err
 	}

@@ -35,6 +35,11 @@ type StateError struct{ Err error }
 func (e *StateError) Error() string { return e.Err.Error() }
 func (e *StateError) Unwrap() error { return e.Err }
 
+func isStateError(err error) bool {
+	var state *StateError
+	return errors.As(err, &state)
+}
+
 func (r Readers) repository(name string) string {
 	return filepath.Join(r.Dir, strings.ReplaceAll(name, "/", "+"))
 }

@@ -79,6 +79,10 @@ func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Ima
 // platform returns what the image says that it is made for.
 func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Variant: i.Variant} }
 
+// Fits tells whether an image is made for a platform, as far as podman says what it
+// is made for. Every image fits the zero Platform.
+func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
+
 // fits tells whether an image is for a platform. Which variant an image is for,
 // podman says from 5.x on only; unknown tells what to take it for where it does
 // not. arm64 has one variant so far, which not every image names.

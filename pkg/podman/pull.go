@@ -31,8 +31,7 @@ func (p Pull) Args() []string {
 	return append(args, "--", p.Name)
 }
 
-// ErrPlatform is the error of an image that its registry has for another platform
-// only.
+// ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
 // Pull pulls an image and returns it by its ID.
@@ -51,7 +50,7 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	}
 	// Of an image that is made for one platform only, podman takes that one,
 	// with a warning.
-	if !image.fits(pull.Platform, true) {
+	if !image.Fits(pull.Platform) {
 		return Image{}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
