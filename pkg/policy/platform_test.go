@@ -38,3 +38,21 @@ func TestPlatformDecided(t *testing.T) {
 		t.Errorf("%s\n%s", message, hint)
 	}
 }
+
+func FuzzParsePlatform(f *testing.F) {
+	for _, s := range []string{"", "linux/arm64/v8", "aarch64", "armhf", "Linux/X86_64", "a/b/c/d", "linux/--x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParsePlatform(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParsePlatform(p.String()); err != nil || again != p {
+			t.Errorf("%q is %q, and that is %q, %v", s, p, again, err)
+		}
+		if strings.ContainsAny(p.String(), "- \n\x00") {
+			t.Errorf("%q is %q", s, p)
+		}
+	})
+}
