@@ -168,12 +168,14 @@ func (s *preparation) plan() plan.Plan {
 	return p
 }
 
-// hostEnv is podman's environment, with the runner's own directory in front of
-// PATH: artifacts and caches silently do nothing where no `gitlab-runner` is
-// found (gitlab-runner shells/abstract.go:211).
+// hostEnv is podman's environment, with the directory of the policy's
+// gitlab-runner, or of the one that called this program, in front of PATH.
 func (s *preparation) hostEnv() []string {
-	runner, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.owner.PID))
-	if err != nil || filepath.Base(runner) != "gitlab-runner" {
+	runner := s.policy.General.Podman.RunnerBinary
+	if runner == "" {
+		runner = s.runningProgram()
+	}
+	if filepath.Base(runner) != runnerProgram {
 		return s.podman.Env
 	}
 	env := slices.Clone(s.podman.Env)

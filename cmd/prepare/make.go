@@ -29,6 +29,10 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	hostRunner, err := s.hostRunner()
+	if err != nil {
+		return err
+	}
 	runnerImage, userImage, serviceImages, err := s.images(ctx)
 	if err != nil {
 		return err
@@ -44,6 +48,9 @@ func (s *preparation) make(ctx context.Context) error {
 	if s.runnerName != "" {
 		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
 		c.Options = pm.RunnerOptions
+		if hostRunner != "" {
+			c.Volumes = append(c.Volumes, runnerMount(hostRunner, runnerImage))
+		}
 		if err := s.create(ctx, c, "runner_options"); err != nil {
 			return err
 		}
@@ -57,6 +64,9 @@ func (s *preparation) make(ctx context.Context) error {
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	if err := s.create(ctx, c, "custom_options"); err != nil {
+		return err
+	}
+	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
 		return err
 	}
 	return s.waitForServices(ctx, serviceImages)

@@ -43,6 +43,9 @@ type Job struct {
 	// Timeout is the job's whole time.
 	Timeout time.Duration
 	Image   Image
+	// MovesFiles tells that the job has artifacts, caches or dependencies, which
+	// the runner moves by a program of its own.
+	MovesFiles bool
 	// Services are the containers that the job asks for beside its own.
 	Services []Service
 	// Variables are the job's as GitLab sent them, not expanded.
@@ -83,10 +86,14 @@ type response struct {
 	RunnerInfo struct {
 		Timeout int64 `json:"timeout"`
 	} `json:"runner_info"`
-	Image       imageResponse   `json:"image"`
-	Services    []imageResponse `json:"services"`
-	Variables   []Variable      `json:"variables"`
-	Credentials []struct {
+	Image     imageResponse   `json:"image"`
+	Services  []imageResponse `json:"services"`
+	Variables []Variable      `json:"variables"`
+	// What these hold is the runner's to know.
+	Artifacts    []json.RawMessage `json:"artifacts"`
+	Cache        []json.RawMessage `json:"cache"`
+	Dependencies []json.RawMessage `json:"dependencies"`
+	Credentials  []struct {
 		Type     string `json:"type"`
 		URL      string `json:"url"`
 		Username string `json:"username"`
@@ -149,6 +156,7 @@ func decode(r io.Reader) (*Job, error) {
 		j.Services = append(j.Services, s.service())
 	}
 	j.Variables = in.Variables
+	j.MovesFiles = len(in.Artifacts)+len(in.Cache)+len(in.Dependencies) > 0
 	if u, err := url.Parse(in.GitInfo.RepoURL); err == nil {
 		j.GitHost = u.Hostname()
 	}
