@@ -101,6 +101,15 @@ func TestServicesLogs(t *testing.T) {
 	logs(t, run, "PONG", "[service:cache] ", "Ready to accept connections")
 	j.SetVariable("CI_DEBUG_SERVICES", "false")
 	lacks(t, m.run(j), "[service:cache]")
+
+	// A script that hangs, perhaps for a service
+	j = in(clientsImage, job("timeout", "sleep 1000"))
+	j.SetVariable("CI_DEBUG_SERVICES", "true")
+	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "3s")
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	run = m.run(j)
+	failed(t, run, "job_execution_timeout", 0)
+	logs(t, run, "$ sleep 1000", "[service:cache] ", "Ready to accept connections")
 }
 
 func TestServicesRefused(t *testing.T) {
