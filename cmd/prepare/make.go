@@ -58,6 +58,7 @@ func (s *preparation) make(ctx context.Context) error {
 	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
 	c.Options = pm.CustomOptions
 	c.Network, c.User = s.network(), s.grant.User
+	c.Aliases = s.buildAliases()
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
@@ -255,15 +256,26 @@ func makePrivate(dataDir, dir string) error {
 	return os.Chmod(dir, 0o777)
 }
 
+// buildsVolume and cacheVolume are the mounts of the job's builds and cache.
+func (s *preparation) buildsVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds() + ":" + s.hostBuilds() + ":z"
+	}
+	return s.job.VolumeName("builds") + ":" + s.builds + ":nocopy"
+}
+
+func (s *preparation) cacheVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.cache + ":" + s.cache + ":z"
+	}
+	return s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"
+}
+
 // container returns what both containers have in common.
 func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
-	}
-	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
-	if s.policy.General.DataDir != "" {
-		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
 	}
 	return podman.Create{
 		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
@@ -271,7 +283,7 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
 		Tmpfs:      []string{step.Tmpfs},
-		Volumes:    volumes,
+		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
 		Command:    step.Command(place, step.EntryPoint(entry)),
