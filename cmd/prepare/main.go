@@ -93,8 +93,9 @@ func begin(call *driver.Call) (*preparation, error) {
 		return nil, err
 	}
 	builds, cache := j.Directories(p.General.DataDir)
-	if err := j.Locate(call.Getenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR"), builds); err != nil {
-		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy; a job with GIT_CLONE_PATH must keep to that form"}
+	variable := func(name string) string { return call.Getenv(customPrefix + name) }
+	if err := j.Locate(variable("RUNNER_TEMP_PROJECT_DIR"), builds, variable); err != nil {
+		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
 	}
 	owner, err := job.CurrentOwner()
 	if err != nil {

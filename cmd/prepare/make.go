@@ -228,9 +228,13 @@ func (s *preparation) volumes(ctx context.Context) error {
 }
 
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
-// own.
+// own, or the project's whole part, where a job has chosen a place of its own in it.
 func (s *preparation) hostBuilds() string {
-	return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	own := filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	if !strings.HasPrefix(s.job.ProjectDir, own+"/") {
+		return s.builds
+	}
+	return own
 }
 
 // makePrivate makes a directory below data_dir. The last one is writable for

@@ -178,16 +178,30 @@ var (
 // project directory and ".tmp" (gitlab-runner common/build.go:463). With the
 // shared builds directory that config asks for, the project directory is
 // BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
-func (j *Job) Locate(tempProjectDir, buildsDir string) error {
+//
+// Where the administrator allows it ([runners.custom_build_dir]), a job chooses
+// another directory below BUILDS_DIR. Then token and slot are those of its
+// variables, which it can forge: they choose among the volumes of its own project.
+func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) error {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
 		return fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
 	}
 	below, err := filepath.Rel(buildsDir, projectDir)
-	parts := strings.Split(below, "/")
-	if err != nil || len(parts) < 3 || !tokenPart.MatchString(parts[0]) || !slotPart.MatchString(parts[1]) {
-		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…: has the policy changed since the job began?", projectDir, buildsDir)
+	if err != nil || below == "." || below == ".." || strings.HasPrefix(below, "../") {
+		return fmt.Errorf("locating the job: the project directory %q is not below %s: has the policy changed since the job began?", projectDir, buildsDir)
 	}
-	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, parts[0], parts[1], projectDir
+	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
+	if parts := strings.Split(below, "/"); len(parts) > 2 && isPlace(parts[0], parts[1]) {
+		token, slot = parts[0], parts[1]
+	}
+	if !isPlace(token, slot) {
+		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot", projectDir, buildsDir)
+	}
+	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, token, slot, projectDir
 	return nil
+}
+
+func isPlace(token, slot string) bool {
+	return tokenPart.MatchString(token) && slotPart.MatchString(slot)
 }
