@@ -83,7 +83,9 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 	}
 	const todo = "run `podman network create` and `podman run --network` as the user that gitlab-runner runs as; podman needs netavark and aardvark-dns"
 	now := time.Now()
-	if err := s.podman.CreateNetwork(ctx, s.network(), s.labels("network", now)); err != nil {
+	pm := s.policy.General.Podman
+	network := podman.CreateNetwork{Name: s.network(), Labels: s.labels("network", now), IPv6: pm.EnableIPv6, MTU: pm.NetworkMTU.Value}
+	if err := s.podman.CreateNetwork(ctx, network); err != nil {
 		return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
 	}
 	if err := s.makeRuntimeDir(); err != nil {

@@ -58,7 +58,7 @@ func TestEveryKeyIsListed(t *testing.T) {
 	walk("", reflect.TypeFor[policy.Policy]())
 	_, keys, _ := strings.Cut(page(t), "\n## Keys\n")
 	keys, _, _ = strings.Cut(keys, "\n## ")
-	got := regexp.MustCompile("(?m)^(###.*|\\| `[a-z_]+` \\|)").FindAllString(keys, -1)
+	got := regexp.MustCompile("(?m)^(###.*|\\| `[a-z0-9_]+` \\|)").FindAllString(keys, -1)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-types +page):\n%s", diff)
 	}

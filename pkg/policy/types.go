@@ -112,6 +112,10 @@ type Podman struct {
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
+	// EnableIPv6 gives the network of a job with services IPv6, too.
+	EnableIPv6 bool `toml:"enable_ipv6" podman:"network create --ipv6"`
+	// NetworkMTU is the largest packet on that network, in bytes.
+	NetworkMTU Integer `toml:"network_mtu" default:"podman's" podman:"network create --opt mtu"`
 	// Services are services that every job gets, before its own: tables
 	// `[[general.podman.services]]` with the keys `name` (the image), `alias`
 	// (a list; the last part of the image's path is one, too), `entrypoint`,
