@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,9 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	if err := s.checkLimits(ctx); err != nil {
+		return err
+	}
 	runnerImage, userImage, serviceImages, err := s.images(ctx)
 	if err != nil {
 		return err
@@ -43,20 +48,30 @@ func (s *preparation) make(ctx context.Context) error {
 	pm := s.policy.General.Podman
 	if s.runnerName != "" {
 		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
-		c.Options = pm.RunnerOptions
-		if err := s.create(ctx, c, "runner_options"); err != nil {
+		c.Options, c.Network = pm.RunnerOptions, s.grant.Network.Runner
+		confine(&c, s.grant.RunnerContainer)
+		if err := s.create(ctx, c, "runner_options", "container"); err != nil {
 			return err
 		}
 	}
 	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
 	c.Options = pm.CustomOptions
-	c.Network, c.User = s.network(), s.grant.User
+	c.Network, c.User = cmp.Or(s.network(), s.grant.Network.Mode), s.grant.User
+	confine(&c, s.grant.Container)
+	hosts, err := s.serviceHosts(ctx)
+	if err != nil {
+		return err
+	}
+	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
+	if s.grant.Container.Privileged {
+		s.log.Info("the user container is privileged")
+	}
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
-	if err := s.create(ctx, c, "custom_options"); err != nil {
+	if err := s.create(ctx, c, "custom_options", "container"); err != nil {
 		return err
 	}
 	return s.waitForServices(ctx, serviceImages)
@@ -256,7 +271,7 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
 	}
 	return podman.Create{
-		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
+		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
@@ -266,18 +281,4 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		Image:      imageID,
 		Command:    step.Command(place, step.EntryPoint(entry)),
 	}
-}
-
-// create makes a container. optionsKey is the policy's key whose options it
-// has, the likeliest thing for podman to refuse.
-func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
-	if _, err := s.podman.Create(ctx, c); err != nil {
-		todo := "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
-		if len(c.Options) > 0 {
-			key := "general.podman." + optionsKey
-			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)
-		}
-		return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: todo}
-	}
-	return nil
 }
