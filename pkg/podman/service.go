@@ -135,6 +135,12 @@ func (p *Podman) PID(ctx context.Context, name string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(out)))
 }
 
+// Addresses returns the addresses of a running container on its networks.
+func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
+	out, err := p.Output(ctx, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "--", name)
+	return strings.Fields(string(out)), err
+}
+
 // Listening tells whether a process in a running container, which has that PID,
 // listens on one of the TCP ports, on an address that other containers reach. It
 // looks at the kernel's tables of the container's network namespace (proc(5),

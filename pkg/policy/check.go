@@ -47,6 +47,8 @@ func (d *decoder) check() {
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	d.userContainer("general.podman.container", pm.Container)
+	d.container("general.podman.service_container", pm.ServiceContainer)
 	for _, list := range []struct {
 		key   string
 		words []string

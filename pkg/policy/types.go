@@ -121,6 +121,10 @@ type Podman struct {
 	// (a list; the last part of the image's path is one, too), `entrypoint`,
 	// `command` and `environment` (NAME=value).
 	Services []AddedService `toml:"services"`
+	// RequireLimits refuses jobs, as a failure of the system, where the machine
+	// does not enforce a limit that the tables below, or the job, ask for: a
+	// cgroup controller is missing. Without it that is a warning in the job log.
+	RequireLimits bool `toml:"require_limits"`
 	// UserVolumeVariable is the name of the CI variable with which a job asks
 	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
 	// `_`, a suffix. Empty: jobs cannot ask for mounts.
@@ -136,7 +140,9 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
-	Volumes Volumes `toml:"volumes"`
+	Volumes          Volumes       `toml:"volumes"`
+	Container        UserContainer `toml:"container"`
+	ServiceContainer Container     `toml:"service_container"`
 }
 
 // Volumes is the table [general.podman.volumes]: how users' mounts are made.
