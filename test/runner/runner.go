@@ -156,6 +156,16 @@ func (r *Runner) Restart() error {
 	return r.start()
 }
 
+// Wait waits until the runner ends by itself, and returns its exit status.
+func (r *Runner) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-r.done:
+		return r.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("waiting for the end of gitlab-runner: %w", context.Cause(ctx))
+	}
+}
+
 // Stop tells the runner to abort its jobs and waits for its end.
 func (r *Runner) Stop(ctx context.Context) error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
