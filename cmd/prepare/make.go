@@ -29,6 +29,10 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	hostRunner, err := s.hostRunner()
+	if err != nil {
+		return err
+	}
 	runnerImage, userImage, serviceImages, err := s.images(ctx)
 	if err != nil {
 		return err
@@ -44,6 +48,9 @@ func (s *preparation) make(ctx context.Context) error {
 	if s.runnerName != "" {
 		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
 		c.Options = pm.RunnerOptions
+		if hostRunner != "" {
+			c.Volumes = append(c.Volumes, runnerMount(hostRunner, runnerImage))
+		}
 		if err := s.create(ctx, c, "runner_options"); err != nil {
 			return err
 		}
@@ -51,12 +58,16 @@ func (s *preparation) make(ctx context.Context) error {
 	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
 	c.Options = pm.CustomOptions
 	c.Network, c.User = s.network(), s.grant.User
+	c.Aliases = s.buildAliases()
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	if err := s.create(ctx, c, "custom_options"); err != nil {
+		return err
+	}
+	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
 		return err
 	}
 	return s.waitForServices(ctx, serviceImages)
@@ -217,9 +228,13 @@ func (s *preparation) volumes(ctx context.Context) error {
 }
 
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
-// own.
+// own, or the project's whole part, where a job has chosen a place of its own in it.
 func (s *preparation) hostBuilds() string {
-	return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	own := filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	if !strings.HasPrefix(s.job.ProjectDir, own+"/") {
+		return s.builds
+	}
+	return own
 }
 
 // makePrivate makes a directory below data_dir. The last one is writable for
@@ -245,15 +260,26 @@ func makePrivate(dataDir, dir string) error {
 	return os.Chmod(dir, 0o777)
 }
 
+// buildsVolume and cacheVolume are the mounts of the job's builds and cache.
+func (s *preparation) buildsVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds() + ":" + s.hostBuilds() + ":z"
+	}
+	return s.job.VolumeName("builds") + ":" + s.builds + ":nocopy"
+}
+
+func (s *preparation) cacheVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.cache + ":" + s.cache + ":z"
+	}
+	return s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"
+}
+
 // container returns what both containers have in common.
 func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
-	}
-	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
-	if s.policy.General.DataDir != "" {
-		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
 	}
 	return podman.Create{
 		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
@@ -261,7 +287,7 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
 		Tmpfs:      []string{step.Tmpfs},
-		Volumes:    volumes,
+		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
 		Command:    step.Command(place, step.EntryPoint(entry)),

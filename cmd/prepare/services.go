@@ -60,6 +60,20 @@ func (s *preparation) network() string {
 	return s.job.Name("network")
 }
 
+// buildAliases are the names by which services reach the user container: "build",
+// as in docker (gitlab-runner executors/docker/docker.go:962), unless a service
+// has that one.
+func (s *preparation) buildAliases() []string {
+	const build = "build"
+	taken := func(service policy.ServiceGrant) bool {
+		return slices.ContainsFunc(service.Aliases, func(alias string) bool { return strings.EqualFold(alias, build) })
+	}
+	if s.network() == "" || slices.ContainsFunc(s.grant.Services, taken) {
+		return nil
+	}
+	return []string{build}
+}
+
 func (s *preparation) serviceName(i int) string { return s.job.Name("service-" + strconv.Itoa(i)) }
 
 // startServices makes the job's network and starts its services on it.
@@ -93,6 +107,10 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
 		Timeout: s.job.Timeout + time.Minute, Network: s.network(), Aliases: service.Aliases,
 		User: service.User, Image: image.ID, Command: service.Command,
+		// As docker's services have it (gitlab-runner
+		// executors/docker/services.go, docker.go:680): one may serve what the
+		// job builds.
+		Volumes: []string{s.buildsVolume()},
 	}
 	if len(service.Entrypoint) > 0 {
 		words, err := json.Marshal(service.Entrypoint)

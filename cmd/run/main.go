@@ -72,7 +72,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
 	started := time.Now()
 	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
-	if p.ShowServices && container == p.UserContainer && ctx.Err() == nil {
+	if p.ShowServices && container == p.UserContainer {
 		since := started
 		if name == "build_script" || name == "step_script" {
 			since = time.Time{} // what they said when they started, too

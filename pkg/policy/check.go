@@ -26,10 +26,12 @@ func (d *decoder) check() {
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
 
+	d.runnerBinary("general.podman.runner_binary", pm)
+
 	d.image("general.podman.runner_image", pm.RunnerImage)
 	d.image("general.podman.default_image", pm.DefaultImage)
 	if pm.RunnerImage == "" && !pm.StepScriptOnly && !d.wrong("general.podman.runner_image") {
-		d.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner")
+		d.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash and git")
 	}
 	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
@@ -113,6 +115,19 @@ func (d *decoder) absolute(key, value string) {
 		d.at(key, "want a clean path below /, got %q", value)
 	case strings.ContainsFunc(value, unicode.IsControl):
 		d.at(key, "want a path without control characters, got %q", value)
+	}
+}
+
+func (d *decoder) runnerBinary(key string, pm Podman) {
+	if !d.given(key) || pm.RunnerBinary == NoRunnerBinary {
+		return
+	}
+	d.absolute(key, pm.RunnerBinary)
+	switch {
+	case strings.Contains(pm.RunnerBinary, ":"):
+		d.at(key, "podman cannot mount a path with a colon: %q", pm.RunnerBinary)
+	case pm.StepScriptOnly && pm.RunnerBinary != "" && path.Base(pm.RunnerBinary) != "gitlab-runner":
+		d.at(key, "with step_script_only the file must be called gitlab-runner, got %q", pm.RunnerBinary)
 	}
 }
 

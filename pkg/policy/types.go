@@ -18,6 +18,10 @@ type Policy struct {
 	lines map[string]int
 }
 
+// NoRunnerBinary is the value of runner_binary that leaves the runner image as
+// it is.
+const NoRunnerBinary = "none"
+
 // General is the table [general]: what holds for the driver as a whole.
 type General struct {
 	// RunMechanism must be "podman". The key is required, so that a Jacamar
@@ -47,7 +51,8 @@ type Podman struct {
 	ApplicationPath string `toml:"application_path" default:"podman on the fixed PATH"`
 	// RunnerImage is the image of the runner container, in which the steps
 	// that gitlab-runner makes itself run (clone, cache, artifacts). It must
-	// hold bash, git and gitlab-runner. Required unless `step_script_only`.
+	// hold bash and git, and gitlab-runner where `runner_binary` brings none.
+	// Required unless `step_script_only`.
 	RunnerImage string `toml:"runner_image" podman:"create IMAGE"`
 	// RunnerOptions are further options of `podman create` for the runner
 	// container, one word an entry, appended as they stand.
@@ -55,6 +60,13 @@ type Podman struct {
 	// RunnerEntryPoint are the words put before the script file in the runner
 	// container. Empty: `bash -l -c`, or `sh` where the image has no bash.
 	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash -l -c"`
+	// RunnerBinary is the gitlab-runner program of this host that the runner
+	// container gets in front of its image's own, so that both are of one
+	// version: an absolute path, or "none" for the image's own. Empty: the
+	// gitlab-runner that calls the driver, where it is statically linked, as
+	// GitLab's packages are, and there is no `service_url`. Steps on the host
+	// (`step_script_only`) find it by its name, gitlab-runner.
+	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
 	DefaultImage string `toml:"default_image" podman:"create IMAGE"`

@@ -76,6 +76,21 @@ func TestServicesOnOnePort(t *testing.T) {
 	lacks(t, run, "probably didn't start")
 }
 
+// A service has the job's builds, as in docker, and finds the job by the name
+// "build".
+func TestServiceOfTheProject(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	j := in(clientsImage, job("project",
+		"echo from the project > page; curl --silent --show-error http://web:8080/${CI_PROJECT_DIR#/builds/}/page",
+		`[ "$(getent hosts build | awk '{ print $1 }')" = "$(hostname -I | tr -d ' ')" ] && echo "build is here"`))
+	j.Services = []gitlab.Image{service(busyboxImage, "web")}
+	j.Services[0].Command = []string{"httpd", "-f", "-p", "8080", "-h", "/builds"}
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "\nfrom the project\n", "\nbuild is here\n")
+}
+
 func TestServiceThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults("wait_for_services_timeout = 4"))
@@ -101,6 +116,15 @@ func TestServicesLogs(t *testing.T) {
 	logs(t, run, "PONG", "[service:cache] ", "Ready to accept connections")
 	j.SetVariable("CI_DEBUG_SERVICES", "false")
 	lacks(t, m.run(j), "[service:cache]")
+
+	// A script that hangs, perhaps for a service
+	j = in(clientsImage, job("timeout", "sleep 1000"))
+	j.SetVariable("CI_DEBUG_SERVICES", "true")
+	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "3s")
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	run = m.run(j)
+	failed(t, run, "job_execution_timeout", 0)
+	logs(t, run, "$ sleep 1000", "[service:cache] ", "Ready to accept connections")
 }
 
 func TestServicesRefused(t *testing.T) {
