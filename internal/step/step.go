@@ -58,7 +58,9 @@ const Dir = "/run/podman-executor"
 const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 
 // stub is the command of both containers, for any POSIX shell. Its arguments
-// are a umask or "-", "shell" or "file", and the words of the entry point.
+// are a umask or "-", "shell" or "file", and the words of the entry point; with
+// a umask, which is for the runner container, the directories of builds and cache
+// come before those.
 //
 // The first line of its input has the script's size in bytes and, as "proof",
 // whether the script leaves the file `started` behind. A script that did not
@@ -74,6 +76,11 @@ const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 // The login shell keeps the image's own PATH in front: /etc/profile of Debian
 // and others replaces it, and with it what ENV PATH of the image added. Others
 // set the umask, which is set again.
+//
+// The runner container works for whatever user the job's image has. So a fresh
+// volume, which is root's, is opened to all, as docker's helper does
+// (gitlab-runner commands/helpers/cache_init.go:34), and git works in a
+// repository that such a user has made: docs/decisions/0012.
 const stub = `dir=` + Dir + `
 say() { echo "podman-executor: error: $1" >&2; }
 umask 022
@@ -87,9 +94,14 @@ if [ $$ -le 2 ]; then
 fi
 exec 3<&-
 umask=$1
-[ "$umask" = - ] || umask "$umask"
 mode=$2
 shift 2
+if [ "$umask" != - ]; then
+	umask "$umask"
+	chmod 777 "$1" "$2"
+	shift 2
+	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+fi
 words=$#
 if [ "$mode" = file ]; then
 	chmod 755 "$dir/script"
@@ -118,19 +130,20 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Command returns the arguments of `sh` for a container. The runner's own steps
-// need the umask 0000, as the docker executor gives them: what they write must
-// be writable for an image's user that is not root (gitlab-runner
-// helpers/container/helperimage/linux_info.go:60).
-func Command(place Place, entry EntryPoint) []string {
-	umask, mode := "-", "file"
-	if place == Runner {
-		umask = "0000"
-	}
+// Command returns the arguments of `sh` for a container with these directories
+// for builds and cache. The runner's own steps need the umask 0000, as the docker
+// executor gives them: what they write must be writable for an image's user that
+// is not root (gitlab-runner helpers/container/helperimage/linux_info.go:60).
+func Command(place Place, entry EntryPoint, builds, cache string) []string {
+	mode := "file"
 	if entry.Shell {
 		mode = "shell"
 	}
-	return append([]string{"-c", stub, "podman-executor", umask, mode}, entry.Words...)
+	arguments := []string{"-c", stub, "podman-executor", "-", mode}
+	if place == Runner {
+		arguments = []string{"-c", stub, "podman-executor", "0000", mode, builds, cache}
+	}
+	return append(arguments, entry.Words...)
 }
 
 // Input returns what a container's standard input gets for a script.

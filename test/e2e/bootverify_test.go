@@ -60,7 +60,7 @@ func TestBootVerifyFails(t *testing.T) {
 			[]string{"podman-executor-prepare: error: getting the image", "no-such-image:1", "podman-executor-prepare: hint: "},
 		},
 		{"no default_image", []string{"-default_image"}, nil, []string{"podman-executor-prepare: error: ", "set default_image in "}},
-		{"runner_image without gitlab-runner", []string{`runner_image = "` + debianImage + `"`}, []string{"verify_helper_version = true"}, []string{"gitlab-runner: command not found"}},
+		{"runner_image without gitlab-runner", []string{`runner_image = "` + gitImage + `"`, `runner_binary = "none"`}, []string{"verify_helper_version = true"}, []string{"gitlab-runner: command not found"}},
 		{"command that fails", nil, []string{`verify_commands = ["nvidia-smi"]`}, []string{"nvidia-smi: command not found"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
