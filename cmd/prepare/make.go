@@ -286,9 +286,17 @@ func makePrivate(dataDir, dir string) error {
 // buildsVolume and cacheVolume are the mounts of the job's builds and cache.
 func (s *preparation) buildsVolume() string {
 	if s.policy.General.DataDir != "" {
-		return s.hostBuilds() + ":" + s.hostBuilds() + ":z"
+		return s.hostBuilds() + ":" + s.buildsMount() + ":z"
 	}
-	return s.job.VolumeName("builds") + ":" + s.builds + ":nocopy"
+	return s.job.VolumeName("builds") + ":" + s.buildsMount() + ":nocopy"
+}
+
+// buildsMount is where the containers have the job's builds.
+func (s *preparation) buildsMount() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds()
+	}
+	return s.builds
 }
 
 func (s *preparation) cacheVolume() string {
@@ -313,6 +321,6 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry)),
+		Command:    step.Command(place, step.EntryPoint(entry), s.buildsMount(), s.cache),
 	}
 }

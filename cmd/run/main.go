@@ -65,7 +65,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if step.PlaceOf(name) == step.Runner {
 		container = p.RunnerContainer
 	}
-	text, err := readScript(script)
+	text, shell, err := readScript(script)
 	if err != nil {
 		return err
 	}
@@ -83,33 +83,56 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		return err
 	}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container, started: started}
-	return e.outcome(ctx, err)
+	err = e.outcome(ctx, err)
+	var exit *driver.ScriptError
+	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
+		return &driver.Fault{
+			Err:  errors.New("the runner image has no program pwsh"),
+			Todo: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
+		}
+	}
+	return err
 }
 
-func readScript(name string) ([]byte, error) {
+// readScript returns a script and what it is for: something that runs here.
+func readScript(name string) ([]byte, step.Shell, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
+		return nil, "", fmt.Errorf("reading the script: %w", err)
 	}
 	if info.Size() > maxScript {
-		return nil, &driver.Refusal{
+		return nil, "", &driver.Refusal{
 			Err:  fmt.Errorf("the script, with all of the job's variables, has %d MB; at most %d MB are possible", info.Size()/1_000_000, maxScript/1_000_000),
 			Todo: "put large data into files of the repository, or artifacts, instead of variables",
 		}
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
+		return nil, "", fmt.Errorf("reading the script: %w", err)
 	}
-	return text, nil
+	shell := step.ShellOf(text)
+	if shell == step.NoShell {
+		return nil, "", &driver.Fault{
+			Err:  errors.New("the script is for a shell that this driver does not know"),
+			Todo: `set shell to "bash", "sh" or "pwsh" in [[runners]] of config.toml`,
+		}
+	}
+	return text, shell, nil
 }
 
 func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script string) error {
-	h := step.Host{Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
-	err := h.Run(ctx, script)
+	_, shell, err := readScript(script)
+	if err != nil {
+		return err
+	}
+	h := step.Host{Shell: shell, Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
+	err = h.Run(ctx, script)
 	var exit *step.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case errors.As(err, &exit):
 		return &driver.ScriptError{Code: exit.Code}
+	case errors.Is(err, step.ErrNoPowerShell):
+		return &driver.Fault{Err: err, Todo: `install PowerShell on the host of the runner, or set shell = "bash" in config.toml`}
 	}
 	return err
 }

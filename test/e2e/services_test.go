@@ -44,7 +44,7 @@ func TestServices(t *testing.T) {
 	j.Services = []gitlab.Image{service(postgresImage, "db,db2", own...), service(redisImage, "cache")}
 	run := m.server.Submit(j)
 	stop, seen := make(chan struct{}), make(chan string, 1)
-	go func() { seen <- watchCommandLines(stop, []string{password, "kept-from-services"}) }()
+	go func() { seen <- watchCommandLines(stop, "git", password, "kept-from-services") }()
 	m.waitLog(run, "Executing \"step_script\"")
 	services := fmt.Sprintf("podman-executor-%s-%d-service-", m.token, run.Job.ID)
 	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", services+"0")
