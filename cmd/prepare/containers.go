@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -26,7 +27,14 @@ func (s *preparation) limitRequest() policy.LimitRequest {
 }
 
 // confine gives a container what was granted to it.
-func confine(c *podman.Create, granted policy.Container) {
+func (s *preparation) confine(c *podman.Create, granted policy.Container) {
+	for _, v := range granted.Volumes {
+		if v.Source == "" {
+			v.Source = s.job.VolumeName(job.VolumeRole(v.Destination))
+		}
+		c.Volumes = append(c.Volumes, v.String())
+	}
+
 	c.Limits = podman.Limits{
 		CPUs:       unlessZero(granted.CPUs),
 		CPUSetCPUs: granted.CPUSetCPUs, CPUSetMems: granted.CPUSetMems, CPUShares: whole(granted.CPUShares),

@@ -15,6 +15,7 @@ import (
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -70,7 +71,7 @@ func (s *preparation) createRunner(ctx context.Context, image podman.Image, host
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
 	}
-	confine(&c, s.grant.RunnerContainer)
+	s.confine(&c, s.grant.RunnerContainer)
 	return s.create(ctx, c, "runner_options", "container")
 }
 
@@ -79,7 +80,7 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 	c := s.container("user", image.ID, s.grant.UserEntry)
 	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
 	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
-	confine(&c, s.grant.Container)
+	s.confine(&c, s.grant.Container)
 	hosts, err := s.serviceHosts(ctx)
 	if err != nil {
 		return err
@@ -231,10 +232,17 @@ func (s *preparation) imageError(name policy.Image, adminKey string, err error) 
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
+			return err
+		}
+	}
 	if s.policy.General.DataDir == "" {
 		for _, role := range []string{"builds", "cache"} {
-			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
-				return &driver.Fault{Err: fmt.Errorf("making the volume for %s: %w", role, err), Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space"}
+			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -248,6 +256,27 @@ func (s *preparation) volumes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
+		}
+	}
+	return nil
+}
+
+// projectVolumes are the destinations of the volumes that the policy gives each
+// project, in any of the job's containers.
+func (s *preparation) projectVolumes() []string {
+	list := s.grant.Container.Volumes.OwnByProject()
+	for _, service := range s.grant.Services {
+		list = append(list, service.Container.Volumes.OwnByProject()...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
@@ -312,6 +341,7 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 	if role == "runner" {
 		place = step.Runner
 	}
+	open := append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 	return podman.Create{
 		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
@@ -321,6 +351,6 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry), s.buildsMount(), s.cache),
+		Command:    step.Command(place, step.EntryPoint(entry), open...),
 	}
 }

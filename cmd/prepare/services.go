@@ -119,7 +119,7 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 		// job builds.
 		Volumes: []string{s.buildsVolume()},
 	}
-	confine(&c, service.Container)
+	s.confine(&c, service.Container)
 	if s.grant.Network.Aliases {
 		c.Aliases = service.Aliases
 	}

@@ -17,12 +17,8 @@ import (
 // userContainer checks the table of the job's own containers.
 func (d *decoder) userContainer(table string, c UserContainer) {
 	d.container(table, c.Container)
-	taken := driverMounts
-	if dir := d.policy.General.DataDir; dir != "" && d.given("general.data_dir") {
-		taken = append(slices.Clone(taken), dir)
-	}
 	for _, t := range c.Tmpfs {
-		if within(t.Path, taken) {
+		if within(t.Path, d.ownMounts()) {
 			d.at(toml.Key{"general", "podman", "container", "tmpfs", t.Path}.String(), "the driver has mounts of its own there")
 		}
 	}
@@ -50,9 +46,39 @@ func (d *decoder) userContainer(table string, c UserContainer) {
 	}
 }
 
+// ownMounts are the mount points of the driver's own.
+func (d *decoder) ownMounts() []string {
+	if dir := d.policy.General.DataDir; dir != "" && d.given("general.data_dir") {
+		return append(slices.Clone(driverMounts), dir)
+	}
+	return driverMounts
+}
+
+// volumes checks the destinations of a table's volumes.
+func (d *decoder) volumes(table string, c Container) {
+	taken := map[string]string{}
+	for _, t := range c.Tmpfs {
+		taken[t.Path] = "tmpfs"
+	}
+	for i, v := range c.Volumes {
+		switch key := table + ".volumes"; {
+		case !d.given(key):
+		case v.Source == "" && slices.Contains(driverMounts, v.Destination):
+			d.at(key, "entry %d: every job has %s anyway: leave it out", i+1, v.Destination)
+		case within(v.Destination, d.ownMounts()):
+			d.at(key, "entry %d: the driver has mounts of its own there: see data_dir for builds and cache on the host", i+1)
+		case taken[v.Destination] != "":
+			d.at(key, "entry %d: %s is mounted by %s already", i+1, v.Destination, taken[v.Destination])
+		default:
+			taken[v.Destination] = fmt.Sprintf("entry %d", i+1)
+		}
+	}
+}
+
 // container checks what both tables have.
 func (d *decoder) container(table string, c Container) {
 	d.limits(table, c)
+	d.volumes(table, c)
 	d.each(table+".devices", c.Devices, device)
 	d.each(table+".gpus", c.GPUs, gpu)
 	d.each(table+".cap_add", c.CapAdd, capabilityName)

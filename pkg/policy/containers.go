@@ -39,6 +39,13 @@ type Container struct {
 	// Tmpfs is a table of file systems in memory, PATH = "OPTIONS" as of
 	// mount(8): "rw,size=64m,mode=1777".
 	Tmpfs TmpfsMounts `toml:"tmpfs" podman:"create --tmpfs"`
+	// Volumes are mounts, SOURCE:DESTINATION[:OPTIONS], with a directory of the
+	// host, or a podman volume that all projects share, as the source. A
+	// DESTINATION alone is a volume of the project's own, kept from job to job,
+	// one for each runner and slot, and apart for protected refs; what has the
+	// same destination in the other table is the same volume. Builds and cache
+	// are mounted anyway.
+	Volumes ContainerVolumes `toml:"volumes" podman:"create --volume"`
 	// Devices are devices of the host, HOST[:CONTAINER[:PERMISSIONS]], or the
 	// names of CDI devices. Without root their file permissions on the host
 	// hold; PERMISSIONS of r, w and m then mean nothing.
@@ -88,7 +95,7 @@ type Container struct {
 }
 
 // UserContainer is the table [general.podman.container]: what the job's own
-// container is limited to, and what it gets. What limits it, `runtime`, `dns`,
+// container is limited to, and what it gets. What limits it, `volumes`, `runtime`, `dns`,
 // `dns_search`, `extra_hosts`, `hostname` and `network_mode` hold for the runner
 // container, too; for services there is a table of their own. `runner_options` and
 // `custom_options` come after all of these.
@@ -150,6 +157,7 @@ func (c Container) shared() Container {
 		PIDsLimit: c.PIDsLimit, ShmSize: c.ShmSize, OOMScoreAdjust: c.OOMScoreAdjust,
 		CgroupParent: c.CgroupParent, Ulimit: c.Ulimit, Runtime: c.Runtime,
 		DNS: c.DNS, DNSSearch: c.DNSSearch, ExtraHosts: c.ExtraHosts,
+		Volumes: c.Volumes,
 	}
 }
 

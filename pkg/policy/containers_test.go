@@ -30,6 +30,7 @@ func commonEntries(table string) []entry {
 		{table, "cgroup_parent", `"jobs.slice"`},
 		{table, "ulimit", `{nofile = "1024:2048", core = 0, nproc = "-1"}`},
 		{table, "tmpfs", `{"/scratch" = "rw,size=64m", "/run" = ""}`},
+		{table, "volumes", `["/srv/x:/x:ro", "shared:/shared", "/root/.m2"]`},
 		{table, "devices", `["/dev/fuse", "/dev/null:/dev/xnull:rw", "vendor.com/net=eth0"]`},
 		{table, "gpus", `["nvidia.com/gpu=all"]`},
 		{table, "cap_add", `["NET_RAW", "CAP_SYS_PTRACE"]`},
@@ -71,6 +72,7 @@ func TestEveryKeyOfContainers(t *testing.T) {
 		OOMScoreAdjust: Integer{500, true}, CgroupParent: "jobs.slice",
 		Ulimit:  Ulimits{{"core", 0, 0}, {"nofile", 1024, 2048}, {"nproc", -1, -1}},
 		Tmpfs:   TmpfsMounts{{"/run", ""}, {"/scratch", "rw,size=64m"}},
+		Volumes: ContainerVolumes{{"/srv/x", "/x", "ro"}, {"shared", "/shared", ""}, {"", "/root/.m2", ""}},
 		Devices: []string{"/dev/fuse", "/dev/null:/dev/xnull:rw", "vendor.com/net=eth0"}, GPUs: GPUs{"nvidia.com/gpu=all"},
 		CapAdd: []string{"NET_RAW", "CAP_SYS_PTRACE"}, CapDrop: []string{"all"},
 		SecurityOpt: []string{"no-new-privileges", "seccomp=/etc/seccomp.json", "label:disable"},
@@ -109,6 +111,11 @@ func smallPolicy(more string) string {
 func TestBadContainers(t *testing.T) {
 	tests := []struct{ key, value, what string }{
 		{"cpus", `0`, `want at least 0.01 CPUs`},
+		{"volumes", `["/x", "/cache"]`, `entry 2: every job has /cache anyway: leave it out`},
+		{"volumes", `["/srv/builds:/builds"]`, `entry 1: the driver has mounts of its own there: see data_dir for builds and cache on the host`},
+		{"volumes", `["/x", "/y:/x"]`, `entry 2: /x is mounted by entry 1 already`},
+		{"volumes", `["x"]`, `entry 1: the destination must be an absolute, clean path of the container below /`},
+		{"volumes", `"/x"`, `want a list of strings, got a string`},
 		{"cpus", `"0.001"`, `want at least 0.01 CPUs`},
 		{"cpus", `-1`, `want a number of CPUs such as 1.5, got "-1"`},
 		{"cpus", `"1/2"`, `want a number of CPUs such as 1.5, got "1/2"`},

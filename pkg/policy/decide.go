@@ -250,8 +250,9 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	for _, t := range p.General.Podman.Container.Tmpfs {
 		seen[t.Path] = "a tmpfs of the policy"
 	}
+	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
 	for _, v := range r.Volumes {
-		m, d := p.volume(v, r.Reserved)
+		m, d := p.volume(v, reserved)
 		if d != nil {
 			return d
 		}
