@@ -97,5 +97,8 @@ func (e ended) notStarted(ctx context.Context, exit error) error {
 	if podman.NoSuchProgram(exit) {
 		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
 	}
+	if podman.NoSuchCDIDevice(exit) {
+		return &driver.Fault{Err: err, Todo: "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"}
+	}
 	return &driver.Fault{Err: err, Todo: "see what podman says above"}
 }

@@ -108,6 +108,22 @@ func TestTheExampleOfServices(t *testing.T) {
 	}
 }
 
+func TestTheExampleOfLimits(t *testing.T) {
+	_, section, _ := strings.Cut(page(t), "\n## Limits and devices\n")
+	block := regexp.MustCompile("(?s)```toml\n(.*?)```").FindStringSubmatch(section)
+	if block == nil {
+		t.Fatal("the page has no example of limits")
+	}
+	p, err := policy.Parse("policy.toml", strings.NewReader("[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"+block[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := p.Decide(policy.Request{Image: "x", Limits: policy.LimitRequest{Memory: "8g"}})
+	if err != nil || g.Container.Memory != 8<<30 || g.RunnerContainer.Memory != 4<<30 {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
 func TestTheImageNames(t *testing.T) {
 	_, section, _ := strings.Cut(page(t), "\n## Image names\n")
 	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`]+)` \\|$").FindAllStringSubmatch(section, -1)

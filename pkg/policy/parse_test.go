@@ -318,7 +318,7 @@ func FuzzParsePolicy(f *testing.F) {
 			}
 			// What Parse accepts, Decide can use.
 			_, _ = p.Decide(Request{})
-			_, _ = p.Decide(Request{Image: "debian", Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
+			_, _ = p.Decide(Request{Image: "debian", Limits: LimitRequest{CPUs: "1", Memory: "1g", MemorySwap: "-1", PIDsLimit: "1", ShmSize: "1"}, Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
 			return
 		}
 		var ps Problems
