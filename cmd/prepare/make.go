@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -27,6 +29,13 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	if err := s.checkLimits(ctx); err != nil {
+		return err
+	}
+	hostRunner, err := s.hostRunner()
+	if err != nil {
+		return err
+	}
 	images, err := s.images(ctx, version.Native())
 	if err != nil {
 		return err
@@ -37,27 +46,53 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.startServices(ctx, images.services); err != nil {
 		return err
 	}
-	now := time.Now()
-	pm := s.policy.General.Podman
 	if s.runnerName != "" {
-		c := s.container("runner", images.runner.ID, s.grant.RunnerEntry, now)
-		c.Options = pm.RunnerOptions
-		if err := s.create(ctx, c, "runner_options"); err != nil {
+		if err := s.createRunner(ctx, images.runner, hostRunner); err != nil {
 			return err
 		}
 	}
-	c := s.container("user", images.user.ID, s.userEntry(images.user), now)
-	c.Options = pm.CustomOptions
-	c.Network, c.User, c.Platform = s.network(), s.grant.User, podman.Platform(s.grant.Platform)
+	if err := s.createUser(ctx, images.user); err != nil {
+		return err
+	}
+	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
+		return err
+	}
+	return s.waitForServices(ctx, images.services)
+}
+
+// createRunner makes the runner container, with the host's gitlab-runner where
+// there is one.
+func (s *preparation) createRunner(ctx context.Context, image podman.Image, hostRunner string) error {
+	c := s.container("runner", image.ID, s.grant.RunnerEntry)
+	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
+	if hostRunner != "" {
+		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
+	}
+	s.confine(&c, s.grant.RunnerContainer)
+	return s.create(ctx, c, "runner_options", "container")
+}
+
+// createUser makes the user container, with the mounts that the job asks for.
+func (s *preparation) createUser(ctx context.Context, image podman.Image) error {
+	c := s.container("user", image.ID, s.userEntry(image))
+	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
+	c.Platform = podman.Platform(s.grant.Platform)
+	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
+	s.confine(&c, s.grant.Container)
+	hosts, err := s.serviceHosts(ctx)
+	if err != nil {
+		return err
+	}
+	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
+	if s.grant.Container.Privileged {
+		s.log.Info("the user container is privileged")
+	}
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
-	if err := s.create(ctx, c, "custom_options"); err != nil {
-		return err
-	}
-	return s.waitForServices(ctx, images.services)
+	return s.create(ctx, c, "custom_options", "container")
 }
 
 // note prints one line for the job log.
@@ -109,10 +144,17 @@ func (s *preparation) authDir() string {
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
+			return err
+		}
+	}
 	if s.policy.General.DataDir == "" {
 		for _, role := range []string{"builds", "cache"} {
-			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
-				return &driver.Fault{Err: fmt.Errorf("making the volume for %s: %w", role, err), Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space"}
+			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -128,10 +170,35 @@ func (s *preparation) volumes(ctx context.Context) error {
 	return nil
 }
 
+func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
+		}
+	}
+	return nil
+}
+
+// projectVolumes are the destinations of the volumes that the policy gives each
+// project, in any of the job's containers.
+func (s *preparation) projectVolumes() []string {
+	list := s.grant.Container.Volumes.OwnByProject()
+	for _, service := range s.grant.Services {
+		list = append(list, service.Container.Volumes.OwnByProject()...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
-// own.
+// own, or the project's whole part, where a job has chosen a place of its own in it.
 func (s *preparation) hostBuilds() string {
-	return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	own := filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	if !strings.HasPrefix(s.job.ProjectDir, own+"/") {
+		return s.builds
+	}
+	return own
 }
 
 // makePrivate makes a directory below data_dir. The last one is writable for
@@ -157,26 +224,46 @@ func makePrivate(dataDir, dir string) error {
 	return os.Chmod(dir, 0o777)
 }
 
+// buildsVolume and cacheVolume are the mounts of the job's builds and cache.
+func (s *preparation) buildsVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds() + ":" + s.buildsMount() + ":z"
+	}
+	return s.job.VolumeName("builds") + ":" + s.buildsMount() + ":nocopy"
+}
+
+// buildsMount is where the containers have the job's builds.
+func (s *preparation) buildsMount() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds()
+	}
+	return s.builds
+}
+
+func (s *preparation) cacheVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.cache + ":" + s.cache + ":z"
+	}
+	return s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"
+}
+
 // container returns what both containers have in common.
-func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
+func (s *preparation) container(role, imageID string, entry policy.EntryPoint) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
 	}
-	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
-	if s.policy.General.DataDir != "" {
-		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
-	}
+	open := append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 	return podman.Create{
-		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
+		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
 		Tmpfs:      []string{step.Tmpfs},
-		Volumes:    volumes,
+		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry)),
+		Command:    step.Command(place, step.EntryPoint(entry), open...),
 	}
 }
 
@@ -187,18 +274,4 @@ func (s *preparation) userEntry(image podman.Image) policy.EntryPoint {
 		entry.Words = image.Config.Entrypoint
 	}
 	return entry
-}
-
-// create makes a container. optionsKey is the policy's key whose options it
-// has, the likeliest thing for podman to refuse.
-func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
-	if _, err := s.podman.Create(ctx, c); err != nil {
-		todo := "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
-		if len(c.Options) > 0 {
-			key := "general.podman." + optionsKey
-			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)
-		}
-		return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: todo}
-	}
-	return nil
 }

@@ -33,6 +33,7 @@ func (s *preparation) request() (policy.Request, error) {
 		Reserved: []string{s.builds, s.cache, step.Dir},
 	}
 	r.Services = s.serviceRequests()
+	r.Limits = s.limitRequest()
 	if s.job.GitHost != "" {
 		r.ReservedAliases = []string{strings.ToLower(s.job.GitHost)}
 	}

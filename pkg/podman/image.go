@@ -30,6 +30,8 @@ type Image struct {
 
 // ImageConfig is the part of an image's configuration that matters here.
 type ImageConfig struct {
+	// Env is the image's environment, NAME=value.
+	Env []string `json:"Env"`
 	// ExposedPorts are "5432/tcp" and kin.
 	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
 	// Entrypoint is the image's ENTRYPOINT.

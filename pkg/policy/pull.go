@@ -22,24 +22,24 @@ func (ps PullPolicies) String() string {
 	return strings.Join(names, ", ")
 }
 
-// pullPolicies reads a key with one pull policy, or a list of them.
-func pullPolicies(value any) (list PullPolicies, wrong []string) {
-	if s, ok := value.(string); ok {
+// read takes one pull policy, or a list of them.
+func (ps *PullPolicies) read(value any) []string {
+	take := func(s string) error {
 		p, err := parsePullPolicy(s)
-		if err != nil {
-			return nil, []string{err.Error()}
-		}
-		return PullPolicies{p}, nil
-	}
-	if _, ok := value.([]any); !ok {
-		return nil, []string{"want a pull policy or a list of them, got " + describe(value)}
-	}
-	wrong = eachString(value, func(s string) error {
-		p, err := parsePullPolicy(s)
-		list = append(list, p)
+		*ps = append(*ps, p)
 		return err
-	})
-	return list, wrong
+	}
+	switch v := value.(type) {
+	case string:
+		if err := take(v); err != nil {
+			return []string{err.Error()}
+		}
+		return nil
+	case []any:
+		return eachString(v, take)
+	default:
+		return []string{"want a pull policy or a list of them, got " + describe(value)}
+	}
 }
 
 // parsePullPolicy takes podman's names, checked by podman's own library, and

@@ -16,6 +16,10 @@ type Policy struct {
 	lines map[string]int
 }
 
+// NoRunnerBinary is the value of runner_binary that leaves the runner image as
+// it is.
+const NoRunnerBinary = "none"
+
 // General is the table [general]: what holds for the driver as a whole.
 type General struct {
 	// RunMechanism must be "podman". The key is required, so that a Jacamar
@@ -49,7 +53,8 @@ type Podman struct {
 	ApplicationPath string `toml:"application_path" default:"podman on the fixed PATH"`
 	// RunnerImage is the image of the runner container, in which the steps
 	// that gitlab-runner makes itself run (clone, cache, artifacts). It must
-	// hold bash, git and gitlab-runner. Required unless `step_script_only`.
+	// hold bash and git, and gitlab-runner where `runner_binary` brings none.
+	// Required unless `step_script_only`.
 	RunnerImage string `toml:"runner_image" podman:"create IMAGE"`
 	// RunnerOptions are further options of `podman create` for the runner
 	// container, one word an entry, appended as they stand.
@@ -57,6 +62,13 @@ type Podman struct {
 	// RunnerEntryPoint are the words put before the script file in the runner
 	// container. Empty: `bash -l -c`, or `sh` where the image has no bash.
 	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash -l -c"`
+	// RunnerBinary is the gitlab-runner program of this host that the runner
+	// container gets in front of its image's own, so that both are of one
+	// version: an absolute path, or "none" for the image's own. Empty: the
+	// gitlab-runner that calls the driver, where it is statically linked, as
+	// GitLab's packages are, and there is no `service_url`. Steps on the host
+	// (`step_script_only`) find it by its name, gitlab-runner.
+	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
 	DefaultImage string `toml:"default_image" podman:"create IMAGE"`
@@ -121,11 +133,19 @@ type Podman struct {
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
+	// EnableIPv6 gives the network of a job with services IPv6, too.
+	EnableIPv6 bool `toml:"enable_ipv6" podman:"network create --ipv6"`
+	// NetworkMTU is the largest packet on that network, in bytes.
+	NetworkMTU Integer `toml:"network_mtu" default:"podman's" podman:"network create --opt mtu"`
 	// Services are services that every job gets, before its own: tables
 	// `[[general.podman.services]]` with the keys `name` (the image), `alias`
 	// (a list; the last part of the image's path is one, too), `entrypoint`,
 	// `command` and `environment` (NAME=value).
 	Services []AddedService `toml:"services"`
+	// RequireLimits refuses jobs, as a failure of the system, where the machine
+	// does not enforce a limit that the tables below, or the job, ask for: a
+	// cgroup controller is missing. Without it that is a warning in the job log.
+	RequireLimits bool `toml:"require_limits"`
 	// UserVolumeVariable is the name of the CI variable with which a job asks
 	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
 	// `_`, a suffix. Empty: jobs cannot ask for mounts.
@@ -141,7 +161,9 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
-	Volumes Volumes `toml:"volumes"`
+	Volumes          Volumes       `toml:"volumes"`
+	Container        UserContainer `toml:"container"`
+	ServiceContainer Container     `toml:"service_container"`
 }
 
 // Volumes is the table [general.podman.volumes]: how users' mounts are made.
