@@ -158,6 +158,7 @@ func (s *preparation) plan() plan.Plan {
 		Grace:           grace,
 		Log:             s.logSettings(),
 		Network:         s.network(),
+		Memory:          s.memory(),
 		ShowServices:    s.call.Getenv(customPrefix+"CI_DEBUG_SERVICES") == "true",
 	}
 	for i, service := range s.grant.Services {

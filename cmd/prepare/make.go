@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -29,6 +32,9 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	if err := s.checkLimits(ctx); err != nil {
+		return err
+	}
 	hostRunner, err := s.hostRunner()
 	if err != nil {
 		return err
@@ -43,34 +49,52 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.startServices(ctx, serviceImages); err != nil {
 		return err
 	}
-	now := time.Now()
-	pm := s.policy.General.Podman
 	if s.runnerName != "" {
-		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
-		c.Options = pm.RunnerOptions
-		if hostRunner != "" {
-			c.Volumes = append(c.Volumes, runnerMount(hostRunner, runnerImage))
-		}
-		if err := s.create(ctx, c, "runner_options"); err != nil {
+		if err := s.createRunner(ctx, runnerImage, hostRunner); err != nil {
 			return err
 		}
 	}
-	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
-	c.Options = pm.CustomOptions
-	c.Network, c.User = s.network(), s.grant.User
-	c.Aliases = s.buildAliases()
-	for _, m := range s.grant.Mounts {
-		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
-		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
-		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
-	}
-	if err := s.create(ctx, c, "custom_options"); err != nil {
+	if err := s.createUser(ctx, userImage); err != nil {
 		return err
 	}
 	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
 		return err
 	}
 	return s.waitForServices(ctx, serviceImages)
+}
+
+// createRunner makes the runner container, with the host's gitlab-runner where
+// there is one.
+func (s *preparation) createRunner(ctx context.Context, image podman.Image, hostRunner string) error {
+	c := s.container("runner", image.ID, s.grant.RunnerEntry)
+	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
+	if hostRunner != "" {
+		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
+	}
+	s.confine(&c, s.grant.RunnerContainer)
+	return s.create(ctx, c, "runner_options", "container")
+}
+
+// createUser makes the user container, with the mounts that the job asks for.
+func (s *preparation) createUser(ctx context.Context, image podman.Image) error {
+	c := s.container("user", image.ID, s.grant.UserEntry)
+	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
+	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
+	s.confine(&c, s.grant.Container)
+	hosts, err := s.serviceHosts(ctx)
+	if err != nil {
+		return err
+	}
+	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
+	if s.grant.Container.Privileged {
+		s.log.Info("the user container is privileged")
+	}
+	for _, m := range s.grant.Mounts {
+		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
+		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
+		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
+	}
+	return s.create(ctx, c, "custom_options", "container")
 }
 
 // note prints one line for the job log.
@@ -208,10 +232,17 @@ func (s *preparation) imageError(name policy.Image, adminKey string, err error) 
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
+			return err
+		}
+	}
 	if s.policy.General.DataDir == "" {
 		for _, role := range []string{"builds", "cache"} {
-			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
-				return &driver.Fault{Err: fmt.Errorf("making the volume for %s: %w", role, err), Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space"}
+			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -225,6 +256,27 @@ func (s *preparation) volumes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
+		}
+	}
+	return nil
+}
+
+// projectVolumes are the destinations of the volumes that the policy gives each
+// project, in any of the job's containers.
+func (s *preparation) projectVolumes() []string {
+	list := s.grant.Container.Volumes.OwnByProject()
+	for _, service := range s.grant.Services {
+		list = append(list, service.Container.Volumes.OwnByProject()...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
@@ -284,13 +336,14 @@ func (s *preparation) cacheVolume() string {
 }
 
 // container returns what both containers have in common.
-func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
+func (s *preparation) container(role, imageID string, entry policy.EntryPoint) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
 	}
+	open := append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 	return podman.Create{
-		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
+		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
@@ -298,20 +351,6 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint, n
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry), s.buildsMount(), s.cache),
+		Command:    step.Command(place, step.EntryPoint(entry), open...),
 	}
-}
-
-// create makes a container. optionsKey is the policy's key whose options it
-// has, the likeliest thing for podman to refuse.
-func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
-	if _, err := s.podman.Create(ctx, c); err != nil {
-		todo := "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
-		if len(c.Options) > 0 {
-			key := "general.podman." + optionsKey
-			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)
-		}
-		return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: todo}
-	}
-	return nil
 }

@@ -33,6 +33,7 @@ func (s *preparation) request() (policy.Request, error) {
 	}
 	s.warnOfUnsupported()
 	r.Services = s.serviceRequests()
+	r.Limits = s.limitRequest()
 	if s.job.GitHost != "" {
 		r.ReservedAliases = []string{strings.ToLower(s.job.GitHost)}
 	}

@@ -82,9 +82,10 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	err = outcome(ctx, pm, container, started, err)
-	var ended *driver.ScriptError
-	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &ended) && ended.Code == step.ExitNoShell {
+	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container, started: started}
+	err = e.outcome(ctx, err)
+	var exit *driver.ScriptError
+	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
 		return &driver.Fault{
 			Err:  errors.New("the runner image has no program pwsh"),
 			Todo: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
@@ -134,49 +135,4 @@ func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script strin
 		return &driver.Fault{Err: err, Todo: `install PowerShell on the host of the runner, or set shell = "bash" in config.toml`}
 	}
 	return err
-}
-
-// outcome tells a script that ended with a code from podman that failed.
-// podman uses 125 to 127 for itself, and 137 is also what a container that was
-// killed or removed ends with: for those, the container's state decides.
-func outcome(ctx context.Context, pm *podman.Podman, container string, started time.Time, err error) error {
-	var exit *podman.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
-	switch exit.Code {
-	default:
-		return &driver.ScriptError{Code: exit.Code}
-	case podman.ExitPodman, podman.ExitNotExecutable, podman.ExitNotFound, podman.ExitKilled, -1:
-	}
-	state, stateErr := pm.State(ctx, container)
-	switch {
-	case stateErr != nil:
-		return &driver.Fault{
-			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
-			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
-		}
-	case state.StartedAt.Before(started):
-		return notStarted(ctx, pm, container, exit)
-	case state.OOMKilled:
-		return &driver.ScriptError{Code: exit.Code}
-	case state.ExitCode == exit.Code:
-		return &driver.ScriptError{Code: exit.Code}
-	default:
-		return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", err, state.Status), Todo: "see what podman says above"}
-	}
-}
-
-// notStarted tells an image without a shell from a podman that cannot start
-// containers. What podman said has gone to the job log; asked once more to make
-// the container ready, it says the same again.
-func notStarted(ctx context.Context, pm *podman.Podman, container string, exit error) error {
-	if err := pm.Init(ctx, container); err != nil {
-		exit = err
-	}
-	err := fmt.Errorf("starting the job's container: %w", exit)
-	if podman.NoSuchProgram(exit) {
-		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
-	}
-	return &driver.Fault{Err: err, Todo: "see what podman says above"}
 }

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -70,7 +71,7 @@ const (
 
 // stub is the command of both containers, for any POSIX shell. Its arguments
 // are a umask or "-", "shell" or "file", and the words of the entry point; with
-// a umask, which is for the runner container, the directories of builds and cache
+// a umask, which is for the runner container, the directories of volumes and "--"
 // come before those.
 //
 // The first line of its input has the script's size in bytes and its shell: "sh"
@@ -113,8 +114,11 @@ mode=$2
 shift 2
 if [ "$umask" != - ]; then
 	umask "$umask"
-	chmod 777 "$1" "$2"
-	shift 2
+	while [ "$1" != -- ]; do
+		chmod 777 "$1"
+		shift
+	done
+	shift
 	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 fi
 words=$#
@@ -162,18 +166,18 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Command returns the arguments of `sh` for a container with these directories
-// for builds and cache. The runner's own steps need the umask 0000, as the docker
+// Command returns the arguments of `sh` for a container. The directories are those
+// of volumes that every user may write to. The runner's own steps need the umask 0000, as the docker
 // executor gives them: what they write must be writable for an image's user that
 // is not root (gitlab-runner helpers/container/helperimage/linux_info.go:60).
-func Command(place Place, entry EntryPoint, builds, cache string) []string {
+func Command(place Place, entry EntryPoint, open ...string) []string {
 	mode := "file"
 	if entry.Shell {
 		mode = "shell"
 	}
 	arguments := []string{"-c", stub, "podman-executor", "-", mode}
 	if place == Runner {
-		arguments = []string{"-c", stub, "podman-executor", "0000", mode, builds, cache}
+		arguments = slices.Concat([]string{"-c", stub, "podman-executor", "0000", mode}, open, []string{"--"})
 	}
 	return append(arguments, entry.Words...)
 }

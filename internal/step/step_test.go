@@ -52,9 +52,9 @@ func TestCommand(t *testing.T) {
 		want  []string
 	}{
 		{"user", User, EntryPoint{Shell: true}, []string{"-", "shell"}},
-		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/builds", "/cache"}},
+		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/builds", "/cache", "--"}},
 		{"words and shell", User, EntryPoint{Words: words, Shell: true}, []string{"-", "shell", "a b", "--c"}},
-		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/builds", "/cache", "a b", "--c"}},
+		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/builds", "/cache", "--", "a b", "--c"}},
 	}
 	for _, tt := range tests {
 		got := Command(tt.place, tt.entry, "/builds", "/cache")

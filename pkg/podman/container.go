@@ -33,6 +33,11 @@ type Create struct {
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
 	Aliases []string
+	// Limits, Names and Isolation are what the container is limited to, how it
+	// looks up names, and what it may do.
+	Limits    Limits
+	Names     Names
+	Isolation Isolation
 	// EnvFile has variables for the container, a NAME=value a line; EnvNames are
 	// variables whose values are taken from podman's own environment.
 	EnvFile  string
@@ -81,6 +86,7 @@ func (c Create) Args() []string {
 	for _, alias := range c.Aliases {
 		a = append(a, "--network-alias", alias)
 	}
+	a = slices.Concat(a, c.Limits.args(), c.Names.args(), c.Isolation.args())
 	if c.EnvFile != "" {
 		a = append(a, "--env-file", c.EnvFile)
 	}

@@ -9,6 +9,9 @@ import (
 	"unicode"
 )
 
+// The smallest packet of IPv4 and the largest that there is, in bytes (RFC 791).
+const minMTU, maxMTU = 68, 65535
+
 // check reports what no single value shows: values out of their range, keys
 // that are missing, keys that need another.
 func (d *decoder) check() {
@@ -37,10 +40,15 @@ func (d *decoder) check() {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
 	d.users("general.podman.allowed_users", pm.AllowedUsers)
+	if mtu := pm.NetworkMTU; mtu.Set && (mtu.Value < minMTU || mtu.Value > maxMTU) {
+		d.at("general.podman.network_mtu", "want a number from %d to %d, got %d", minMTU, maxMTU, mtu.Value)
+	}
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	d.userContainer("general.podman.container", pm.Container)
+	d.container("general.podman.service_container", pm.ServiceContainer)
 	for _, list := range []struct {
 		key   string
 		words []string

@@ -24,6 +24,7 @@ type Request struct {
 	PullPolicies []string
 	Volumes      []VolumeRequest
 	Services     []ServiceRequest
+	Limits       LimitRequest
 	// ReservedAliases are host names that no service may take, in lower case.
 	ReservedAliases []string
 	// Reserved are the paths in the containers that the driver mounts itself.
@@ -50,6 +51,11 @@ type Grant struct {
 	User     string
 	Mounts   []Mount
 	Services []ServiceGrant
+	// Container is what the user container gets, and RunnerContainer what the
+	// runner container gets. Hostname is that of both, empty where the policy has none.
+	Container, RunnerContainer Container
+	Hostname                   string
+	Network                    Network
 	// Notices are for the job's author: what is not as the job may expect.
 	Notices []string
 }
@@ -125,7 +131,13 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 	if d := p.decideVolumes(r, g); d != nil {
 		return nil, d
 	}
+	if d := p.decideLimits(r, g); d != nil {
+		return nil, d
+	}
 	if d := p.decideServices(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decideNetwork(g); d != nil {
 		return nil, d
 	}
 	return g, nil
@@ -235,8 +247,12 @@ func badWords(words []string) string {
 
 func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	seen := map[string]string{}
+	for _, t := range p.General.Podman.Container.Tmpfs {
+		seen[t.Path] = "a tmpfs of the policy"
+	}
+	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
 	for _, v := range r.Volumes {
-		m, d := p.volume(v, r.Reserved)
+		m, d := p.volume(v, reserved)
 		if d != nil {
 			return d
 		}

@@ -24,7 +24,7 @@ const (
 
 // every has each key of types.go once, but the tables `services`, which
 // service_test.go has: see TestEveryKeyIsTested.
-var every = []entry{
+var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
 	{general, "log_level", `"debug"`},
@@ -46,13 +46,16 @@ var every = []entry{
 	{pod, "service_allow_list", `["docker\\.io/.*"]`},
 	{pod, "services_limit", `3`},
 	{pod, "wait_for_services_timeout", `-1`},
+	{pod, "enable_ipv6", `true`},
+	{pod, "network_mtu", `1400`},
+	{pod, "require_limits", `true`},
 	{pod, "user_volume_variable", `"USER_VOLUMES"`},
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
 	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
 	{volumes, "read_only", `true`},
 	{volumes, "allowed_options", `["z", "noexec"]`},
-}
+}, containerEntries...)
 
 // write returns the policy file of those entries, and the line of each key and
 // table.
@@ -143,6 +146,8 @@ func TestEveryKey(t *testing.T) {
 		t.Errorf("image_pull_policy: %v, set %v", pm.ImagePullPolicy, pm.ImagePullPolicy.Set)
 	}
 	got.Podman.ImagePullPolicy = PullPolicy{}
+	// TestEveryKeyOfContainers looks at these.
+	got.Podman.Container, got.Podman.ServiceContainer = UserContainer{}, Container{}
 	want := General{
 		RunMechanism: "podman", DataDir: "/var/lib/podman-executor",
 		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
@@ -150,10 +155,11 @@ func TestEveryKey(t *testing.T) {
 			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
 			RunnerBinary: "/usr/bin/gitlab-runner", RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
 			CustomOptions: []string{"--pids-limit=500"}, UserEntryPoint: []string{"sh", "-e"},
-			DisableContainerRemoval: true, UserVolumeVariable: "USER_VOLUMES",
+			DisableContainerRemoval: true, RequireLimits: true, UserVolumeVariable: "USER_VOLUMES",
 			ImageAllowList:   []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
 			AllowedUsers:     []string{"1000:1000", "nobody"},
 			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
+			EnableIPv6: true, NetworkMTU: Integer{1400, true},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
@@ -182,8 +188,11 @@ func TestEachKeyDeleted(t *testing.T) {
 		"general.podman.runner_image": "p.toml:7: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
 	}
 	for i, e := range every {
-		text, _ := write(slices.Delete(slices.Clone(every), i, i+1))
-		if message := required[e.name()]; message != "" {
+		text, lines := write(slices.Delete(slices.Clone(every), i, i+1))
+		if e.key == "memory" {
+			key := e.table + ".memory_swap"
+			wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: it needs memory", lines[key], key))
+		} else if message := required[e.name()]; message != "" {
 			wantProblems(t, text, message)
 		} else {
 			wantProblems(t, text)
@@ -193,6 +202,10 @@ func TestEachKeyDeleted(t *testing.T) {
 
 func TestEachKeyTwice(t *testing.T) {
 	for i, e := range every {
+		if strings.HasPrefix(e.value, "{") {
+			// TOML names the first key of such a table.
+			e.value = "{}"
+		}
 		text, lines := write(slices.Insert(slices.Clone(every), i+1, e))
 		wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: duplicate: the key stands in the file already", lines[e.name()], e.name()))
 	}
@@ -210,17 +223,25 @@ func TestEachKeyMistyped(t *testing.T) {
 		{`{a = 1}`, "a table"},
 	}
 	for i, e := range every {
-		want, right := "want a string", "a string"
+		want, right := "want a string", []string{"a string"}
 		switch {
+		case e.key == "cpus" || e.key == "max_cpus":
+			want, right = "want a number of CPUs such as 1.5", []string{"a string", "the number 7", "the number 1.5"}
+		case isSize(e.key):
+			want, right = `want a size such as "512m"`, []string{"a string", "the number 7"}
+		case e.key == "gpus":
+			want, right = "want a list of strings", []string{"a list", "a string"}
 		case strings.HasPrefix(e.value, "["):
-			want, right = "want a list of strings", "a list"
+			want, right = "want a list of strings", []string{"a list"}
+		case strings.HasPrefix(e.value, "{"):
+			want, right = "want a table", []string{"a table"}
 		case e.value == "true" || e.value == "false":
-			want, right = "want true or false", "true"
+			want, right = "want true or false", []string{"true"}
 		case !strings.HasPrefix(e.value, `"`):
-			want, right = "want a whole number", "the number 7"
+			want, right = "want a whole number", []string{"the number 7"}
 		}
 		for _, wrong := range types {
-			if wrong.is == right {
+			if slices.Contains(right, wrong.is) {
 				continue
 			}
 			entries := slices.Clone(every)
@@ -253,7 +274,8 @@ func TestEachKeyMisspelt(t *testing.T) {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: want %q, got %q", how, want, got)
 			}
-			if most := 1 + strings.Count("run_mechanism runner_image", e.key); len(got) > most {
+			// These are missed, too.
+			if most := 1 + strings.Count(" run_mechanism runner_image memory ", " "+e.key+" "); len(got) > most {
 				t.Errorf("%s: %q", how, got)
 			}
 		}
@@ -296,7 +318,7 @@ func FuzzParsePolicy(f *testing.F) {
 			}
 			// What Parse accepts, Decide can use.
 			_, _ = p.Decide(Request{})
-			_, _ = p.Decide(Request{Image: "debian", Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
+			_, _ = p.Decide(Request{Image: "debian", Limits: LimitRequest{CPUs: "1", Memory: "1g", MemorySwap: "-1", PIDsLimit: "1", ShmSize: "1"}, Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
 			return
 		}
 		var ps Problems

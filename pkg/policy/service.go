@@ -136,6 +136,8 @@ type ServiceGrant struct {
 	Environment         []string
 	// User is USER[:GROUP], empty for the image's.
 	User string
+	// Container is what the service's container gets.
+	Container Container
 }
 
 // aliasForm is what a name on the job's network looks like: RFC 1123, and the
@@ -186,6 +188,9 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 		}
 		s.Index = i
 		g.addService(s, asked.Aliases, allowed(asked.DefaultAliases, r.ReservedAliases), taken)
+	}
+	for i := range g.Services {
+		g.Services[i].Container = pm.ServiceContainer.of(g.Services[i].Image)
 	}
 	return nil
 }

@@ -112,11 +112,19 @@ type Podman struct {
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
+	// EnableIPv6 gives the network of a job with services IPv6, too.
+	EnableIPv6 bool `toml:"enable_ipv6" podman:"network create --ipv6"`
+	// NetworkMTU is the largest packet on that network, in bytes.
+	NetworkMTU Integer `toml:"network_mtu" default:"podman's" podman:"network create --opt mtu"`
 	// Services are services that every job gets, before its own: tables
 	// `[[general.podman.services]]` with the keys `name` (the image), `alias`
 	// (a list; the last part of the image's path is one, too), `entrypoint`,
 	// `command` and `environment` (NAME=value).
 	Services []AddedService `toml:"services"`
+	// RequireLimits refuses jobs, as a failure of the system, where the machine
+	// does not enforce a limit that the tables below, or the job, ask for: a
+	// cgroup controller is missing. Without it that is a warning in the job log.
+	RequireLimits bool `toml:"require_limits"`
 	// UserVolumeVariable is the name of the CI variable with which a job asks
 	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
 	// `_`, a suffix. Empty: jobs cannot ask for mounts.
@@ -132,7 +140,9 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
-	Volumes Volumes `toml:"volumes"`
+	Volumes          Volumes       `toml:"volumes"`
+	Container        UserContainer `toml:"container"`
+	ServiceContainer Container     `toml:"service_container"`
 }
 
 // Volumes is the table [general.podman.volumes]: how users' mounts are made.

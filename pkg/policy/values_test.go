@@ -54,6 +54,8 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.user_volume_variable", `"USER VOLUMES"`, `want the name of a variable, got "USER VOLUMES"`},
 		{"general.podman.user_volume_variable", `"1A"`, `want the name of a variable, got "1A"`},
 		{"general.podman.user_volume_variable", `"Ä"`, `want the name of a variable, got "Ä"`},
+		{"general.podman.network_mtu", `67`, `want a number from 68 to 65535, got 67`},
+		{"general.podman.network_mtu", `65536`, `want a number from 68 to 65535, got 65536`},
 		{"general.podman.service_url", `"tcp://user:secret@host"`, `want unix:///… or ssh://…`},
 		{"general.podman.service_url", `"unix://run/podman.sock"`, `want unix:///… or ssh://…`},
 		{"general.podman.environment", `["A=1", "secret"]`, `entry 2: want NAME=value`},

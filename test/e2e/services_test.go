@@ -91,6 +91,17 @@ func TestServiceOfTheProject(t *testing.T) {
 	logs(t, run, "\nfrom the project\n", "\nbuild is here\n")
 }
 
+func TestNetworkOfServices(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults("enable_ipv6 = true", "network_mtu = 1400"))
+	j := in(clientsImage, job("network", "echo mtu $(cat /sys/class/net/eth0/mtu)",
+		"getent ahostsv6 cache | awk '$2 == \"STREAM\" { print \"redis at \" $1 }'", "redis-cli -6 -h cache ping"))
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "mtu 1400", "redis at fd", "PONG")
+}
+
 func TestServiceThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults("wait_for_services_timeout = 4"))

@@ -10,7 +10,7 @@ import (
 
 // stub is the shell program of both containers, too long for goldens; internal/step
 // tests it.
-var stub = step.Command(step.User, step.EntryPoint{}, "", "")[1]
+var stub = step.Command(step.User, step.EntryPoint{})[1]
 
 var volatile = []struct {
 	text *regexp.Regexp
