@@ -79,6 +79,9 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 	c.Platform = podman.Platform(s.grant.Platform)
 	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
 	s.confine(&c, s.grant.Container)
+	if c.Isolation.UserNS == "" {
+		c.Isolation.UserNS = s.userNamespace(image)
+	}
 	hosts, err := s.serviceHosts(ctx)
 	if err != nil {
 		return err

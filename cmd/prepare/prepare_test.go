@@ -113,3 +113,20 @@ prepare: warning: a service does not get the variable "C ": that is no name of a
 		t.Errorf("got %s\nwant %s", stderr.String(), want)
 	}
 }
+
+// With step_script_only a job's user is gitlab-runner's own on the host.
+func TestKeepID(t *testing.T) {
+	for user, want := range map[string]string{
+		"": "", "root": "", "0": "", "00": "", "0:1000": "", "root:staff": "",
+		"1000": "keep-id:uid=1000", "1000:100": "keep-id:uid=1000,gid=100", "1000:staff": "keep-id:uid=1000",
+	} {
+		if got, ok := keepID(user); got != want || !ok {
+			t.Errorf("%q: got %q, %v, want %q", user, got, ok, want)
+		}
+	}
+	for _, user := range []string{"node", "node:1000", "1000,size=9", "10 00"} {
+		if got, ok := keepID(user); got != "" || ok {
+			t.Errorf("%q: got %q, %v", user, got, ok)
+		}
+	}
+}

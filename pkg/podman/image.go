@@ -32,6 +32,8 @@ type Image struct {
 type ImageConfig struct {
 	// Env is the image's environment, NAME=value.
 	Env []string `json:"Env"`
+	// User is that of its processes, USER[:GROUP]; empty: root.
+	User string `json:"User"`
 	// ExposedPorts are "5432/tcp" and kin.
 	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
 	// Entrypoint is the image's ENTRYPOINT.

@@ -84,7 +84,8 @@ type Podman struct {
 	// that gitlab-runner makes itself are run by bash on the host, as the
 	// runner's own user, in `data_dir`. Hooks that the job's author writes
 	// (`hooks:pre_get_sources_script`) are part of those steps: set it only
-	// where job authors are trusted with that user.
+	// where job authors are trusted with that user. A job's user is that user, too,
+	// whatever its number in the container.
 	StepScriptOnly bool `toml:"step_script_only"`
 	// DisableContainerRemoval keeps the job's containers after the job, for a
 	// look at them: `podman ps -a --filter label=io.podman-executor.job=ID`.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"io/fs"
 	"testing"
 
 	"podman-executor/test/gitlab"
@@ -65,4 +66,42 @@ func (m *machine) jobOfOtherUser(cache string, first bool) gitlab.Job {
 	j.Artifacts = []gitlab.Artifact{{Name: "a", Paths: []string{"private"}, Type: "archive", Format: "zip"}}
 	j.AddAfterScript("echo after_script as $(id -u) reads $(cat private/deep/file)", `cat "$A_FILE"`)
 	return j
+}
+
+// With step_script_only the runner's own steps are on the host, as gitlab-runner's
+// user: who is the job's user, too, whatever number it has in the container.
+func TestOtherUsersWithStepScriptOnly(t *testing.T) {
+	t.Parallel()
+	policy, dir := dataDir(t, "step_script_only = true", "-runner_image", "-runner_options")
+	m := start(t, policy)
+	for i, git := range []string{"Initialized empty Git repository", "Removing private/"} {
+		run := m.run(m.jobOfOtherUser(dir+"/cache/project-7", i == 0))
+		succeeded(t, run)
+		logs(t, run, git, "uid 1234", "content of the file", "all written", "after_script as 1234 reads deep", "content of the file", "Created cache")
+		if len(run.Artifacts()) != 1 {
+			t.Fatal("the artifact has not arrived")
+		}
+		archive, err := run.Artifacts()[0].FS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := fs.ReadFile(archive, "private/deep/file"); err != nil || string(text) != "deep\n" {
+			t.Errorf("the artifact has %q (%v)", text, err)
+		}
+	}
+	// What the jobs of one image leave, those of another's user can clean and use.
+	const script = "echo uid $(id -u); test ! -e mine && mkdir mine && chmod 700 mine && echo done"
+	for image, uid := range map[string]string{userImage: "1000", debianImage: "0"} {
+		for range 2 {
+			run := m.run(in(image, m.cloneOnce("another image", script)))
+			succeeded(t, run)
+			logs(t, run, "uid "+uid+"\n", "done")
+			lacks(t, run, "has a name")
+		}
+	}
+	named := in(debianImage, job("named", "id -un"))
+	named.Image.ExecutorOptions.Docker.User = "daemon"
+	run := m.run(named)
+	succeeded(t, run)
+	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "daemon\n")
 }
