@@ -9,7 +9,7 @@
 # | PODMAN_EXECUTOR_TEST_CACHE | where built programs are kept; by default /var/cache/podman-executor-test for root, else ${XDG_CACHE_HOME:-~/.cache}/podman-executor-test |
 # | GOARCH | the architecture to build for |
 #
-# A program is found again by a hash of all files of the module's folder and of this one, `go version` and GOARCH. Old ones
+# A program is found again by a hash of all files of the module's folder but tests, and of this one, `go version` and GOARCH. Old ones
 # are never removed. Two builds at once do no harm: the second waits for the first.
 
 die() {
@@ -41,7 +41,7 @@ put() {
 # key prints a hash of all that a build of the module in this folder depends on.
 key() {
 	{
-		find . ../cached-build.bash -type f ! -path "./$name" ! -path "./${output#"$PWD"/}" -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --
+		find . ../cached-build.bash -type f ! -name '*_test.go' ! -path "./$name" ! -path "./${output#"$PWD"/}" -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --
 		go version
 		go env GOARCH
 	} | sha256sum | cut -c 1-16

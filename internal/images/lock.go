@@ -14,13 +14,14 @@ import (
 // wait if it has to. podman itself would fetch what two jobs pull at the same time
 // twice. The lock ends with the process, however that ends.
 //
-// The locks are files in dir, which is made: 4096 at most, so that nobody has to
-// remove them, and two repositories may share one.
+// The locks are files in dir, which is made and should be in memory: nobody removes
+// them. Each repository has one of its own, or a job with a slow registry could
+// hold up the pulls of others.
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository)))[:3])
+	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository))))
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, &StateError{fmt.Errorf("opening the lock of %s: %w", repository, err)}
