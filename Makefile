@@ -8,6 +8,7 @@ FUZZTIME ?= 1m
 STAGES := config prepare run cleanup
 PROGRAMS := $(STAGES:%=bin/podman-executor-%)
 RUNNER := bin/test/gitlab-runner
+S3_SERVER := bin/test/s3-server
 LDFLAGS := -s -w -X podman-executor/internal/driver.version=$(VERSION) -X podman-executor/internal/driver.commit=$(COMMIT)
 # The tools' versions stand in test/tools/go.mod.
 TOOL = go tool -modfile=$(CURDIR)/test/tools/go.mod
@@ -48,14 +49,14 @@ test-unit: ## run the tests that need neither podman nor a runner
 .PHONY: test-gitlab
 test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that the other tests use
 	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race ./...
-	cd test/gitlab-runner && $(GOTESTSUM) -- ./standin/...
+	cd test/gitlab-runner && $(GOTESTSUM) -- . ./standin/...
 	@test/no-skips bin/test/gitlab.json
 
 .PHONY: test-e2e
-test-e2e: build test-setup ## run real jobs in real podman through a real gitlab-runner
+test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through a real gitlab-runner
 	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
 	$(TOOL) gotestsum --format testname --jsonfile bin/test/e2e.json --raw-command -- \
-		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples \
+		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
@@ -84,6 +85,11 @@ $(RUNNER):
 	@mkdir -p bin/test
 	test/gitlab-runner/build.sh $@
 
+.PHONY: $(S3_SERVER)
+$(S3_SERVER):
+	@mkdir -p bin/test
+	test/s3/build.sh $@
+
 .PHONY: check
 check: ## check format, vet, staticcheck, shellcheck, tidiness and generated files
 	@command -v shellcheck >/dev/null || test/host/install
@@ -91,12 +97,14 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	go vet ./...
 	cd test && go vet -tags e2e ./...
 	cd test/gitlab-runner && go vet .
+	cd test/s3 && go vet .
 	$(TOOL) staticcheck ./...
 	cd test && $(TOOL) staticcheck -tags e2e ./...
 	shellcheck --external-sources $(SCRIPTS)
 	go mod tidy -diff
 	cd test && go mod tidy -diff
 	cd test/tools && go mod tidy -diff
+	cd test/s3 && go mod tidy -diff
 	test/generated
 
 .PHONY: format

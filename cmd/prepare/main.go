@@ -93,8 +93,9 @@ func begin(call *driver.Call) (*preparation, error) {
 		return nil, err
 	}
 	builds, cache := j.Directories(p.General.DataDir)
-	if err := j.Locate(call.Getenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR"), builds); err != nil {
-		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy; a job with GIT_CLONE_PATH must keep to that form"}
+	variable := func(name string) string { return call.Getenv(customPrefix + name) }
+	if err := j.Locate(variable("RUNNER_TEMP_PROJECT_DIR"), builds, variable); err != nil {
+		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
 	}
 	owner, err := job.CurrentOwner()
 	if err != nil {
@@ -157,6 +158,7 @@ func (s *preparation) plan() plan.Plan {
 		Grace:           grace,
 		Log:             s.logSettings(),
 		Network:         s.network(),
+		Memory:          s.memory(),
 		ShowServices:    s.call.Getenv(customPrefix+"CI_DEBUG_SERVICES") == "true",
 	}
 	for i, service := range s.grant.Services {
@@ -168,12 +170,14 @@ func (s *preparation) plan() plan.Plan {
 	return p
 }
 
-// hostEnv is podman's environment, with the runner's own directory in front of
-// PATH: artifacts and caches silently do nothing where no `gitlab-runner` is
-// found (gitlab-runner shells/abstract.go:211).
+// hostEnv is podman's environment, with the directory of the policy's
+// gitlab-runner, or of the one that called this program, in front of PATH.
 func (s *preparation) hostEnv() []string {
-	runner, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.owner.PID))
-	if err != nil || filepath.Base(runner) != "gitlab-runner" {
+	runner := s.policy.General.Podman.RunnerBinary
+	if runner == "" {
+		runner = s.runningProgram()
+	}
+	if filepath.Base(runner) != runnerProgram {
 		return s.podman.Env
 	}
 	env := slices.Clone(s.podman.Env)

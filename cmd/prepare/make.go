@@ -1,18 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/containers/common/pkg/config"
-
-	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -25,41 +25,77 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}
-	s.note("Using podman %s under the policy %s", version, s.policy.File())
+	s.note("Using podman %s under the policy %s", version.Version, s.policy.File())
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
-	runnerImage, userImage, serviceImages, err := s.images(ctx)
+	if err := s.checkLimits(ctx); err != nil {
+		return err
+	}
+	hostRunner, err := s.hostRunner()
+	if err != nil {
+		return err
+	}
+	images, err := s.images(ctx, version.Native())
 	if err != nil {
 		return err
 	}
 	if err := s.volumes(ctx); err != nil {
 		return err
 	}
-	if err := s.startServices(ctx, serviceImages); err != nil {
+	if err := s.startServices(ctx, images.services); err != nil {
 		return err
 	}
-	now := time.Now()
-	pm := s.policy.General.Podman
 	if s.runnerName != "" {
-		c := s.container("runner", runnerImage.ID, s.grant.RunnerEntry, now)
-		c.Options = pm.RunnerOptions
-		if err := s.create(ctx, c, "runner_options"); err != nil {
+		if err := s.createRunner(ctx, images.runner, hostRunner); err != nil {
 			return err
 		}
 	}
-	c := s.container("user", userImage.ID, s.grant.UserEntry, now)
-	c.Options = pm.CustomOptions
-	c.Network, c.User = s.network(), s.grant.User
+	if err := s.createUser(ctx, images.user); err != nil {
+		return err
+	}
+	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
+		return err
+	}
+	return s.waitForServices(ctx, images.services)
+}
+
+// createRunner makes the runner container, with the host's gitlab-runner where
+// there is one.
+func (s *preparation) createRunner(ctx context.Context, image podman.Image, hostRunner string) error {
+	c := s.container("runner", image.ID, s.grant.RunnerEntry)
+	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
+	if hostRunner != "" {
+		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
+	}
+	s.confine(&c, s.grant.RunnerContainer)
+	return s.create(ctx, c, "runner_options", "container")
+}
+
+// createUser makes the user container, with the mounts that the job asks for.
+func (s *preparation) createUser(ctx context.Context, image podman.Image) error {
+	c := s.container("user", image.ID, s.userEntry(image))
+	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
+	c.Platform = podman.Platform(s.grant.Platform)
+	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
+	s.confine(&c, s.grant.Container)
+	if c.Isolation.UserNS == "" {
+		c.Isolation.UserNS = s.userNamespace(image)
+	}
+	hosts, err := s.serviceHosts(ctx)
+	if err != nil {
+		return err
+	}
+	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
+	if s.grant.Container.Privileged {
+		s.log.Info("the user container is privileged")
+	}
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
-	if err := s.create(ctx, c, "custom_options"); err != nil {
-		return err
-	}
-	return s.waitForServices(ctx, serviceImages)
+	return s.create(ctx, c, "custom_options", "container")
 }
 
 // note prints one line for the job log.
@@ -109,98 +145,19 @@ func (s *preparation) authDir() string {
 	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
 }
 
-// images resolves all images, with the job's credentials for as long as that
-// takes and no longer.
-func (s *preparation) images(ctx context.Context) (runnerImage, userImage podman.Image, services []podman.Image, err error) {
-	authFile, err := s.writeAuthFile()
-	if err != nil {
-		return runnerImage, userImage, nil, err
-	}
-	defer os.RemoveAll(s.authDir())
-	if s.runnerName != "" {
-		runnerImage, err = s.image(ctx, "in the runner container", s.grant.RunnerImage, s.grant.RunnerPull, authFile, "runner_image")
-		if err != nil {
-			return runnerImage, userImage, nil, err
-		}
-	}
-	own := ""
-	if s.grant.DefaultImage {
-		own = "default_image"
-	}
-	userImage, err = s.image(ctx, "in the user container", s.grant.UserImage, s.grant.UserPull, authFile, own)
-	if err != nil {
-		return runnerImage, userImage, nil, err
-	}
-	for _, service := range s.grant.Services {
-		own := ""
-		if service.Added {
-			own = "services"
-		}
-		image, err := s.image(ctx, "as the service "+service.Aliases[0], service.Image, service.Pull, authFile, own)
-		if err != nil {
-			return runnerImage, userImage, nil, err
-		}
-		services = append(services, image)
-	}
-	return runnerImage, userImage, services, nil
-}
-
-func (s *preparation) writeAuthFile() (string, error) {
-	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), s.job.Credentials)
-	for _, n := range notices {
-		s.call.Warn("%s", n)
-	}
-	if err := s.makeRuntimeDir(); err != nil {
-		return "", err
-	}
-	return set.Write(s.authDir())
-}
-
-// image resolves one image and says so in the job log. adminKey is the policy's
-// key that names it, empty for the job's own image.
-func (s *preparation) image(ctx context.Context, role string, name policy.Image, pull config.PullPolicy, authFile, adminKey string) (podman.Image, error) {
-	started := time.Now()
-	image, err := s.podman.Resolve(ctx, name.String(), pull, authFile)
-	if err != nil {
-		return image, s.imageError(name, adminKey, err)
-	}
-	if image.PullError != nil {
-		s.call.Warn("using the local image %s: %v", name, image.PullError)
-	}
-	how := "found locally"
-	if image.Pulled {
-		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
-	}
-	s.note("Using image %s %s: %s, %d MB, %s", name, role, image.Digest, image.Size/1e6, how)
-	return image, nil
-}
-
-// imageError tells what the job's author can mend from what the administrator
-// must.
-func (s *preparation) imageError(name policy.Image, adminKey string, err error) error {
-	where := fmt.Sprintf("%s:%d: general.podman.", s.policy.File(), s.policy.Line("general.podman."+adminKey))
-	wrapped := fmt.Errorf("getting the image %q: %w", name, err)
-	missing := errors.Is(err, podman.ErrNoImage)
-	switch {
-	case adminKey != "" && missing:
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s%s on this host, or allow pulling by image_pull_policy", where, adminKey)}
-	case adminKey != "":
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s%s, and that this host reaches its registry", where, adminKey)}
-	case missing:
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("the policy of this runner (image_pull_policy = %q) pulls no images; use one that is there, or ask the administrator", s.grant.UserPull)}
-	case podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
-	default:
-		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
-	}
-}
-
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
+			return err
+		}
+	}
 	if s.policy.General.DataDir == "" {
 		for _, role := range []string{"builds", "cache"} {
-			if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), s.job.VolumeLabels(role)); err != nil {
-				return &driver.Fault{Err: fmt.Errorf("making the volume for %s: %w", role, err), Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space"}
+			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -216,10 +173,35 @@ func (s *preparation) volumes(ctx context.Context) error {
 	return nil
 }
 
+func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
+		}
+	}
+	return nil
+}
+
+// projectVolumes are the destinations of the volumes that the policy gives each
+// project, in any of the job's containers.
+func (s *preparation) projectVolumes() []string {
+	list := s.grant.Container.Volumes.OwnByProject()
+	for _, service := range s.grant.Services {
+		list = append(list, service.Container.Volumes.OwnByProject()...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
-// own.
+// own, or the project's whole part, where a job has chosen a place of its own in it.
 func (s *preparation) hostBuilds() string {
-	return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	own := filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	if !strings.HasPrefix(s.job.ProjectDir, own+"/") {
+		return s.builds
+	}
+	return own
 }
 
 // makePrivate makes a directory below data_dir. The last one is writable for
@@ -245,39 +227,54 @@ func makePrivate(dataDir, dir string) error {
 	return os.Chmod(dir, 0o777)
 }
 
+// buildsVolume and cacheVolume are the mounts of the job's builds and cache.
+func (s *preparation) buildsVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds() + ":" + s.buildsMount() + ":z"
+	}
+	return s.job.VolumeName("builds") + ":" + s.buildsMount() + ":nocopy"
+}
+
+// buildsMount is where the containers have the job's builds.
+func (s *preparation) buildsMount() string {
+	if s.policy.General.DataDir != "" {
+		return s.hostBuilds()
+	}
+	return s.builds
+}
+
+func (s *preparation) cacheVolume() string {
+	if s.policy.General.DataDir != "" {
+		return s.cache + ":" + s.cache + ":z"
+	}
+	return s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"
+}
+
 // container returns what both containers have in common.
-func (s *preparation) container(role, imageID string, entry policy.EntryPoint, now time.Time) podman.Create {
+func (s *preparation) container(role, imageID string, entry policy.EntryPoint) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
 	}
-	volumes := []string{s.job.VolumeName("builds") + ":" + s.builds + ":nocopy", s.job.VolumeName("cache") + ":" + s.cache + ":nocopy"}
-	if s.policy.General.DataDir != "" {
-		volumes = []string{s.hostBuilds() + ":" + s.hostBuilds() + ":z", s.cache + ":" + s.cache + ":z"}
-	}
+	open := append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 	return podman.Create{
-		Name: s.job.Name(role), Labels: s.labels(role, now), Hostname: s.job.Hostname(),
+		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
 		// one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
 		Tmpfs:      []string{step.Tmpfs},
-		Volumes:    volumes,
+		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry)),
+		Command:    step.Command(place, step.EntryPoint(entry), open...),
 	}
 }
 
-// create makes a container. optionsKey is the policy's key whose options it
-// has, the likeliest thing for podman to refuse.
-func (s *preparation) create(ctx context.Context, c podman.Create, optionsKey string) error {
-	if _, err := s.podman.Create(ctx, c); err != nil {
-		todo := "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
-		if len(c.Options) > 0 {
-			key := "general.podman." + optionsKey
-			todo = fmt.Sprintf("check %s:%d: %s", s.policy.File(), s.policy.Line(key), key)
-		}
-		return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: todo}
+// userEntry is what comes before the script in the user container.
+func (s *preparation) userEntry(image podman.Image) policy.EntryPoint {
+	entry := s.grant.UserEntry
+	if s.grant.ImageEntry && !slices.Equal(image.Config.Entrypoint, []string{""}) {
+		entry.Words = image.Config.Entrypoint
 	}
-	return nil
+	return entry
 }

@@ -11,6 +11,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
 )
 
 func TestNatural(t *testing.T) {
@@ -46,7 +47,7 @@ func TestHostEnv(t *testing.T) {
 		if err := runner.Start(); err != nil {
 			t.Fatal(err)
 		}
-		s := &preparation{podman: &podman.Podman{Env: []string{"HOME=/h", "PATH=/usr/bin"}}, owner: job.Owner{PID: runner.Process.Pid}}
+		s := &preparation{policy: &policy.Policy{}, podman: &podman.Podman{Env: []string{"HOME=/h", "PATH=/usr/bin"}}, owner: job.Owner{PID: runner.Process.Pid}}
 		if got, want := s.hostEnv(), []string{"HOME=/h", "PATH=" + path}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -55,6 +56,28 @@ func TestHostEnv(t *testing.T) {
 		}
 		_ = stdin.Close()
 		_ = runner.Wait()
+	}
+}
+
+// A program that needs the host's libraries runs in no image, and something that
+// is no gitlab-runner is not the runner's.
+func TestCallingRunner(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "gitlab-runner")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{bash, script, "/does/not/exist"} {
+		if isStatic(file) {
+			t.Errorf("%s is no static program", file)
+		}
+	}
+	s := &preparation{podman: &podman.Podman{}, owner: job.Owner{PID: os.Getpid()}}
+	if got := s.callingRunner(); got != "" {
+		t.Errorf("this test is taken for a runner: %q", got)
 	}
 }
 
@@ -88,5 +111,22 @@ prepare: warning: a service does not get the variable "C ": that is no name of a
 `
 	if stderr.String() != want {
 		t.Errorf("got %s\nwant %s", stderr.String(), want)
+	}
+}
+
+// With step_script_only a job's user is gitlab-runner's own on the host.
+func TestKeepID(t *testing.T) {
+	for user, want := range map[string]string{
+		"": "", "root": "", "0": "", "00": "", "0:1000": "", "root:staff": "",
+		"1000": "keep-id:uid=1000", "1000:100": "keep-id:uid=1000,gid=100", "1000:staff": "keep-id:uid=1000",
+	} {
+		if got, ok := keepID(user); got != want || !ok {
+			t.Errorf("%q: got %q, %v, want %q", user, got, ok, want)
+		}
+	}
+	for _, user := range []string{"node", "node:1000", "1000,size=9", "10 00"} {
+		if got, ok := keepID(user); got != "" || ok {
+			t.Errorf("%q: got %q, %v", user, got, ok)
+		}
 	}
 }

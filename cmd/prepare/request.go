@@ -29,10 +29,11 @@ func (s *preparation) request() (policy.Request, error) {
 	r := policy.Request{
 		Image: image.Name, Entrypoint: image.Entrypoint, PullPolicies: image.PullPolicies,
 		User:     job.Expand(image.User, s.expanded),
+		Platform: job.Expand(image.Platform, s.expanded),
 		Reserved: []string{s.builds, s.cache, step.Dir},
 	}
-	s.warnOfUnsupported()
 	r.Services = s.serviceRequests()
+	r.Limits = s.limitRequest()
 	if s.job.GitHost != "" {
 		r.ReservedAliases = []string{strings.ToLower(s.job.GitHost)}
 	}
@@ -51,13 +52,6 @@ func (s *preparation) request() (policy.Request, error) {
 		r.Volumes = append(r.Volumes, resolve(volume))
 	}
 	return r, nil
-}
-
-// warnOfUnsupported names what the job asks for and does not get.
-func (s *preparation) warnOfUnsupported() {
-	if s.job.Image.Platform != "" {
-		s.call.Warn("`image:docker:platform` is ignored by this version of podman-executor")
-	}
 }
 
 type variable struct{ name, value string }

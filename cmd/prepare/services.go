@@ -43,7 +43,7 @@ func (s *preparation) serviceRequests() []policy.ServiceRequest {
 		list = append(list, policy.ServiceRequest{
 			Image: service.Name, Aliases: service.Aliases, DefaultAliases: job.DefaultAliases(service.Name),
 			Entrypoint: service.Entrypoint, Command: service.Command, PullPolicies: service.PullPolicies,
-			User: job.Expand(service.User, s.expanded), Platform: service.Platform,
+			User: job.Expand(service.User, s.expanded), Platform: job.Expand(service.Platform, s.expanded),
 		})
 	}
 	return list
@@ -52,25 +52,46 @@ func (s *preparation) serviceRequests() []policy.ServiceRequest {
 // expanded returns a variable of the job as the runner has expanded it.
 func (s *preparation) expanded(name string) string { return s.call.Getenv(customPrefix + name) }
 
-// network is the name of the job's own network, empty for a job without services.
+// network is the name of the job's own network, empty for a job that has none.
 func (s *preparation) network() string {
-	if len(s.grant.Services) == 0 {
+	if !s.grant.Network.Own {
 		return ""
 	}
 	return s.job.Name("network")
+}
+
+// buildAliases are the names by which services reach the user container: "build",
+// as in docker (gitlab-runner executors/docker/docker.go:962), unless a service
+// has that one.
+func (s *preparation) buildAliases() []string {
+	const build = "build"
+	taken := func(service policy.ServiceGrant) bool {
+		return slices.ContainsFunc(service.Aliases, func(alias string) bool { return strings.EqualFold(alias, build) })
+	}
+	if s.network() == "" || slices.ContainsFunc(s.grant.Services, taken) {
+		return nil
+	}
+	return []string{build}
 }
 
 func (s *preparation) serviceName(i int) string { return s.job.Name("service-" + strconv.Itoa(i)) }
 
 // startServices makes the job's network and starts its services on it.
 func (s *preparation) startServices(ctx context.Context, images []podman.Image) error {
-	if s.network() == "" {
+	if len(s.grant.Services) == 0 {
 		return nil
 	}
-	const todo = "run `podman network create` and `podman run --network` as the user that gitlab-runner runs as; podman needs netavark and aardvark-dns"
+	todo := "run `podman network create` and `podman run --network` as the user that gitlab-runner runs as; podman needs netavark and aardvark-dns"
 	now := time.Now()
-	if err := s.podman.CreateNetwork(ctx, s.network(), s.labels("network", now)); err != nil {
-		return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
+	if s.network() != "" {
+		pm := s.policy.General.Podman
+		network := podman.CreateNetwork{Name: s.network(), Labels: s.labels("network", now), IPv6: pm.EnableIPv6, MTU: pm.NetworkMTU.Value}
+		if err := s.podman.CreateNetwork(ctx, network); err != nil {
+			return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
+		}
+	}
+	if s.policy.Line("general.podman.service_container") > 0 {
+		todo = s.checkKeys("service_container") + "; else " + todo
 	}
 	if err := s.makeRuntimeDir(); err != nil {
 		return err
@@ -91,8 +112,16 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {
 	c := podman.Create{
 		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
-		Timeout: s.job.Timeout + time.Minute, Network: s.network(), Aliases: service.Aliases,
-		User: service.User, Image: image.ID, Command: service.Command,
+		Timeout: s.job.Timeout + time.Minute, Network: cmp.Or(s.network(), s.grant.Network.Mode),
+		User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
+		// As docker's services have it (gitlab-runner
+		// executors/docker/services.go, docker.go:680): one may serve what the
+		// job builds.
+		Volumes: []string{s.buildsVolume()},
+	}
+	s.confine(&c, service.Container)
+	if s.grant.Network.Aliases {
+		c.Aliases = service.Aliases
 	}
 	if len(service.Entrypoint) > 0 {
 		words, err := json.Marshal(service.Entrypoint)
@@ -117,6 +146,28 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 		return err
 	}
 	return s.podman.StartService(ctx, c.Name)
+}
+
+// serviceHosts are lines for the user container's /etc/hosts where the policy sets
+// its name servers: podman 4.3.1 writes them to /etc/resolv.conf instead of that of
+// the network, which alone knows the aliases.
+func (s *preparation) serviceHosts(ctx context.Context) ([]string, error) {
+	if !s.grant.Network.Aliases || len(s.grant.Container.DNS) == 0 {
+		return nil, nil
+	}
+	var hosts []string
+	for i, service := range s.grant.Services {
+		addresses, err := s.podman.Addresses(ctx, s.serviceName(i))
+		if err != nil {
+			return nil, err
+		}
+		for _, alias := range service.Aliases {
+			for _, a := range addresses {
+				hosts = append(hosts, alias+":"+a)
+			}
+		}
+	}
+	return hosts, nil
 }
 
 // serviceEnv brings variables to podman without a command line: in a file, and
@@ -175,7 +226,7 @@ func (s *preparation) waitForServices(ctx context.Context, images []podman.Image
 	if t := s.policy.General.Podman.WaitForServicesTimeout; t.Set && t.Value != 0 {
 		timeout = time.Duration(t.Value) * time.Second
 	}
-	if s.network() == "" || timeout < 0 {
+	if len(s.grant.Services) == 0 || timeout < 0 {
 		return nil
 	}
 	s.note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))

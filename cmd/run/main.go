@@ -65,14 +65,14 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if step.PlaceOf(name) == step.Runner {
 		container = p.RunnerContainer
 	}
-	text, err := readScript(script)
+	text, shell, err := readScript(script)
 	if err != nil {
 		return err
 	}
 	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
 	started := time.Now()
 	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
-	if p.ShowServices && container == p.UserContainer && ctx.Err() == nil {
+	if p.ShowServices && container == p.UserContainer {
 		since := started
 		if name == "build_script" || name == "step_script" {
 			since = time.Time{} // what they said when they started, too
@@ -82,78 +82,57 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return outcome(ctx, pm, container, started, err)
+	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container, started: started}
+	err = e.outcome(ctx, err)
+	var exit *driver.ScriptError
+	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
+		return &driver.Fault{
+			Err:  errors.New("the runner image has no program pwsh"),
+			Todo: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
+		}
+	}
+	return err
 }
 
-func readScript(name string) ([]byte, error) {
+// readScript returns a script and what it is for: something that runs here.
+func readScript(name string) ([]byte, step.Shell, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
+		return nil, "", fmt.Errorf("reading the script: %w", err)
 	}
 	if info.Size() > maxScript {
-		return nil, &driver.Refusal{
+		return nil, "", &driver.Refusal{
 			Err:  fmt.Errorf("the script, with all of the job's variables, has %d MB; at most %d MB are possible", info.Size()/1_000_000, maxScript/1_000_000),
 			Todo: "put large data into files of the repository, or artifacts, instead of variables",
 		}
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
+		return nil, "", fmt.Errorf("reading the script: %w", err)
 	}
-	return text, nil
+	shell := step.ShellOf(text)
+	if shell == step.NoShell {
+		return nil, "", &driver.Fault{
+			Err:  errors.New("the script is for a shell that this driver does not know"),
+			Todo: `set shell to "bash", "sh" or "pwsh" in [[runners]] of config.toml`,
+		}
+	}
+	return text, shell, nil
 }
 
 func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script string) error {
-	h := step.Host{Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
-	err := h.Run(ctx, script)
-	var exit *step.ExitError
-	if errors.As(err, &exit) {
-		return &driver.ScriptError{Code: exit.Code}
-	}
-	return err
-}
-
-// outcome tells a script that ended with a code from podman that failed.
-// podman uses 125 to 127 for itself, and 137 is also what a container that was
-// killed or removed ends with: for those, the container's state decides.
-func outcome(ctx context.Context, pm *podman.Podman, container string, started time.Time, err error) error {
-	var exit *podman.ExitError
-	if !errors.As(err, &exit) {
+	_, shell, err := readScript(script)
+	if err != nil {
 		return err
 	}
-	switch exit.Code {
-	default:
-		return &driver.ScriptError{Code: exit.Code}
-	case podman.ExitPodman, podman.ExitNotExecutable, podman.ExitNotFound, podman.ExitKilled, -1:
-	}
-	state, stateErr := pm.State(ctx, container)
+	h := step.Host{Shell: shell, Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
+	err = h.Run(ctx, script)
+	var exit *step.ExitError
 	switch {
-	case stateErr != nil:
-		return &driver.Fault{
-			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
-			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
-		}
-	case state.StartedAt.Before(started):
-		return notStarted(ctx, pm, container, exit)
-	case state.OOMKilled:
+	case errors.As(err, &exit):
 		return &driver.ScriptError{Code: exit.Code}
-	case state.ExitCode == exit.Code:
-		return &driver.ScriptError{Code: exit.Code}
-	default:
-		return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", err, state.Status), Todo: "see what podman says above"}
+	case errors.Is(err, step.ErrNoPowerShell):
+		return &driver.Fault{Err: err, Todo: `install PowerShell on the host of the runner, or set shell = "bash" in config.toml`}
 	}
-}
-
-// notStarted tells an image without a shell from a podman that cannot start
-// containers. What podman said has gone to the job log; asked once more to make
-// the container ready, it says the same again.
-func notStarted(ctx context.Context, pm *podman.Podman, container string, exit error) error {
-	if err := pm.Init(ctx, container); err != nil {
-		exit = err
-	}
-	err := fmt.Errorf("starting the job's container: %w", exit)
-	if podman.NoSuchProgram(exit) {
-		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
-	}
-	return &driver.Fault{Err: err, Todo: "see what podman says above"}
+	return err
 }

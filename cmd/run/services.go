@@ -13,16 +13,25 @@ import (
 const (
 	// shownLines is how much of a service's log a step shows at most, in lines.
 	shownLines = 10_000
-	// logsTimeout bounds the reading of one service's log.
-	logsTimeout = 10 * time.Second
+	// logsTimeout bounds the reading of one service's log; shortLogsTimeout that of
+	// all of them where the job was told to stop.
+	logsTimeout      = 10 * time.Second
+	shortLogsTimeout = 2 * time.Second
 )
 
 // showServices copies what the services have said during a step into the job log
 // (CI_DEBUG_SERVICES). No program of the driver lives from step to step that
-// could do it while the step runs.
+// could do it while the step runs. A step that was told to stop may have hung for
+// a service: its end shows them, too.
 func showServices(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman, since time.Time) {
+	all := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		all, cancel = context.WithTimeout(all, shortLogsTimeout)
+		defer cancel()
+	}
 	for _, s := range p.Services {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), logsTimeout)
+		bounded, cancel := context.WithTimeout(all, logsTimeout)
 		lines, err := pm.Logs(bounded, s.Container, since, shownLines)
 		cancel()
 		if err != nil {

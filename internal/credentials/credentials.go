@@ -1,9 +1,10 @@
 // Package credentials makes the auth file that podman gets for one job's pulls.
 //
-// Its sources are the job's DOCKER_AUTH_CONFIG and the credentials that GitLab
-// sends with the job (that is how CI_JOB_TOKEN reaches GitLab's own registry).
-// Only names and passwords are taken: a helper or store that a job names would
-// be a program that runs on the host.
+// Its sources are the job's DOCKER_AUTH_CONFIG, the administrator's file
+// (registry_auth_file), and the credentials that GitLab sends with the job (that is
+// how CI_JOB_TOKEN reaches GitLab's own registry). Of the job's, only names and
+// passwords are taken: a helper or store that a job names would be a program that
+// runs on the host.
 package credentials
 
 import (
@@ -29,28 +30,42 @@ const maxShown = 100
 
 // Set is the credentials of one job, by registry path such as
 // "registry.example.com/group".
-type Set struct{ auths map[string]string }
+type Set struct{ entries map[string]entry }
+
+// entry is one credential: a base64 of user:password, with a token perhaps, or a
+// helper that knows it.
+type entry struct {
+	Auth          string `json:"auth"`
+	IdentityToken string `json:"identitytoken,omitempty"`
+	helper        string
+}
 
 // dockerConfig is the part of docker's config.json that is used.
 type dockerConfig struct {
-	Auths map[string]struct {
-		Auth     string `json:"auth"`
-		Username string `json:"username"`
-		Password string `json:"password"`
-	} `json:"auths"`
-	CredHelpers map[string]string `json:"credHelpers"`
-	CredsStore  string            `json:"credsStore"`
+	Auths       map[string]dockerAuth `json:"auths"`
+	CredHelpers map[string]string     `json:"credHelpers"`
+	CredsStore  string                `json:"credsStore"`
+}
+
+type dockerAuth struct {
+	Auth          string `json:"auth"`
+	Username      string `json:"username"`
+	Password      string `json:"password"`
+	IdentityToken string `json:"identitytoken"`
 }
 
 // Collect merges the sources. For each registry path the first source that has
-// it wins, DOCKER_AUTH_CONFIG before GitLab's own
+// it wins: DOCKER_AUTH_CONFIG, the administrator's file, GitLab's own
 // (gitlab-runner helpers/docker/auth/auth.go:130). The notices say, without any
 // secret, what was left out and why.
-func Collect(dockerAuthConfig string, fromGitLab []job.Credential) (Set, []string) {
-	s := Set{auths: map[string]string{}}
+func Collect(dockerAuthConfig string, administrators File, fromGitLab []job.Credential) (Set, []string) {
+	s := Set{entries: map[string]entry{}}
 	var notices []string
 	if dockerAuthConfig != "" {
 		notices = s.addDockerConfig(dockerAuthConfig)
+	}
+	for path, e := range administrators.entries {
+		s.put(path, e)
 	}
 	for _, c := range fromGitLab {
 		if err := s.add(c.URL, c.Username, c.Password); err != nil {
@@ -74,22 +89,29 @@ func (s Set) addDockerConfig(text string) (notices []string) {
 		notices = append(notices, name+": credsStore and credHelpers are not used; programs that a job names do not run on this host")
 	}
 	for _, registry := range slices.Sorted(maps.Keys(config.Auths)) {
-		entry := config.Auths[registry]
-		user, password := entry.Username, entry.Password
-		if entry.Auth != "" {
-			decoded, err := base64.StdEncoding.DecodeString(entry.Auth)
-			var ok bool
-			user, password, ok = strings.Cut(strings.TrimRight(string(decoded), "\x00"), ":")
-			if err != nil || !ok {
-				notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: its auth is not base64 of user:password", name, shown(registry)))
-				continue
-			}
+		user, password, err := config.Auths[registry].userAndPassword()
+		if err == nil {
+			err = s.add(registry, user, password)
 		}
-		if err := s.add(registry, user, password); err != nil {
+		if err != nil {
 			notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: %v", name, shown(registry), err))
 		}
 	}
 	return notices
+}
+
+var errAuth = errors.New("its auth is not base64 of user:password")
+
+func (a dockerAuth) userAndPassword() (user, password string, err error) {
+	if a.Auth == "" {
+		return a.Username, a.Password, nil
+	}
+	decoded, err := base64.StdEncoding.DecodeString(a.Auth)
+	user, password, ok := strings.Cut(strings.TrimRight(string(decoded), "\x00"), ":")
+	if err != nil || !ok {
+		return "", "", errAuth
+	}
+	return user, password, nil
 }
 
 // shown returns the key of an entry for a message: short, and without what stands
@@ -113,10 +135,19 @@ func (s Set) add(registry, user, password string) error {
 	if user == "" || password == "" {
 		return errors.New("it has no user or no password")
 	}
-	if _, taken := s.auths[key]; !taken {
-		s.auths[key] = base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-	}
+	s.put(key, entry{Auth: encoded(user, password)})
 	return nil
+}
+
+// put adds an entry for a path that no earlier source has.
+func (s Set) put(path string, e entry) {
+	if _, taken := s.entries[path]; !taken {
+		s.entries[path] = e
+	}
+}
+
+func encoded(user, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
 // registryPath normalises the key of a credential: no scheme, host in lower
@@ -145,26 +176,49 @@ func registryPath(key string) (string, error) {
 	return host + "/" + rest, nil
 }
 
-// Write writes the set to auth.json in that directory, for this user only, and
-// returns the file's name. podman takes no credential from anywhere else then,
-// so an empty set is a file, too.
-func (s Set) Write(dir string) (string, error) {
-	type auth struct {
-		Auth string `json:"auth"`
+// longest returns the path of the credential for a repository, such as
+// "registry.example.com/group/app": the longest one.
+func (s Set) longest(repository string) (path string, ok bool) {
+	for path = repository; ; path = path[:strings.LastIndexByte(path, '/')] {
+		if _, ok := s.entries[path]; ok {
+			return path, true
+		}
+		if !strings.Contains(path, "/") {
+			return "", false
+		}
 	}
+}
+
+// Write writes auth.json to that directory, for this user only, for a pull from a
+// repository. It returns the file's name, and whether one of the credentials is
+// for that repository. podman takes no credential from anywhere else then, so an
+// empty set is a file, too.
+//
+// podman asks a helper of the repository's registry before it looks at anything
+// else (containers/image pkg/docker/config/config.go, findCredentialsInFile), so
+// the helper is left out where a longer path, or an earlier source, wins.
+func (s Set) Write(dir, repository string) (name string, matches bool, err error) {
 	file := struct {
-		Auths map[string]auth `json:"auths"`
-	}{Auths: map[string]auth{}}
-	for registry, value := range s.auths {
-		file.Auths[registry] = auth{Auth: value}
+		Auths   map[string]entry  `json:"auths"`
+		Helpers map[string]string `json:"credHelpers,omitempty"`
+	}{Auths: map[string]entry{}, Helpers: map[string]string{}}
+	winner, matches := s.longest(repository)
+	registry, _, _ := strings.Cut(repository, "/")
+	for path, e := range s.entries {
+		switch {
+		case e.helper == "":
+			file.Auths[path] = e
+		case path == winner || path != registry:
+			file.Helpers[path] = e.helper
+		}
 	}
 	text, err := json.Marshal(file)
 	if err != nil {
-		return "", fmt.Errorf("writing the auth file: %w", err)
+		return "", false, fmt.Errorf("writing the auth file: %w", err)
 	}
-	name := filepath.Join(dir, "auth.json")
+	name = filepath.Join(dir, "auth.json")
 	if err := os.WriteFile(name, text, 0o600); err != nil {
-		return "", fmt.Errorf("writing the auth file: %w", err)
+		return "", false, fmt.Errorf("writing the auth file: %w", err)
 	}
-	return name, nil
+	return name, matches, nil
 }

@@ -27,6 +27,15 @@ func auths(registry, userPassword string) string {
 	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, registry, b64(userPassword))
 }
 
+// values returns the credentials of a set that are no helpers'.
+func (s Set) values() map[string]string {
+	values := map[string]string{}
+	for path, e := range s.entries {
+		values[path] = e.Auth
+	}
+	return values
+}
+
 func TestRegistryKeys(t *testing.T) {
 	tests := []struct{ key, want string }{
 		{"registry.example.org", "registry.example.org"},
@@ -45,13 +54,13 @@ func TestRegistryKeys(t *testing.T) {
 		{"[::1]:5000", "[::1]:5000"},
 	}
 	for _, test := range tests {
-		s, notices := Collect(auths(test.key, "u:p"), nil)
+		s, notices := Collect(auths(test.key, "u:p"), File{}, nil)
 		want := map[string]string{test.want: b64("u:p")}
-		if diff := cmp.Diff(want, s.auths); diff != "" || notices != nil {
+		if diff := cmp.Diff(want, s.values()); diff != "" || notices != nil {
 			t.Errorf("%q: %q (-want +got):\n%s", test.key, notices, diff)
 		}
-		s, notices = Collect("", []job.Credential{{URL: test.key, Username: "u", Password: "p"}})
-		if diff := cmp.Diff(want, s.auths); diff != "" || notices != nil {
+		s, notices = Collect("", File{}, []job.Credential{{URL: test.key, Username: "u", Password: "p"}})
+		if diff := cmp.Diff(want, s.values()); diff != "" || notices != nil {
 			t.Errorf("%q from GitLab: %q (-want +got):\n%s", test.key, notices, diff)
 		}
 	}
@@ -59,8 +68,8 @@ func TestRegistryKeys(t *testing.T) {
 
 func TestNoRegistryKeys(t *testing.T) {
 	for _, key := range []string{"", "/", "https://", "//x", "a b", "a\nb", "user@host", "host?x", "host#x", `host\x`, `a"b`, "host/a b"} {
-		s, notices := Collect("", []job.Credential{{URL: key, Username: "u", Password: "p"}})
-		if len(s.auths) > 0 || !cmp.Equal(notices, []string{"a credential from GitLab is not used: it names no registry"}) {
+		s, notices := Collect("", File{}, []job.Credential{{URL: key, Username: "u", Password: "p"}})
+		if len(s.values()) > 0 || !cmp.Equal(notices, []string{"a credential from GitLab is not used: it names no registry"}) {
 			t.Errorf("%q: %v, %q", key, s, notices)
 		}
 	}
@@ -74,16 +83,16 @@ func TestPrecedence(t *testing.T) {
 	}
 	config := fmt.Sprintf(`{"auths": {"https://REGISTRY.example.org/v2/": {"auth": %q}, "only.docker.org": {"auth": %q}, "registry.example.org/group": {"auth": %q}}}`,
 		b64("own:own"), b64("d:d"), b64("path:path"))
-	s, notices := Collect(config, gitlab)
+	s, notices := Collect(config, File{}, gitlab)
 	want := map[string]string{
 		"registry.example.org": b64("own:own"), "registry.example.org/group": b64("path:path"),
 		"only.docker.org": b64("d:d"), "only.gitlab.org": b64("g:g"),
 	}
-	if diff := cmp.Diff(want, s.auths); diff != "" || notices != nil {
+	if diff := cmp.Diff(want, s.values()); diff != "" || notices != nil {
 		t.Errorf("%q (-want +got):\n%s", notices, diff)
 	}
-	s, _ = Collect("", gitlab)
-	if got := s.auths["registry.example.org"]; got != b64("gitlab-ci-token:token") {
+	s, _ = Collect("", File{}, gitlab)
+	if got := s.entries["registry.example.org"].Auth; got != b64("gitlab-ci-token:token") {
 		t.Errorf("of GitLab's own credentials the first counts, got %q", got)
 	}
 }
@@ -98,8 +107,8 @@ func TestPasswords(t *testing.T) {
 		{fmt.Sprintf(`{"auth": %q}`, b64("u:pä\n\"")), "u:pä\n\""},
 	}
 	for _, test := range tests {
-		s, notices := Collect(`{"auths": {"r.example.org": `+test.entry+`}}`, nil)
-		if got := s.auths["r.example.org"]; got != b64(test.want) || notices != nil {
+		s, notices := Collect(`{"auths": {"r.example.org": `+test.entry+`}}`, File{}, nil)
+		if got := s.entries["r.example.org"].Auth; got != b64(test.want) || notices != nil {
 			t.Errorf("%s: %q, %q", test.entry, got, notices)
 		}
 	}
@@ -137,8 +146,8 @@ func TestNotices(t *testing.T) {
 		{auths(strings.Repeat("ä", 999)+" ", "u:"+secret), name + `: the entry "` + strings.Repeat("ä", 50) + `…" is not used: it names no registry`},
 	}
 	for _, test := range tests {
-		s, notices := Collect(test.config, nil)
-		if got := strings.Join(notices, "\n"); got != test.want || len(s.auths) > 0 {
+		s, notices := Collect(test.config, File{}, nil)
+		if got := strings.Join(notices, "\n"); got != test.want || len(s.values()) > 0 {
 			t.Errorf("%.200s:\n got %s\nwant %s", test.config, got, test.want)
 		}
 		if strings.Contains(strings.Join(notices, ""), secret) {
@@ -157,7 +166,7 @@ func TestNoticesOfGitLabsOwn(t *testing.T) {
 		{job.Credential{URL: "r.example.org", Username: "s3cr3t"}, "a credential from GitLab is not used: it has no user or no password"},
 	}
 	for _, test := range tests {
-		if s, notices := Collect("", []job.Credential{test.credential}); len(s.auths) > 0 || !cmp.Equal(notices, []string{test.want}) {
+		if s, notices := Collect("", File{}, []job.Credential{test.credential}); len(s.values()) > 0 || !cmp.Equal(notices, []string{test.want}) {
 			t.Errorf("%+v: %q", test.credential, notices)
 		}
 	}
@@ -167,7 +176,7 @@ func TestNoticesOfGitLabsOwn(t *testing.T) {
 func TestTheRestIsUsed(t *testing.T) {
 	gitlab := []job.Credential{{URL: "g.example.org", Username: "g", Password: "g"}}
 	config := fmt.Sprintf(`{"credsStore": "x", "credHelpers": {"a": "b"}, "auths": {"z.example.org": {"auth": "?"}, "b.example.org": {"auth": %q}, "a.example.org": {}}}`, b64("u:p"))
-	s, notices := Collect(config, gitlab)
+	s, notices := Collect(config, File{}, gitlab)
 	want := []string{
 		programs,
 		name + `: the entry "a.example.org" is not used: it has no user or no password`,
@@ -176,29 +185,29 @@ func TestTheRestIsUsed(t *testing.T) {
 	if diff := cmp.Diff(want, notices); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"b.example.org": b64("u:p"), "g.example.org": b64("g:g")}, s.auths); diff != "" {
+	if diff := cmp.Diff(map[string]string{"b.example.org": b64("u:p"), "g.example.org": b64("g:g")}, s.values()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if s, _ := Collect("not JSON", gitlab); len(s.auths) != 1 {
-		t.Errorf("%v", s.auths)
+	if s, _ := Collect("not JSON", File{}, gitlab); len(s.values()) != 1 {
+		t.Errorf("%v", s.values())
 	}
 }
 
 func TestSizeOfConfig(t *testing.T) {
 	config := auths("r.example.org", "u:p")
-	s, notices := Collect(config+strings.Repeat(" ", maxConfig-len(config)), nil)
-	if len(s.auths) == 0 || notices != nil {
+	s, notices := Collect(config+strings.Repeat(" ", maxConfig-len(config)), File{}, nil)
+	if len(s.values()) == 0 || notices != nil {
 		t.Errorf("%d bytes: %v, %q", maxConfig, s, notices)
 	}
-	s, notices = Collect(config+strings.Repeat(" ", maxConfig-len(config)+1), nil)
-	if len(s.auths) > 0 || !cmp.Equal(notices, []string{name + " is not used: it is larger than 64 KiB"}) {
+	s, notices = Collect(config+strings.Repeat(" ", maxConfig-len(config)+1), File{}, nil)
+	if len(s.values()) > 0 || !cmp.Equal(notices, []string{name + " is not used: it is larger than 64 KiB"}) {
 		t.Errorf("%d bytes: %v, %q", maxConfig+1, s, notices)
 	}
 }
 
 func TestWrite(t *testing.T) {
-	filled, _ := Collect(fmt.Sprintf(`{"credsStore": "x", "auths": {"b.example.org": {"auth": %q, "identitytoken": "t"}, "A.example.org/x": {"username": "a", "password": "<&>"}}}`, b64("u:p")), nil)
-	empty, _ := Collect("", nil)
+	filled, _ := Collect(fmt.Sprintf(`{"credsStore": "x", "auths": {"b.example.org": {"auth": %q, "identitytoken": "t"}, "A.example.org/x": {"username": "a", "password": "<&>"}}}`, b64("u:p")), File{}, nil)
+	empty, _ := Collect("", File{}, nil)
 	tests := []struct {
 		set  Set
 		want string
@@ -209,7 +218,7 @@ func TestWrite(t *testing.T) {
 	}
 	for _, test := range tests {
 		dir := t.TempDir()
-		file, err := test.set.Write(dir)
+		file, _, err := test.set.Write(dir, "r.example.org/x")
 		if err != nil || file != filepath.Join(dir, "auth.json") {
 			t.Fatalf("%q, %v", file, err)
 		}
@@ -221,7 +230,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("mode %v, %v, want 0600", info.Mode(), err)
 		}
 	}
-	if _, err := filled.Write(filepath.Join(t.TempDir(), "none")); err == nil || !strings.HasPrefix(err.Error(), "writing the auth file: ") {
+	if _, _, err := filled.Write(filepath.Join(t.TempDir(), "none"), "x"); err == nil || !strings.HasPrefix(err.Error(), "writing the auth file: ") {
 		t.Errorf("into no directory: %v", err)
 	}
 }
@@ -231,8 +240,8 @@ func FuzzCollect(f *testing.F) {
 	f.Add(`{"credHelpers": {"a": "b"}}`, "https://index.docker.io/v1/")
 	f.Add(`{"auths": {"u:p@h": {}}}`, "a//b")
 	f.Fuzz(func(t *testing.T, config, url string) {
-		s, notices := Collect(config, []job.Credential{{URL: url, Username: "u", Password: "p"}})
-		for key, value := range s.auths {
+		s, notices := Collect(config, File{}, []job.Credential{{URL: url, Username: "u", Password: "p"}})
+		for key, value := range s.values() {
 			decoded, err := base64.StdEncoding.DecodeString(value)
 			if err != nil || !strings.Contains(string(decoded), ":") || key == "" || strings.ContainsAny(key, "@ \n\"") {
 				t.Errorf("%q, %q: %q, %q", config, url, key, decoded)
@@ -243,7 +252,7 @@ func FuzzCollect(f *testing.F) {
 				t.Errorf("%q, %q: %q", config, url, n)
 			}
 		}
-		file, err := s.Write(t.TempDir())
+		file, _, err := s.Write(t.TempDir(), "r.example.org/group/app")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -22,11 +23,8 @@ var policyText []byte
 
 const tablesMark = "<!-- tables -->\n"
 
-// policyPackage has the types of the policy in policyTypes, from Policy down.
-const (
-	policyPackage = "podman-executor/pkg/policy"
-	policyTypes   = "types.go"
-)
+// policyPackage has the types of the policy, from Policy down.
+const policyPackage = "podman-executor/pkg/policy"
 
 // table is one TOML table of the policy.
 type table struct {
@@ -38,19 +36,23 @@ type table struct {
 type key struct{ name, flag, byDefault, meaning string }
 
 func policyPage() ([]byte, error) {
-	source, err := build.Import(policyPackage, ".", build.FindOnly)
+	source, err := build.Import(policyPackage, ".", 0)
 	if err != nil {
 		return nil, err
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(source.Dir, policyTypes), nil, parser.ParseComments)
-	if err != nil {
-		return nil, err
+	structs := map[string]structType{}
+	for _, name := range source.GoFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(source.Dir, name), nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(structs, structsOf(file))
 	}
 	head, tail, ok := bytes.Cut(policyText, []byte(tablesMark))
 	if !ok {
 		return nil, fmt.Errorf("policy.md has no line %q", strings.TrimSpace(tablesMark))
 	}
-	r := reader{structs: structsOf(file)}
+	r := reader{structs: structs}
 	r.table("", r.structs["Policy"])
 	if r.err != nil {
 		return nil, r.err
@@ -103,12 +105,9 @@ func (r *reader) table(name string, s structType) {
 	t := table{name: name, doc: doc}
 	inner := map[string]structType{}
 	var order []string
-	for _, f := range s.Fields.List {
+	for _, f := range r.fields(s) {
 		tag := tagOf(f)
 		keyName := tag.Get("toml")
-		if keyName == "" {
-			continue
-		}
 		if typeName, ok := f.Type.(*ast.Ident); ok && r.isTable(typeName.Name) {
 			path := strings.TrimPrefix(name+"."+keyName, ".")
 			inner[path] = r.structs[typeName.Name]
@@ -131,12 +130,22 @@ func (r *reader) isTable(name string) bool {
 	if !ok {
 		return false
 	}
+	return len(r.fields(s)) > 0
+}
+
+// fields returns the fields of a struct that are keys, those of an embedded struct
+// among them.
+func (r *reader) fields(s structType) (list []*ast.Field) {
 	for _, f := range s.Fields.List {
-		if tagOf(f).Get("toml") != "" {
-			return true
+		embedded, isName := f.Type.(*ast.Ident)
+		switch {
+		case tagOf(f).Get("toml") != "":
+			list = append(list, f)
+		case len(f.Names) == 0 && isName && r.structs[embedded.Name].StructType != nil:
+			list = append(list, r.fields(r.structs[embedded.Name])...)
 		}
 	}
-	return false
+	return list
 }
 
 func (r *reader) key(path, name string, f *ast.Field, tag reflect.StructTag) key {

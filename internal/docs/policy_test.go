@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,11 +42,10 @@ func TestEveryKeyIsListed(t *testing.T) {
 		if table != "" {
 			want = append(want, "### `["+table+"]`")
 		}
-		for i := range of.NumField() {
-			f := of.Field(i)
+		for _, f := range reflect.VisibleFields(of) {
 			switch {
 			case f.Tag.Get("toml") == "":
-			case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[policy.PullPolicy]() && f.Type != reflect.TypeFor[policy.Integer]():
+			case hasKeys(f.Type):
 				inner = append(inner, f)
 			default:
 				want = append(want, "| `"+f.Tag.Get("toml")+"` |")
@@ -58,7 +58,7 @@ func TestEveryKeyIsListed(t *testing.T) {
 	walk("", reflect.TypeFor[policy.Policy]())
 	_, keys, _ := strings.Cut(page(t), "\n## Keys\n")
 	keys, _, _ = strings.Cut(keys, "\n## ")
-	got := regexp.MustCompile("(?m)^(###.*|\\| `[a-z_]+` \\|)").FindAllString(keys, -1)
+	got := regexp.MustCompile("(?m)^(###.*|\\| `[a-z0-9_]+` \\|)").FindAllString(keys, -1)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-types +page):\n%s", diff)
 	}
@@ -67,6 +67,13 @@ func TestEveryKeyIsListed(t *testing.T) {
 			t.Errorf("not four cells: %s", line)
 		}
 	}
+}
+
+// hasKeys tells a type that stands for a table from one that holds a value.
+func hasKeys(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		return f.Tag.Get("toml") != ""
+	})
 }
 
 // What the page shows of errors, image names and volumes is what the program
@@ -97,6 +104,22 @@ func TestTheExampleOfServices(t *testing.T) {
 	}
 	g, err := p.Decide(policy.Request{Image: "x", Services: []policy.ServiceRequest{{Image: "localhost/x", Aliases: []string{"Cache"}}}})
 	if err != nil || len(g.Services) != 1 || strings.Join(g.Services[0].Aliases, " ") != "cache" || len(g.Notices) != 2 {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
+func TestTheExampleOfLimits(t *testing.T) {
+	_, section, _ := strings.Cut(page(t), "\n## Limits and devices\n")
+	block := regexp.MustCompile("(?s)```toml\n(.*?)```").FindStringSubmatch(section)
+	if block == nil {
+		t.Fatal("the page has no example of limits")
+	}
+	p, err := policy.Parse("policy.toml", strings.NewReader("[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"+block[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := p.Decide(policy.Request{Image: "x", Limits: policy.LimitRequest{Memory: "8g"}})
+	if err != nil || g.Container.Memory != 8<<30 || g.RunnerContainer.Memory != 4<<30 {
 		t.Errorf("%+v, %v", g, err)
 	}
 }

@@ -11,9 +11,13 @@ import (
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
 )
 
-// ScriptError is the end of a job's own script with another code than 0. The
-// script has said what there is to say.
-type ScriptError struct{ Code int }
+// ScriptError is the end of a job's own script with another code than 0.
+type ScriptError struct {
+	Code int
+	// Cause is what ended the script where the script cannot have said it; nil
+	// otherwise.
+	Cause error
+}
 
 func (e *ScriptError) Error() string {
 	return fmt.Sprintf("the script ended with exit code %d", e.Code)
@@ -60,7 +64,7 @@ const (
 // wrong: the only place that does either.
 //
 //	what happened                              stderr         code file  exit
-//	the script ended with n                    nothing        n          build failure
+//	the script ended with n                    its cause      n          build failure
 //	the job asks for what it cannot have       error, hint    –          build failure
 //	the stage was told to stop                 nothing        –          system failure
 //	anything else                              error, hint    –          system failure
@@ -71,6 +75,9 @@ func (c *Call) finish(ctx context.Context, err error) int {
 	case err == nil && ctx.Err() == nil:
 		return 0
 	case errors.As(err, &script):
+		if script.Cause != nil {
+			c.report(script.Cause)
+		}
 		if writeErr := c.writeCode(script.Code); writeErr != nil {
 			c.say("error", writeErr.Error())
 			return c.status(api.SystemFailureExitCodeVariable, systemFailure)

@@ -43,6 +43,9 @@ type Job struct {
 	// Timeout is the job's whole time.
 	Timeout time.Duration
 	Image   Image
+	// MovesFiles tells that the job has artifacts, caches or dependencies, which
+	// the runner moves by a program of its own.
+	MovesFiles bool
 	// Services are the containers that the job asks for beside its own.
 	Services []Service
 	// Variables are the job's as GitLab sent them, not expanded.
@@ -83,10 +86,14 @@ type response struct {
 	RunnerInfo struct {
 		Timeout int64 `json:"timeout"`
 	} `json:"runner_info"`
-	Image       imageResponse   `json:"image"`
-	Services    []imageResponse `json:"services"`
-	Variables   []Variable      `json:"variables"`
-	Credentials []struct {
+	Image     imageResponse   `json:"image"`
+	Services  []imageResponse `json:"services"`
+	Variables []Variable      `json:"variables"`
+	// What these hold is the runner's to know.
+	Artifacts    []json.RawMessage `json:"artifacts"`
+	Cache        []json.RawMessage `json:"cache"`
+	Dependencies []json.RawMessage `json:"dependencies"`
+	Credentials  []struct {
 		Type     string `json:"type"`
 		URL      string `json:"url"`
 		Username string `json:"username"`
@@ -149,6 +156,7 @@ func decode(r io.Reader) (*Job, error) {
 		j.Services = append(j.Services, s.service())
 	}
 	j.Variables = in.Variables
+	j.MovesFiles = len(in.Artifacts)+len(in.Cache)+len(in.Dependencies) > 0
 	if u, err := url.Parse(in.GitInfo.RepoURL); err == nil {
 		j.GitHost = u.Hostname()
 	}
@@ -170,16 +178,30 @@ var (
 // project directory and ".tmp" (gitlab-runner common/build.go:463). With the
 // shared builds directory that config asks for, the project directory is
 // BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
-func (j *Job) Locate(tempProjectDir, buildsDir string) error {
+//
+// Where the administrator allows it ([runners.custom_build_dir]), a job chooses
+// another directory below BUILDS_DIR. Then token and slot are those of its
+// variables, which it can forge: they choose among the volumes of its own project.
+func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) error {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
 		return fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
 	}
 	below, err := filepath.Rel(buildsDir, projectDir)
-	parts := strings.Split(below, "/")
-	if err != nil || len(parts) < 3 || !tokenPart.MatchString(parts[0]) || !slotPart.MatchString(parts[1]) {
-		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…: has the policy changed since the job began?", projectDir, buildsDir)
+	if err != nil || below == "." || below == ".." || strings.HasPrefix(below, "../") {
+		return fmt.Errorf("locating the job: the project directory %q is not below %s: has the policy changed since the job began?", projectDir, buildsDir)
 	}
-	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, parts[0], parts[1], projectDir
+	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
+	if parts := strings.Split(below, "/"); len(parts) > 2 && isPlace(parts[0], parts[1]) {
+		token, slot = parts[0], parts[1]
+	}
+	if !isPlace(token, slot) {
+		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot", projectDir, buildsDir)
+	}
+	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, token, slot, projectDir
 	return nil
+}
+
+func isPlace(token, slot string) bool {
+	return tokenPart.MatchString(token) && slotPart.MatchString(slot)
 }

@@ -72,6 +72,10 @@ func TestDecodeSparse(t *testing.T) {
 		{`{"id": 1, "job_info": {"project_id": 2}, "image": {"executor_opts": {"docker": {"user": null, "platform": null}}}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "services": [null], "credentials": [null]}`, with(func(j *Job) { j.Services = []Service{{Aliases: []string{}}} })},
 		{`{"id": 1, "job_info": {"project_id": 2}, "services": [], "variables": [null], "git_info": {"repo_url": null}}`, with(func(j *Job) { j.Variables = []Variable{{}} })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "artifacts": null, "cache": null, "dependencies": []}`, base},
+		{`{"id": 1, "job_info": {"project_id": 2}, "artifacts": [{"paths": ["x"]}]}`, with(func(j *Job) { j.MovesFiles = true })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "cache": [{}]}`, with(func(j *Job) { j.MovesFiles = true })},
+		{`{"id": 1, "job_info": {"project_id": 2}, "dependencies": [{"id": 1}]}`, with(func(j *Job) { j.MovesFiles = true })},
 		{`{"id": 1, "job_info": {"project_id": 2}, "git_info": {"protected": false}, "runner_info": {"timeout": 0}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -5}}`, base},
 		{`{"id": 1, "job_info": {"project_id": 2}, "runner_info": {"timeout": -9000000000000000001}}`, base},
@@ -131,6 +135,35 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func none(string) string { return "" }
+
+// With GIT_CLONE_PATH the place is in the job's variables.
+func TestLocateCloneOfTheJobsChoice(t *testing.T) {
+	for _, test := range []struct{ temp, token, slot string }{
+		{"/builds/mine.tmp", "t1", "2"},
+		{"/builds/group/project.tmp", "t1", "2"},
+		{"/builds/go/src/example.org/x.tmp", "t1", "2"},
+		{"/builds/t9/7/x.tmp", "t9", "7"},
+	} {
+		var j Job
+		want := Job{BuildsDir: "/builds", RunnerToken: test.token, Slot: test.slot, ProjectDir: strings.TrimSuffix(test.temp, ".tmp")}
+		err := j.Locate(test.temp, "/builds", func(name string) string {
+			return map[string]string{"CI_RUNNER_SHORT_TOKEN": "t1", "CI_CONCURRENT_PROJECT_ID": "2"}[name]
+		})
+		if err != nil || !cmp.Equal(want, j) {
+			t.Errorf("%q: %+v, %v", test.temp, j, err)
+		}
+	}
+	for _, forged := range []struct{ token, slot string }{{"../x", "0"}, {"t", "-1"}, {"t", ""}, {"", "0"}, {"t:ro", "0"}, {"t", "0/.."}} {
+		var j Job
+		if err := j.Locate("/builds/mine.tmp", "/builds", func(name string) string {
+			return map[string]string{"CI_RUNNER_SHORT_TOKEN": forged.token, "CI_CONCURRENT_PROJECT_ID": forged.slot}[name]
+		}); err == nil || !cmp.Equal(j, Job{}) {
+			t.Errorf("%+v: %+v", forged, j)
+		}
+	}
+}
+
 func TestLocate(t *testing.T) {
 	tests := []struct{ temp, builds, token, slot, project string }{
 		{"/builds/glrt-abc_D/0/group/project.tmp", "/builds", "glrt-abc_D", "0", "/builds/glrt-abc_D/0/group/project"},
@@ -141,7 +174,7 @@ func TestLocate(t *testing.T) {
 	for _, test := range tests {
 		var j Job
 		want := Job{BuildsDir: test.builds, RunnerToken: test.token, Slot: test.slot, ProjectDir: test.project}
-		if err := j.Locate(test.temp, test.builds); err != nil || !cmp.Equal(want, j) {
+		if err := j.Locate(test.temp, test.builds, none); err != nil || !cmp.Equal(want, j) {
 			t.Errorf("%q: %+v, %v", test.temp, j, err)
 		}
 	}
@@ -160,7 +193,7 @@ func TestLocateHostile(t *testing.T) {
 	}
 	for _, temp := range tests {
 		var j Job
-		if err := j.Locate(temp, builds); err == nil || !cmp.Equal(j, Job{}) {
+		if err := j.Locate(temp, builds, none); err == nil || !cmp.Equal(j, Job{}) {
 			t.Errorf("%q: %+v", temp, j)
 		} else if strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("%q: %q has a line break", temp, err)
@@ -172,10 +205,11 @@ func TestLocateErrors(t *testing.T) {
 	var j Job
 	tests := []struct{ temp, want string }{
 		{"x", `locating the job: "x" is no temporary project directory`},
-		{"/old/t/0/g/p.tmp", `locating the job: the project directory "/old/t/0/g/p" is not /builds/TOKEN/SLOT/…: has the policy changed since the job began?`},
+		{"/old/t/0/g/p.tmp", `locating the job: the project directory "/old/t/0/g/p" is not below /builds: has the policy changed since the job began?`},
+		{"/builds/mine/p.tmp", `locating the job: the project directory "/builds/mine/p" is not /builds/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot`},
 	}
 	for _, test := range tests {
-		if err := j.Locate(test.temp, "/builds"); err == nil || err.Error() != test.want {
+		if err := j.Locate(test.temp, "/builds", none); err == nil || err.Error() != test.want {
 			t.Errorf("%q: %v, want %s", test.temp, err, test.want)
 		}
 	}
@@ -185,12 +219,15 @@ func FuzzLocate(f *testing.F) {
 	f.Add("/builds/t/0/g/p.tmp")
 	f.Add("/builds/../t/0/g/p.tmp")
 	f.Add("/builds/t/0\n/g.tmp")
+	f.Add("/builds/mine.tmp")
 	f.Fuzz(func(t *testing.T, temp string) {
 		var j Job
-		if j.Locate(temp, "/builds") != nil {
+		if j.Locate(temp, "/builds", func(name string) string {
+			return map[string]string{"CI_RUNNER_SHORT_TOKEN": "t", "CI_CONCURRENT_PROJECT_ID": "0"}[name]
+		}) != nil {
 			return
 		}
-		if !strings.HasPrefix(j.ProjectDir, "/builds/"+j.RunnerToken+"/"+j.Slot+"/") || strings.Contains(j.ProjectDir, "/../") {
+		if !strings.HasPrefix(j.ProjectDir, "/builds/") || strings.Contains(j.ProjectDir, "/../") {
 			t.Errorf("%q: %+v", temp, j)
 		}
 		j.ID = 1

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -16,8 +18,11 @@ const (
 	// LabelJob is the id of the job, LabelProject of its project.
 	LabelJob     = labelPrefix + "job"
 	LabelProject = labelPrefix + "project"
-	// LabelRole is "runner", "user", "builds" or "cache".
+	// LabelRole is "runner", "user", "service", "network", "builds", "cache" or
+	// "volume".
 	LabelRole = labelPrefix + "role"
+	// LabelDestination is where a volume with the role "volume" is mounted.
+	LabelDestination = labelPrefix + "destination"
 	// LabelAttempt names the runner's directory for this attempt at the job.
 	LabelAttempt = labelPrefix + "attempt"
 	// LabelOwner is the runner process that the object belongs to: see [Owner].
@@ -39,11 +44,21 @@ func (j *Job) Name(role string) string {
 	return fmt.Sprintf("podman-executor-%s-%d-%s", j.RunnerToken, j.ID, role)
 }
 
-// VolumeName returns the name of the podman volume for a role ("builds" or
-// "cache"): one for each runner, slot and project, and one more where the ref
+// VolumeName returns the name of the podman volume for a role ("builds", "cache"
+// or a [VolumeRole]): one for each runner, slot and project, and one more where the ref
 // is protected, so that no merge request writes what a release job reads.
 func (j *Job) VolumeName(role string) string {
 	return fmt.Sprintf("podman-executor-%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
+}
+
+// ProjectName names the job's project, apart from those of other GitLabs, and the
+// jobs of protected refs apart from others, which may not see the same variables.
+func (j *Job) ProjectName() string { return j.RunnerToken + "-" + j.projectKey() }
+
+// VolumeRole is the role of the project's volume for a path in its containers.
+func VolumeRole(destination string) string {
+	hash := sha256.Sum256([]byte(destination))
+	return "volume-" + hex.EncodeToString(hash[:8])
 }
 
 func (j *Job) projectKey() string {

@@ -120,3 +120,13 @@ func TestDeadlineOfTheLongestJob(t *testing.T) {
 		t.Errorf("deadline %s, want %s", got, want)
 	}
 }
+
+func TestProjectName(t *testing.T) {
+	j := Job{ID: 1, ProjectID: 7, RunnerToken: "glrt-a_1", Slot: "2"}
+	if got := j.ProjectName(); got != "glrt-a_1-project-7" {
+		t.Errorf("got %q", got)
+	}
+	if j.Protected = true; j.ProjectName() != "glrt-a_1-project-7-protected" {
+		t.Errorf("got %q", j.ProjectName())
+	}
+}

@@ -35,8 +35,8 @@ type Plan struct {
 	// where the runner's own steps run on the host.
 	RunnerContainer string `json:"runner_container,omitempty"`
 	UserContainer   string `json:"user_container"`
-	// Services are the job's services, Network the network that they and the
-	// user container are on; empty without services.
+	// Services are the job's services, Network the network of the job's own that
+	// they and the user container are on; empty where it has none.
 	Services []Service `json:"services,omitempty"`
 	Network  string    `json:"network,omitempty"`
 	// ShowServices copies the services' logs into the job log
@@ -50,6 +50,9 @@ type Plan struct {
 	// AuthDir held the registry credentials for the pull; cleanup makes sure
 	// that it is gone.
 	AuthDir string `json:"auth_dir"`
+	// Memory has the limit of memory of each container of the job's steps that
+	// has one.
+	Memory map[string]Memory `json:"memory,omitempty"`
 	// Keep leaves the containers after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.
@@ -63,6 +66,12 @@ type Service struct {
 	// network.
 	Container string `json:"container"`
 	Alias     string `json:"alias"`
+}
+
+// Memory is a limit of memory: how much, such as "512m", and how a job gets more.
+type Memory struct {
+	Limit string `json:"limit"`
+	More  string `json:"more"`
 }
 
 // Podman is a podman program with its environment.

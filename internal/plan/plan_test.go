@@ -17,6 +17,7 @@ var full = Plan{
 	Podman:          Podman{Program: "/usr/bin/podman", URL: "unix:///run/podman.sock", Env: []string{"PATH=/usr/bin", "SECRET=a\nb\"<&>"}},
 	RunnerContainer: "podman-executor-t-1-runner", UserContainer: "podman-executor-t-1-user",
 	Services: []Service{{Container: "podman-executor-t-1-service-0", Alias: "db"}}, Network: "podman-executor-t-1-network", ShowServices: true,
+	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
 	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", Keep: true,
 	Grace: 4 * time.Second,
 	Log:   Log{File: "/var/log/x", Level: "debug", Format: "json"},

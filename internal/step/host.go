@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // Host is how a step runs on the host, with step_script_only.
 type Host struct {
+	// Shell is what the script is for: POSIX, which bash runs, or PowerShell.
+	Shell Shell
 	// Dir is the working directory.
 	Dir string
 	// Env is the whole environment; the script exports the job's variables.
@@ -26,11 +31,19 @@ type ExitError struct{ Code int }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
-// Run runs a script by bash, with umask 0000 as in the runner container. When
-// ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
+// ErrNoPowerShell is a host without PowerShell, for a script that needs it.
+var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has no program pwsh")
+
+// Run runs a script with umask 0000 as in the runner container. When ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
 // period.
 func (h Host) Run(ctx context.Context, script string) error {
-	cmd := exec.Command("bash", "-c", `umask 0000; exec bash "$0" </dev/null`, script)
+	shell := []string{"bash"}
+	if h.Shell == PowerShell {
+		if shell = strings.Fields(pwsh); !h.has(shell[0]) {
+			return ErrNoPowerShell
+		}
+	}
+	cmd := exec.Command("bash", append(append([]string{"-c", `umask 0000; exec "$@" </dev/null`, "bash"}, shell...), script)...)
 	// Never nil: os/exec would pass this program's own environment on.
 	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
@@ -60,6 +73,22 @@ func (h Host) Run(ctx context.Context, script string) error {
 		return &ExitError{Code: exitCode(exit)}
 	}
 	return err
+}
+
+// has tells whether a program is on the PATH of the script's environment.
+func (h Host) has(program string) bool {
+	for _, v := range h.Env {
+		search, ok := strings.CutPrefix(v, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(search) {
+			if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // exitCode returns the code of a process, 128+n for signal n as shells do.

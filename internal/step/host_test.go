@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -35,6 +36,25 @@ func TestHostRuns(t *testing.T) {
 	out, err = runHost(t, t.Context(), Host{Dir: dir}, script)
 	if want := dir + "\n0000\n\nno input\n"; out != want || err != nil {
 		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+}
+
+// TestHostPowerShell: a script for PowerShell is run by that, or not at all.
+func TestHostPowerShell(t *testing.T) {
+	const script = "#!/usr/bin/env pwsh\n& { echo ran }\n"
+	h := Host{Shell: PowerShell, Dir: t.TempDir(), Env: []string{"PATH=" + t.TempDir()}}
+	if out, err := runHost(t, t.Context(), h, script); out != "" || !errors.Is(err, ErrNoPowerShell) {
+		t.Errorf("without PowerShell: got %q, %v", out, err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "pwsh"), []byte(standIn), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+	out, err := runHost(t, t.Context(), h, script)
+	var exit *ExitError
+	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0000\n") || !errors.As(err, &exit) || exit.Code != 42 {
+		t.Errorf("got %q, %v", out, err)
 	}
 }
 

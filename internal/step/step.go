@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -57,13 +58,26 @@ const Dir = "/run/podman-executor"
 // write there, and run what is there.
 const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 
+// pwsh is PowerShell's command line before a script's name, as of the runner's
+// own shell executor (gitlab-runner shells/powershell.go:190).
+const pwsh = "pwsh -NoProfile -NonInteractive -ExecutionPolicy Bypass -File"
+
+// ExitNoShell is the exit code of a container whose image lacks the PowerShell that
+// the script is for.
+const (
+	ExitNoShell = 127
+	exitNoShell = "127"
+)
+
 // stub is the command of both containers, for any POSIX shell. Its arguments
-// are a umask or "-", "shell" or "file", and the words of the entry point.
+// are a umask or "-", "shell" or "file", and the words of the entry point; with
+// a umask, which is for the runner container, the directories of volumes and "--"
+// come before those.
 //
-// The first line of its input has the script's size in bytes and, as "proof",
-// whether the script leaves the file `started` behind. A script that did not
-// arrive whole, or an entry point or a profile that ended well without running
-// it, must not end as a green job.
+// The first line of its input has the script's size in bytes and its shell: "sh"
+// for bash or sh, whichever the image has, or "pwsh". One for sh leaves the file
+// `started` behind. A script that did not arrive whole, or an entry point or a
+// profile that ended well without running it, must not end as a green job.
 //
 // The input stays open after the script. Its end is the driver's word to stop, or
 // the driver's end: then a watcher sends SIGTERM to every process, but the
@@ -73,11 +87,20 @@ const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 //
 // The login shell keeps the image's own PATH in front: /etc/profile of Debian
 // and others replaces it, and with it what ENV PATH of the image added. Others
-// set the umask, which is set again.
+// set the umask, which is set again. PowerShell runs beside this shell and not in
+// its place: as the container's first process it would not hear SIGTERM.
+//
+// The runner container works for whatever user the job's image has. So a fresh
+// volume, which is root's, is opened to all, as docker's helper does
+// (gitlab-runner commands/helpers/cache_init.go:34), and git works in a
+// repository that such a user has made: docs/decisions/0012.
 const stub = `dir=` + Dir + `
 say() { echo "podman-executor: error: $1" >&2; }
+advise() { echo "podman-executor: hint: $1" >&2; }
 umask 022
-IFS=' ' read -r size proof && head -c "$size" >"$dir/script" && [ $(wc -c <"$dir/script") -eq "$size" ] || {
+script=$dir/script
+IFS=' ' read -r size shell && { [ "$shell" != pwsh ] || script=$script.ps1; } &&
+	head -c "$size" >"$script" && [ $(wc -c <"$script") -eq "$size" ] || {
 	say 'the script did not reach the container whole; the image needs the programs head and wc'
 	exit 125
 }
@@ -87,23 +110,48 @@ if [ $$ -le 2 ]; then
 fi
 exec 3<&-
 umask=$1
-[ "$umask" = - ] || umask "$umask"
 mode=$2
 shift 2
+if [ "$umask" != - ]; then
+	umask "$umask"
+	while [ "$1" != -- ]; do
+		chmod 777 "$1"
+		shift
+	done
+	shift
+	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+fi
 words=$#
 if [ "$mode" = file ]; then
-	chmod 755 "$dir/script"
-	set -- "$@" "$dir/script"
+	[ "$shell" != pwsh ] || for word in "$@"; do
+		case ${word##*/} in
+		pwsh) ;;
+		*sh | busybox)
+			say "the script is for PowerShell, and the entry point of the policy runs $word"
+			advise 'shell is "pwsh" in the config.toml of this runner: change user_entry_point or runner_entry_point'
+			exit ` + exitNoShell + `
+			;;
+		esac
+	done
+	chmod 755 "$script"
+	set -- "$@" "$script"
+elif [ "$shell" = pwsh ]; then
+	command -v pwsh >/dev/null 2>&1 || {
+		say 'the script is for PowerShell, and the image has no program pwsh'
+		advise 'use an image with PowerShell: shell is "pwsh" in the config.toml of this runner'
+		exit ` + exitNoShell + `
+	}
+	set -- "$@" ` + pwsh + ` "$script"
 elif command -v bash >/dev/null 2>&1; then
-	set -- "$@" bash -l -c '[ "$PATH" = "$1" ] || export PATH="$1:$PATH"; [ "$2" = - ] || umask "$2"; exec bash "$0"' "$dir/script" "$PATH" "$umask"
+	set -- "$@" bash -l -c '[ "$PATH" = "$1" ] || export PATH="$1:$PATH"; [ "$2" = - ] || umask "$2"; exec bash "$0"' "$script" "$PATH" "$umask"
 else
-	set -- "$@" sh "$dir/script"
+	set -- "$@" sh "$script"
 fi
-[ "$words" -gt 0 ] || [ "$2" = -l ] || exec "$@"
+[ "$words" -gt 0 ] || [ "$2" = -l ] || [ "$shell" = pwsh ] || exec "$@"
 trap : TERM
 "$@"
 status=$?
-if [ "$status" -eq 0 ] && [ "$proof" = proof ] && ! [ -e "$dir/started" ]; then
+if [ "$status" -eq 0 ] && [ "$shell" = sh ] && ! [ -e "$dir/started" ]; then
 	say 'the entry point, or the profile of the login shell, ended without running the script'
 	exit 1
 fi
@@ -118,35 +166,31 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Command returns the arguments of `sh` for a container. The runner's own steps
-// need the umask 0000, as the docker executor gives them: what they write must
-// be writable for an image's user that is not root (gitlab-runner
-// helpers/container/helperimage/linux_info.go:60).
-func Command(place Place, entry EntryPoint) []string {
-	umask, mode := "-", "file"
-	if place == Runner {
-		umask = "0000"
-	}
+// Command returns the arguments of `sh` for a container. The directories are those
+// of volumes that every user may write to. The runner's own steps need the umask 0000, as the docker
+// executor gives them: what they write must be writable for an image's user that
+// is not root (gitlab-runner helpers/container/helperimage/linux_info.go:60).
+func Command(place Place, entry EntryPoint, open ...string) []string {
+	mode := "file"
 	if entry.Shell {
 		mode = "shell"
 	}
-	return append([]string{"-c", stub, "podman-executor", umask, mode}, entry.Words...)
+	arguments := []string{"-c", stub, "podman-executor", "-", mode}
+	if place == Runner {
+		arguments = slices.Concat([]string{"-c", stub, "podman-executor", "0000", mode}, open, []string{"--"})
+	}
+	return append(arguments, entry.Words...)
 }
 
 // Input returns what a container's standard input gets for a script.
 func Input(script []byte) io.Reader {
-	first, rest, ok := bytes.Cut(script, []byte("\n"))
-	if !ok || !isShellShebang(string(first)) {
-		return io.MultiReader(strings.NewReader(fmt.Sprintf("%d none\n", len(script))), bytes.NewReader(script))
+	shell := ShellOf(script)
+	if shell != POSIX {
+		return io.MultiReader(strings.NewReader(fmt.Sprintf("%d %s\n", len(script), shell)), bytes.NewReader(script))
 	}
+	first, rest, _ := bytes.Cut(script, []byte("\n"))
 	// The line after the shebang is the proof that a shell runs the script.
 	proof := ": >|" + Dir + "/started\n"
-	head := fmt.Sprintf("%d proof\n%s\n%s", len(script)+len(proof), first, proof)
+	head := fmt.Sprintf("%d %s\n%s\n%s", len(script)+len(proof), shell, first, proof)
 	return io.MultiReader(strings.NewReader(head), bytes.NewReader(rest))
-}
-
-// isShellShebang tells whether gitlab-runner made the script for bash or sh
-// (gitlab-runner shells/bash.go:416); it knows PowerShell, too.
-func isShellShebang(line string) bool {
-	return strings.HasPrefix(line, "#!") && strings.HasSuffix(line, "sh") && !strings.HasSuffix(line, "pwsh")
 }

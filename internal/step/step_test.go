@@ -28,9 +28,9 @@ func TestPlaceOf(t *testing.T) {
 func TestInput(t *testing.T) {
 	const proof = ": >|/run/podman-executor/started\n"
 	tests := []struct{ name, script, want string }{
-		{"bash", "#!/usr/bin/env bash\necho\n", "58 proof\n#!/usr/bin/env bash\n" + proof + "echo\n"},
-		{"sh", "#!/bin/sh\n", "43 proof\n#!/bin/sh\n" + proof},
-		{"pwsh", "#!/usr/bin/env pwsh\nexit\n", "25 none\n#!/usr/bin/env pwsh\nexit\n"},
+		{"bash", "#!/usr/bin/env bash\necho\n", "58 sh\n#!/usr/bin/env bash\n" + proof + "echo\n"},
+		{"sh", "#!/bin/sh\n", "43 sh\n#!/bin/sh\n" + proof},
+		{"pwsh", "#!/usr/bin/env pwsh\nexit\n", "25 pwsh\n#!/usr/bin/env pwsh\nexit\n"},
 		{"no shebang", "echo\nsh\n", "8 none\necho\nsh\n"},
 		{"no newline", "#!/bin/sh", "9 none\n#!/bin/sh"},
 		{"empty", "", "0 none\n"},
@@ -52,12 +52,12 @@ func TestCommand(t *testing.T) {
 		want  []string
 	}{
 		{"user", User, EntryPoint{Shell: true}, []string{"-", "shell"}},
-		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell"}},
+		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/builds", "/cache", "--"}},
 		{"words and shell", User, EntryPoint{Words: words, Shell: true}, []string{"-", "shell", "a b", "--c"}},
-		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "a b", "--c"}},
+		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/builds", "/cache", "--", "a b", "--c"}},
 	}
 	for _, tt := range tests {
-		got := Command(tt.place, tt.entry)
+		got := Command(tt.place, tt.entry, "/builds", "/cache")
 		if got[0] != "-c" || got[1] != stub || got[2] != "podman-executor" || !slices.Equal(got[3:], tt.want) {
 			t.Errorf("%s: got %q", tt.name, got[2:])
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ type container struct {
 	dir   string
 	home  string
 	path  string
+	// builds and cache are for everybody to write, once a runner step has begun.
+	builds, cache string
 	// inputEnds tells that the input ends with the script, as when the driver
 	// is killed. Otherwise it stays open.
 	inputEnds bool
@@ -51,7 +54,7 @@ func newContainer(t *testing.T, shell string, bash bool) container {
 	if err != nil {
 		t.Skipf("no %s on this machine", shell)
 	}
-	c := container{shell: []string{path}, dir: t.TempDir(), home: t.TempDir(), path: t.TempDir()}
+	c := container{shell: []string{path}, dir: t.TempDir(), home: t.TempDir(), path: t.TempDir(), builds: t.TempDir(), cache: t.TempDir()}
 	if shell == "busybox" {
 		c.shell = append(c.shell, "sh")
 	}
@@ -93,11 +96,11 @@ func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input i
 		t.Fatal(err)
 	}
 	defer feed.Close()
-	for _, name := range []string{"script", "started"} {
+	for _, name := range []string{"script", "script.ps1", "started"} {
 		_ = os.Remove(filepath.Join(c.dir, name))
 	}
 	args := append([]string{}, c.shell[1:]...)
-	for _, arg := range Command(place, entry) {
+	for _, arg := range Command(place, entry, c.builds, c.cache) {
 		args = append(args, here(arg))
 	}
 	var stdout, stderr bytes.Buffer
@@ -170,8 +173,6 @@ func TestStubRunsScript(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
 			want(t, c.runScript(t, "#!/bin/sh\na=(1 2); echo ${a[1]}\n"), result{"2\n", "", 0})
 		}
-		// A script without a line of proof runs, too.
-		want(t, c.runScript(t, "echo plain"), result{"plain\n", "", 0})
 	})
 }
 
@@ -244,6 +245,34 @@ func TestStubUmask(t *testing.T) {
 			for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}} {
 				want(t, c.run(t, place, entry, c.input(t, "#!/bin/sh\numask\n")), result{stdout: umask + "\n"})
 			}
+		}
+	})
+}
+
+// TestStubOpensDirectories: only the runner's steps open the builds and the cache,
+// and only they take other users' repositories for their own.
+func TestStubOpensDirectories(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		const script = "#!/bin/sh\necho \"$GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0 $GIT_CONFIG_VALUE_0\"\n"
+		mode := func() fs.FileMode {
+			for _, dir := range []string{c.builds, c.cache} {
+				info, err := os.Stat(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if info.Mode().Perm() != 0o777 {
+					return info.Mode().Perm()
+				}
+			}
+			return 0o777
+		}
+		want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "  \n"})
+		if mode() == 0o777 {
+			t.Error("a step of the user has opened a directory")
+		}
+		want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "1 safe.directory *\n"})
+		if m := mode(); m != 0o777 {
+			t.Errorf("a step of the runner has left a directory with mode %v", m)
 		}
 	})
 }

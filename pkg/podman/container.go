@@ -33,12 +33,19 @@ type Create struct {
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
 	Aliases []string
+	// Limits, Names and Isolation are what the container is limited to, how it
+	// looks up names, and what it may do.
+	Limits    Limits
+	Names     Names
+	Isolation Isolation
 	// EnvFile has variables for the container, a NAME=value a line; EnvNames are
 	// variables whose values are taken from podman's own environment.
 	EnvFile  string
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
+	// Platform is the image's; the zero Platform: the machine's own.
+	Platform Platform
 	// Entrypoint replaces the image's: one program, or a JSON list of words.
 	Entrypoint string
 	// Options are the administrator's, appended as they stand.
@@ -81,6 +88,7 @@ func (c Create) Args() []string {
 	for _, alias := range c.Aliases {
 		a = append(a, "--network-alias", alias)
 	}
+	a = slices.Concat(a, c.Limits.args(), c.Names.args(), c.Isolation.args())
 	if c.EnvFile != "" {
 		a = append(a, "--env-file", c.EnvFile)
 	}
@@ -89,6 +97,9 @@ func (c Create) Args() []string {
 	}
 	if c.User != "" {
 		a = append(a, "--user", c.User)
+	}
+	if c.Platform != (Platform{}) {
+		a = append(a, "--platform", c.Platform.String())
 	}
 	if c.Entrypoint != "" {
 		a = append(a, "--entrypoint", c.Entrypoint)
@@ -159,23 +170,35 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 	return s, nil
 }
 
-// Version asks for podman's version: of the service, where there is one.
-func (p *Podman) Version(ctx context.Context) (string, error) {
+// Version is podman's, or the service's where there is one.
+type Version struct {
+	Version string
+	// OSArch is the machine's platform, such as "linux/amd64".
+	OSArch string `json:"OsArch"`
+}
+
+// Native returns the machine's platform; the zero Platform where podman does not
+// say it.
+func (v Version) Native() Platform {
+	os, arch, _ := strings.Cut(v.OSArch, "/")
+	return Platform{OS: os, Arch: arch}
+}
+
+// Version asks for podman's version.
+func (p *Podman) Version(ctx context.Context) (Version, error) {
 	out, err := p.Output(ctx, "version", "--format", "json")
 	if err != nil {
-		return "", err
+		return Version{}, err
 	}
-	var v struct {
-		Client, Server *struct{ Version string }
-	}
+	var v struct{ Client, Server *Version }
 	if err := json.Unmarshal(out, &v); err != nil {
-		return "", fmt.Errorf("podman version: reading its answer: %w", err)
+		return Version{}, fmt.Errorf("podman version: reading its answer: %w", err)
 	}
 	switch {
 	case v.Server != nil && v.Server.Version != "":
-		return v.Server.Version, nil
+		return *v.Server, nil
 	case v.Client != nil && v.Client.Version != "":
-		return v.Client.Version, nil
+		return *v.Client, nil
 	}
-	return "", fmt.Errorf("podman version: no version in its answer")
+	return Version{}, fmt.Errorf("podman version: no version in its answer")
 }

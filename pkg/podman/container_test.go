@@ -29,14 +29,15 @@ func TestCreateArgs(t *testing.T) {
 		{"aliases", Create{Network: "net", Aliases: []string{"z", "a"}}, []string{"--network", "net", "--network-alias", "z", "--network-alias", "a", "--", "i"}},
 		{"environment", Create{EnvFile: "/run/e", EnvNames: []string{"Z", "A"}}, []string{"--env-file", "/run/e", "--env", "Z", "--env", "A", "--", "i"}},
 		{"user", Create{User: "1000:nobody"}, []string{"--user", "1000:nobody", "--", "i"}},
+		{"platform", Create{Platform: Platform{"linux", "arm64", "v8"}}, []string{"--platform", "linux/arm64/v8", "--", "i"}},
 		{"entrypoint of several words", Create{Entrypoint: `["a b",""]`}, []string{"--entrypoint", `["a b",""]`, "--", "i"}},
 		{"everything", Create{
 			Labels: map[string]string{"a": "1"}, Hostname: "h", Timeout: time.Minute, Tmpfs: []string{"/t"}, Volumes: []string{"v:/v"},
-			Network: "net", Aliases: []string{"db"}, EnvFile: "/run/e", EnvNames: []string{"N"}, User: "u",
+			Network: "net", Aliases: []string{"db"}, EnvFile: "/run/e", EnvNames: []string{"N"}, User: "u", Platform: Platform{OS: "linux", Arch: "arm64"},
 			Entrypoint: "sh", Options: []string{"--init"}, Command: []string{"-c", "x"},
 		}, []string{
 			"--label", "a=1", "--hostname", "h", "--timeout", "60", "--tmpfs", "/t", "--volume", "v:/v",
-			"--network", "net", "--network-alias", "db", "--env-file", "/run/e", "--env", "N", "--user", "u", "--entrypoint", "sh", "--init", "--", "i", "-c", "x",
+			"--network", "net", "--network-alias", "db", "--env-file", "/run/e", "--env", "N", "--user", "u", "--platform", "linux/arm64", "--entrypoint", "sh", "--init", "--", "i", "-c", "x",
 		}},
 	}
 	for _, tt := range tests {

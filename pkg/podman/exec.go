@@ -39,6 +39,8 @@ type ExitError struct {
 	Code int
 	// Stderr is the end of what podman said, without "Error: ".
 	Stderr string
+	// retried tells that podman has tried by itself what failed several times.
+	retried bool
 }
 
 // Error returns verb, exit code and what podman said; never the command line.
@@ -112,7 +114,7 @@ func (p *Podman) ended(err error, args []string, stderr *tail) error {
 		// that it left behind kept the pipe open.
 		return nil
 	case errors.As(err, &exit):
-		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message()}
+		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message(), retried: stderr.retried()}
 	default:
 		return fmt.Errorf("running podman %s: %w", verb(args), err)
 	}
@@ -187,5 +189,9 @@ func (t *tail) message() string {
 	}
 	return strings.Join(errs, "; ")
 }
+
+// retried tells whether podman says that it has tried again by itself
+// (containers/common pkg/retry/retry.go).
+func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
 
 var _ io.Writer = (*tail)(nil)

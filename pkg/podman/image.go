@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // Image is an image of the local storage.
@@ -20,17 +18,26 @@ type Image struct {
 	// Config and HealthCheck are what the image says of itself.
 	Config      ImageConfig  `json:"Config"`
 	HealthCheck *HealthCheck `json:"HealthCheck"`
-	// Pulled tells that a registry was asked for it in this call.
-	Pulled bool `json:"-"`
-	// PullError is why the local image is used although a newer one was to
-	// be pulled; nil otherwise.
-	PullError error `json:"-"`
+	// OS, Arch and Variant are what the image is made for. podman 4 does not say
+	// the variant.
+	OS      string `json:"Os"`
+	Arch    string `json:"Architecture"`
+	Variant string `json:"Variant"`
+	// RepoDigests are REPOSITORY@DIGEST, for each repository that the image was
+	// pulled from or tagged for.
+	RepoDigests []string `json:"RepoDigests"`
 }
 
 // ImageConfig is the part of an image's configuration that matters here.
 type ImageConfig struct {
+	// Env is the image's environment, NAME=value.
+	Env []string `json:"Env"`
+	// User is that of its processes, USER[:GROUP]; empty: root.
+	User string `json:"User"`
 	// ExposedPorts are "5432/tcp" and kin.
 	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+	// Entrypoint is the image's ENTRYPOINT.
+	Entrypoint []string `json:"Entrypoint"`
 }
 
 // HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
@@ -39,61 +46,62 @@ type HealthCheck struct {
 	Test []string `json:"Test"`
 }
 
-// ErrNoImage is the error of an image that is not in the local storage, and
-// that the pull policy does not allow to be pulled.
-var ErrNoImage = errors.New("the image is not in the local storage")
+// Platform is what an image is made for. The zero Platform is the machine's own.
+type Platform struct{ OS, Arch, Variant string }
 
-// Resolve finds the image of that fully qualified name by the pull policy, with
-// one pull at most, and returns it by its ID. The auth file may be empty.
-func (p *Podman) Resolve(ctx context.Context, name string, policy config.PullPolicy, authFile string) (Image, error) {
-	if policy == config.PullPolicyMissing || policy == config.PullPolicyNever {
-		image, err := p.inspectImage(ctx, name)
-		if !isExit(err, ExitPodman) || ctx.Err() != nil {
-			return image, err
-		}
-		if policy == config.PullPolicyNever {
-			if imageUnknown(err) {
-				err = fmt.Errorf("%w: %s", ErrNoImage, name)
-			}
-			return Image{}, err
-		}
+// String returns what `--platform` takes; nothing for the zero Platform.
+func (p Platform) String() string {
+	if p == (Platform{}) {
+		return ""
 	}
-	id, pullError := p.pull(ctx, name, authFile)
-	if pullError != nil {
-		// podman's own "newer" suppresses the error where there is an image
-		// (containers/common pkg/config/pull_policy.go), but `podman pull` has
-		// no such policy before 5.x. Not so where the registry refuses: the
-		// image in the storage may be one that only another project may read.
-		if policy != config.PullPolicyNewer || ctx.Err() != nil || PullRefused(pullError) {
-			return Image{}, pullError
-		}
-		image, err := p.inspectImage(ctx, name)
-		if err != nil {
-			return Image{}, pullError
-		}
-		image.PullError = pullError
-		return image, nil
-	}
-	image, err := p.inspectImage(ctx, id)
-	image.Pulled = true
-	return image, err
+	return strings.TrimSuffix(p.OS+"/"+p.Arch+"/"+p.Variant, "/")
 }
 
-// pull pulls an image and returns its ID.
-func (p *Podman) pull(ctx context.Context, name, authFile string) (string, error) {
-	args := []string{"image", "pull", "--quiet"}
-	if authFile != "" {
-		args = append(args, "--authfile", authFile)
+// ErrNoImage is the error of an image that is not in the local storage.
+var ErrNoImage = errors.New("the image is not in the local storage")
+
+// Local finds the image of that fully qualified name in the local storage. With a
+// platform, an image of another one, or one that does not say its variant, is not
+// the one that is meant.
+func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Image, error) {
+	image, err := p.inspectImage(ctx, name)
+	switch {
+	case imageUnknown(err):
+		return Image{}, fmt.Errorf("%w: %s", ErrNoImage, name)
+	case err != nil:
+		return Image{}, err
+	// For a digest, podman takes an image of any repository (4.3.1: it is
+	// looked up by the digest alone).
+	case strings.Contains(name, "@") && !slices.Contains(image.RepoDigests, name):
+		return Image{}, fmt.Errorf("%w: %s", ErrNoImage, name)
+	case !image.fits(platform, false):
+		return Image{}, fmt.Errorf("%w: %s for %s, only for %s", ErrNoImage, name, platform, image.platform())
 	}
-	out, err := p.Output(ctx, append(args, "--", name)...)
-	if err != nil {
-		return "", err
+	return image, nil
+}
+
+// platform returns what the image says that it is made for.
+func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Variant: i.Variant} }
+
+// Fits tells whether an image is made for a platform, as far as podman says what it
+// is made for. Every image fits the zero Platform.
+func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
+
+// fits tells whether an image is for a platform. Which variant an image is for,
+// podman says from 5.x on only; unknown tells what to take it for where it does
+// not. arm64 has one variant so far, which not every image names.
+func (i Image) fits(p Platform, unknown bool) bool {
+	switch {
+	case p == (Platform{}):
+		return true
+	case i.OS != p.OS || i.Arch != p.Arch:
+		return false
+	case p.Variant == "" || i.Variant == p.Variant:
+		return true
+	case p.Arch == "arm64" && p.Variant == "v8" && i.Variant == "":
+		return true
 	}
-	lines := strings.Fields(string(out))
-	if len(lines) == 0 {
-		return "", fmt.Errorf("podman image pull: no image ID in its answer")
-	}
-	return lines[len(lines)-1], nil
+	return unknown && i.Variant == ""
 }
 
 func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
@@ -122,45 +130,4 @@ func imageUnknown(err error) bool {
 func isExit(err error, code int) bool {
 	var exit *ExitError
 	return errors.As(err, &exit) && exit.Code == code
-}
-
-// What registries, and podman itself, say of images that nobody can get: no
-// second try will help. Lower case.
-var refusals = []string{
-	"manifest unknown",
-	"name unknown",
-	"not found",
-	"access to the resource is denied",
-	"unauthorized",
-	"authentication required",
-	"denied:",
-	"403 (forbidden)",
-	"invalid username/password",
-	"no image found in manifest list",
-	"no image found in image index",
-	"invalid reference format",
-	"rejected by policy",
-	"is blocked in",
-}
-
-// What networks say, and podman where a program of its own is missing. It wins:
-// "lookup host: not found" is an outage.
-var outages = []string{
-	"executable file not found",
-	"dial tcp", "connection refused", "connection reset", "no such host",
-	"i/o timeout", "tls handshake timeout", "500 internal", "502 bad gateway",
-	"503 service", "504 gateway", "toomanyrequests",
-}
-
-// PullRefused tells whether a pull failed because the image does not exist, or
-// may not be had with these credentials. podman ends with 125 for every
-// failure, so only its words tell.
-func PullRefused(err error) bool {
-	var exit *ExitError
-	if !errors.As(err, &exit) {
-		return false
-	}
-	said := strings.ToLower(exit.Stderr)
-	in := func(word string) bool { return strings.Contains(said, word) }
-	return !slices.ContainsFunc(outages, in) && slices.ContainsFunc(refusals, in)
 }

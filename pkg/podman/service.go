@@ -14,13 +14,35 @@ import (
 	"time"
 )
 
-// CreateNetwork makes a network with DNS for the names of its containers.
-func (p *Podman) CreateNetwork(ctx context.Context, name string, labels map[string]string) error {
+// CreateNetwork is `podman network create`: a network with DNS for the names of
+// its containers.
+type CreateNetwork struct {
+	Name   string
+	Labels map[string]string
+	// IPv6 gives it addresses of IPv6, too.
+	IPv6 bool
+	// MTU is the largest packet, in bytes; 0: podman's own.
+	MTU int
+}
+
+// Args returns the command line.
+func (c CreateNetwork) Args() []string {
 	args := []string{"network", "create"}
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		args = append(args, "--label", k+"="+labels[k])
+	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
+		args = append(args, "--label", k+"="+c.Labels[k])
 	}
-	_, err := p.Output(ctx, append(args, "--", name)...)
+	if c.IPv6 {
+		args = append(args, "--ipv6")
+	}
+	if c.MTU > 0 {
+		args = append(args, "--opt", "mtu="+strconv.Itoa(c.MTU))
+	}
+	return append(args, "--", c.Name)
+}
+
+// CreateNetwork makes a network.
+func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
+	_, err := p.Output(ctx, c.Args()...)
 	return err
 }
 
@@ -111,6 +133,12 @@ func (p *Podman) PID(ctx context.Context, name string) (int, error) {
 		return 0, err
 	}
 	return strconv.Atoi(strings.TrimSpace(string(out)))
+}
+
+// Addresses returns the addresses of a running container on its networks.
+func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
+	out, err := p.Output(ctx, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "--", name)
+	return strings.Fields(string(out)), err
 }
 
 // Listening tells whether a process in a running container, which has that PID,

@@ -115,3 +115,11 @@ func NoSuchProgram(err error) bool {
 	return errors.As(err, &exit) &&
 		strings.Contains(exit.Stderr, "executable file") && strings.Contains(exit.Stderr, "not found")
 }
+
+// NoSuchCDIDevice tells whether a container could not be started because the
+// machine does not know a CDI device of it (container-device-interface
+// pkg/cdi/registry.go).
+func NoSuchCDIDevice(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "unresolvable CDI devices")
+}

@@ -9,6 +9,9 @@ import (
 	"unicode"
 )
 
+// The smallest packet of IPv4 and the largest that there is, in bytes (RFC 791).
+const minMTU, maxMTU = 68, 65535
+
 // check reports what no single value shows: values out of their range, keys
 // that are missing, keys that need another.
 func (d *decoder) check() {
@@ -23,22 +26,33 @@ func (d *decoder) check() {
 	if d.given("general.data_dir") && strings.Contains(g.DataDir, ":") {
 		d.at("general.data_dir", "podman cannot mount a path with a colon: %q", g.DataDir)
 	}
+	d.absolute("general.state_dir", g.StateDir)
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
+
+	d.runnerBinary("general.podman.runner_binary", pm)
 
 	d.image("general.podman.runner_image", pm.RunnerImage)
 	d.image("general.podman.default_image", pm.DefaultImage)
 	if pm.RunnerImage == "" && !pm.StepScriptOnly && !d.wrong("general.podman.runner_image") {
-		d.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner")
+		d.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash and git")
 	}
 	if pm.StepScriptOnly && g.DataDir == "" && !d.wrong("general.data_dir") {
 		d.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
+	d.checkPullPolicies("general.podman.image_pull_policy", pm.ImagePullPolicy)
+	d.checkPullPolicies("general.podman.allowed_pull_policies", pm.AllowedPullPolicies)
+	d.absolute("general.podman.registry_auth_file", pm.RegistryAuthFile)
 	d.users("general.podman.allowed_users", pm.AllowedUsers)
+	if mtu := pm.NetworkMTU; mtu.Set && (mtu.Value < minMTU || mtu.Value > maxMTU) {
+		d.at("general.podman.network_mtu", "want a number from %d to %d, got %d", minMTU, maxMTU, mtu.Value)
+	}
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	d.userContainer("general.podman.container", pm.Container)
+	d.container("general.podman.service_container", pm.ServiceContainer)
 	for _, list := range []struct {
 		key   string
 		words []string
@@ -113,6 +127,19 @@ func (d *decoder) absolute(key, value string) {
 		d.at(key, "want a clean path below /, got %q", value)
 	case strings.ContainsFunc(value, unicode.IsControl):
 		d.at(key, "want a path without control characters, got %q", value)
+	}
+}
+
+func (d *decoder) runnerBinary(key string, pm Podman) {
+	if !d.given(key) || pm.RunnerBinary == NoRunnerBinary {
+		return
+	}
+	d.absolute(key, pm.RunnerBinary)
+	switch {
+	case strings.Contains(pm.RunnerBinary, ":"):
+		d.at(key, "podman cannot mount a path with a colon: %q", pm.RunnerBinary)
+	case pm.StepScriptOnly && pm.RunnerBinary != "" && path.Base(pm.RunnerBinary) != "gitlab-runner":
+		d.at(key, "with step_script_only the file must be called gitlab-runner, got %q", pm.RunnerBinary)
 	}
 }
 

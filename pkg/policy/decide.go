@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // maxEntrypoint bounds an entry point or command of a job's, in bytes of all its
@@ -22,8 +20,11 @@ type Request struct {
 	User string
 	// PullPolicies is the job's `image:pull_policy`.
 	PullPolicies []string
-	Volumes      []VolumeRequest
-	Services     []ServiceRequest
+	// Platform is the job's `image:docker:platform`, its variables expanded.
+	Platform string
+	Volumes  []VolumeRequest
+	Services []ServiceRequest
+	Limits   LimitRequest
 	// ReservedAliases are host names that no service may take, in lower case.
 	ReservedAliases []string
 	// Reserved are the paths in the containers that the driver mounts itself.
@@ -41,15 +42,27 @@ type Grant struct {
 	// ImageRule is the entry of image_allow_list that allowed the image; empty
 	// where no rule was needed.
 	ImageRule string
-	// RunnerPull and UserPull are the pull policies of the two images.
-	RunnerPull, UserPull config.PullPolicy
+	// RunnerPull and UserPull are the pull policies of the two images, to be
+	// tried in order.
+	RunnerPull, UserPull PullPolicies
+	// Platform is that of the user container, the zero Platform for the
+	// machine's own. The runner container always has the machine's own.
+	Platform Platform
 	RunnerEntry,
 	UserEntry EntryPoint
+	// ImageEntry tells that the image's own ENTRYPOINT, where it has one, is to
+	// be the words of UserEntry.
+	ImageEntry bool
 	// User is the user of the user container, USER[:GROUP], empty for the
 	// image's own.
 	User     string
 	Mounts   []Mount
 	Services []ServiceGrant
+	// Container is what the user container gets, and RunnerContainer what the
+	// runner container gets. Hostname is that of both, empty where the policy has none.
+	Container, RunnerContainer Container
+	Hostname                   string
+	Network                    Network
 	// Notices are for the job's author: what is not as the job may expect.
 	Notices []string
 }
@@ -116,6 +129,9 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 	if d := p.decidePull(r, g); d != nil {
 		return nil, d
 	}
+	if d := p.decidePlatform(r, g); d != nil {
+		return nil, d
+	}
 	if d := p.decideEntrypoint(r, g); d != nil {
 		return nil, d
 	}
@@ -125,7 +141,13 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 	if d := p.decideVolumes(r, g); d != nil {
 		return nil, d
 	}
+	if d := p.decideLimits(r, g); d != nil {
+		return nil, d
+	}
 	if d := p.decideServices(r, g); d != nil {
+		return nil, d
+	}
+	if d := p.decideNetwork(g); d != nil {
 		return nil, d
 	}
 	return g, nil
@@ -159,39 +181,6 @@ func (p *Policy) decideImage(r Request, g *Grant) *Denial {
 	return nil
 }
 
-// decidePull lets a job name pull policies only to confirm the administrator's:
-// a job that could choose "never" would get images that another project pulled.
-func (p *Policy) decidePull(r Request, g *Grant) *Denial {
-	g.RunnerPull, g.UserPull = config.PullPolicyMissing, config.PullPolicyAlways
-	if g.DefaultImage {
-		g.UserPull = config.PullPolicyMissing
-	}
-	if own := p.General.Podman.ImagePullPolicy; own.Set {
-		g.RunnerPull, g.UserPull = own.PullPolicy, own.PullPolicy
-	}
-	return p.confirmPull(r.PullPolicies, g.UserPull)
-}
-
-// confirmPull refuses pull policies of a job that do not have the one in force.
-func (p *Policy) confirmPull(names []string, inForce config.PullPolicy) *Denial {
-	if len(names) == 0 {
-		return nil
-	}
-	confirmed := false
-	for _, name := range names {
-		asked, err := parsePullPolicy(name)
-		if err != nil {
-			return p.denial("the job's pull_policy", "", err.Error(), "mend `pull_policy:` in .gitlab-ci.yml, or leave it out")
-		}
-		confirmed = confirmed || asked.PullPolicy == inForce
-	}
-	if confirmed {
-		return nil
-	}
-	return p.denial(fmt.Sprintf("pull_policy %q", names), "general.podman.image_pull_policy",
-		fmt.Sprintf("this runner pulls images by the policy %q only", inForce), "leave `pull_policy:` out of .gitlab-ci.yml")
-}
-
 func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if len(pm.UserEntryPoint) > 0 {
@@ -201,6 +190,7 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	g.UserEntry = EntryPoint{Shell: true}
 	// [""] means: no entry point (gitlab-runner executors/docker/docker.go:1371).
 	if len(r.Entrypoint) == 0 || slices.Equal(r.Entrypoint, []string{""}) {
+		g.ImageEntry = pm.ImageEntryPoint && len(r.Entrypoint) == 0
 		return nil
 	}
 	if reason := badEntrypoint(r.Entrypoint); reason != "" {
@@ -235,8 +225,12 @@ func badWords(words []string) string {
 
 func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	seen := map[string]string{}
+	for _, t := range p.General.Podman.Container.Tmpfs {
+		seen[t.Path] = "a tmpfs of the policy"
+	}
+	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
 	for _, v := range r.Volumes {
-		m, d := p.volume(v, r.Reserved)
+		m, d := p.volume(v, reserved)
 		if d != nil {
 			return d
 		}

@@ -78,7 +78,13 @@ func TestImageDenied(t *testing.T) {
 	}
 }
 
+// names returns the names of pull policies as the tables have them.
+func names(ps PullPolicies) string {
+	return strings.NewReplacer(`"`, "", ",", "").Replace(ps.String())
+}
+
 func TestPullDecided(t *testing.T) {
+	const allowed = "allowed_pull_policies = [\"if-not-present\", \"always\"]\n"
 	tests := []struct{ policy, image, asked, runner, user string }{
 		{"", "x", "", "missing", "always"},
 		{"default_image = \"d\"\n", "", "", "missing", "missing"},
@@ -91,10 +97,20 @@ func TestPullDecided(t *testing.T) {
 		{"", "x", "never always", "missing", "always"},
 		{"image_pull_policy = \"missing\"\n", "x", "if-not-present", "missing", "missing"},
 		{"image_pull_policy = \"if-not-present\"\n", "x", "missing never", "missing", "missing"},
+		{"image_pull_policy = [\"always\", \"if-not-present\"]\n", "x", "", "always missing", "always missing"},
+		{"image_pull_policy = [\"always\", \"missing\"]\ndefault_image = \"d\"\n", "", "", "always missing", "always missing"},
+		{"image_pull_policy = [\"always\", \"missing\"]\n", "x", "never missing", "always missing", "missing"},
+		// what a job may choose, in its own order
+		{allowed, "x", "", "missing", "always"},
+		{allowed, "x", "if-not-present", "missing", "missing"},
+		{allowed, "x", "missing always missing", "missing", "missing always missing"},
+		{allowed, "x", "never always newer", "missing", "always"},
+		{allowed + "image_pull_policy = \"never\"\n", "x", "", "never", "never"},
+		{"allowed_pull_policies = \"never\"\n", "x", "never", "missing", "never"},
 	}
 	for _, test := range tests {
 		g := grant(t, policyWith(t, test.policy), Request{Image: test.image, PullPolicies: strings.Fields(test.asked)})
-		if g.RunnerPull.String() != test.runner || g.UserPull.String() != test.user {
+		if names(g.RunnerPull) != test.runner || names(g.UserPull) != test.user {
 			t.Errorf("%+v: %v, %v", test, g.RunnerPull, g.UserPull)
 		}
 	}
@@ -107,6 +123,9 @@ func TestPullDenied(t *testing.T) {
 		{"", "never", `policy denies pull_policy ["never"]: this runner pulls images by the policy "always" only`, out + " (p.toml: general.podman.image_pull_policy)"},
 		{"", "never if-not-present", `policy denies pull_policy ["never" "if-not-present"]: this runner pulls images by the policy "always" only`, out + " (p.toml: general.podman.image_pull_policy)"},
 		{"image_pull_policy = \"newer\"\n", "always", `policy denies pull_policy ["always"]: this runner pulls images by the policy "newer" only`, out + " (p.toml:5: general.podman.image_pull_policy)"},
+		{"allowed_pull_policies = [\"missing\", \"always\"]\n", "never newer", `policy denies pull_policy ["never" "newer"]: this runner allows jobs the policies "missing", "always" only`, "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out (p.toml:5: general.podman.allowed_pull_policies)"},
+		// what is in force is not allowed by that
+		{"allowed_pull_policies = [\"missing\"]\n", "always", `policy denies pull_policy ["always"]: this runner allows jobs the policies "missing" only`, "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out (p.toml:5: general.podman.allowed_pull_policies)"},
 		{"", "x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, mend},
 		{"", "always x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, mend},
 		{"", "ALWAYS", `policy denies the job's pull_policy: unknown pull policy "ALWAYS": ` + names, mend},
@@ -146,6 +165,28 @@ func TestEntryPointsDecided(t *testing.T) {
 		g := grant(t, policyWith(t, test.policy), Request{Image: "x", Entrypoint: test.asked})
 		if diff := cmp.Diff([]EntryPoint{test.runner, test.user}, []EntryPoint{g.RunnerEntry, g.UserEntry}); diff != "" {
 			t.Errorf("%.99q under %q (-want +got):\n%s", test.asked, test.policy, diff)
+		}
+	}
+}
+
+// An image's own entry point runs where the policy says so, and nobody names
+// another.
+func TestImageEntryPointDecided(t *testing.T) {
+	const key = "image_entry_point = true\n"
+	for _, test := range []struct {
+		policy string
+		asked  []string
+		want   bool
+	}{
+		{"", nil, false},
+		{key, nil, true},
+		{key, []string{}, true},
+		{key, []string{""}, false},
+		{key, []string{"e"}, false},
+		{key + "user_entry_point = [\"u\"]\n", nil, false},
+	} {
+		if g := grant(t, policyWith(t, test.policy), Request{Image: "x", Entrypoint: test.asked}); g.ImageEntry != test.want {
+			t.Errorf("%q under %q: %v", test.asked, test.policy, g.ImageEntry)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
-	"github.com/containers/common/pkg/config"
 )
 
 // decoder fills a Policy from parsed TOML, key by key, and collects every
@@ -66,13 +65,18 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 		}
 		// 0 would mean that the file does not have it.
 		d.policy.lines[key] = max(line, 1)
-		if isTable(field.Type()) {
+		entries, hasEntries := field.Addr().Interface().(entryReader)
+		if hasEntries || isTable(field.Type()) {
 			var sub map[string]toml.Primitive
 			if _, ok := value.(map[string]any); !ok || d.meta.PrimitiveDecode(keys[name], &sub) != nil {
 				d.problem(Problem{Line: line, Key: key, What: "want a table, got " + describe(value)})
 				continue
 			}
-			d.table(at, sub)
+			if hasEntries {
+				d.entries(at, sub, entries)
+			} else {
+				d.table(at, sub)
+			}
 			continue
 		}
 		for _, what := range assign(field, value) {
@@ -81,9 +85,36 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 	}
 }
 
-// isTable tells whether a field stands for a table, not for a value.
+// valueReader is a field that reads its own value of the file, and says what is
+// wrong with it.
+type valueReader interface{ read(value any) []string }
+
+// entryReader is a field for a table whose keys the administrator chooses.
+type entryReader interface {
+	readEntry(name string, value any) error
+}
+
+// entries fills such a field in the order of the keys.
+func (d *decoder) entries(path []string, keys map[string]toml.Primitive, field entryReader) {
+	for _, name := range sorted(keys) {
+		if d.duplicates[name] {
+			continue
+		}
+		value, line := d.value(keys[name])
+		key := toml.Key(append(slices.Clone(path), name)).String()
+		d.policy.lines[key] = max(line, 1)
+		if err := field.readEntry(name, value); err != nil {
+			d.problem(Problem{Line: line, Key: key, What: err.Error()})
+		}
+	}
+}
+
+// isTable tells whether a field stands for a table, not for a value: its type has
+// keys.
 func isTable(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[PullPolicy]() && t != reflect.TypeFor[Integer]()
+	return t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
+		return f.Tag.Get("toml") != ""
+	})
 }
 
 // target returns the struct that stands for the table with that path.
@@ -95,12 +126,13 @@ func (d *decoder) target(path []string) reflect.Value {
 	return v
 }
 
-// fields returns the fields of a table's struct by their TOML key.
+// fields returns the fields of a table's struct, those of an embedded struct
+// among them, by their TOML key.
 func fields(v reflect.Value) map[string]reflect.Value {
 	byKey := map[string]reflect.Value{}
-	for i := range v.NumField() {
-		if key := v.Type().Field(i).Tag.Get("toml"); key != "" {
-			byKey[key] = v.Field(i)
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if key := f.Tag.Get("toml"); key != "" {
+			byKey[key] = v.FieldByIndex(f.Index)
 		}
 	}
 	return byKey
@@ -148,12 +180,8 @@ func assign(field reflect.Value, value any) []string {
 		list, wrong := serviceList(value)
 		*to = list
 		return wrong
-	case *PullPolicy:
-		p, err := parsePullPolicy(value)
-		if err != nil {
-			return []string{err.Error()}
-		}
-		*to = p
+	case valueReader:
+		return to.read(value)
 	default:
 		panic("policy: no way to read a key of type " + field.Type().String())
 	}
@@ -175,25 +203,6 @@ func eachString(value any, take func(string) error) (wrong []string) {
 		}
 	}
 	return wrong
-}
-
-// parsePullPolicy takes podman's names, checked by podman's own library, and
-// GitLab's "if-not-present". The library also takes older spellings and the
-// empty string; a policy file is no place for either.
-func parsePullPolicy(value any) (PullPolicy, error) {
-	s, ok := value.(string)
-	if !ok {
-		return PullPolicy{}, errors.New("want a string, got " + describe(value))
-	}
-	name := s
-	if s == "if-not-present" {
-		name = config.PullPolicyMissing.String()
-	}
-	p, err := config.ParsePullPolicy(name)
-	if err != nil || p.String() != name {
-		return PullPolicy{}, fmt.Errorf("unknown pull policy %q: want always, missing, never, newer or if-not-present", truncate(s, 40))
-	}
-	return PullPolicy{PullPolicy: p, Set: true}, nil
 }
 
 // describe names a value of the file in TOML's terms. It does not show strings:
@@ -224,31 +233,37 @@ func truncate(s string, most int) string {
 
 // unknown says that a key is none of those known, and which may be meant.
 func unknown(name string, known map[string]reflect.Value) string {
+	nearest, best := 3, ""
 	for _, k := range sorted(known) {
-		if distance(name, k) <= 2 {
-			return fmt.Sprintf("unknown key (did you mean %q?)", k)
+		if d := distance(strings.ToLower(name), k); d < nearest {
+			nearest, best = d, k
 		}
 	}
-	return "unknown key"
+	if best == "" {
+		return "unknown key"
+	}
+	return fmt.Sprintf("unknown key (did you mean %q?)", best)
 }
 
-// distance is the edit distance of two keys.
+// distance is the edit distance of two keys; two letters swapped are one edit.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			switch {
+			case i == 0 || j == 0:
+				d[i][j] = i + j
+				continue
+			case a[i-1] == b[j-1]:
+				d[i][j] = d[i-1][j-1]
+			default:
+				d[i][j] = 1 + min(d[i-1][j-1], d[i-1][j], d[i][j-1])
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }

@@ -21,6 +21,16 @@ type Image struct{ name string }
 // what podman is given.
 func (i Image) String() string { return i.name }
 
+// Repository returns the name without tag and digest: what registries grant
+// access to.
+func (i Image) Repository() string {
+	name, _, _ := strings.Cut(i.name, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	return name
+}
+
 // ParseImage normalises an image name, or says why it is none. Names with a
 // transport ("docker://", "dir:/", "oci-archive:/") and image IDs are no image
 // names: podman would read host paths, or another project's images, for them.

@@ -136,3 +136,16 @@ func FuzzImageName(f *testing.F) {
 		}
 	})
 }
+
+func TestRepository(t *testing.T) {
+	const digest = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+	for name, want := range map[string]string{
+		"debian": "docker.io/library/debian", "r.example.org:5000/a/b:1": "r.example.org:5000/a/b",
+		"r.example.org:5000/a/b": "r.example.org:5000/a/b", "r.example.org/a:2" + digest: "r.example.org/a", "localhost/x" + digest: "localhost/x",
+	} {
+		image, err := ParseImage(name)
+		if err != nil || image.Repository() != want {
+			t.Errorf("%s: %q, %v, want %q", name, image.Repository(), err, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containers/common/pkg/config"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -24,9 +25,10 @@ const (
 
 // every has each key of types.go once, but the tables `services`, which
 // service_test.go has: see TestEveryKeyIsTested.
-var every = []entry{
+var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
+	{general, "state_dir", `"/var/lib/state"`},
 	{general, "log_level", `"debug"`},
 	{general, "log_file", `"/var/log/podman-executor.log"`},
 	{general, "log_format", `"json"`},
@@ -34,24 +36,31 @@ var every = []entry{
 	{pod, "runner_image", `"registry.example.org/runner:1"`},
 	{pod, "runner_options", `["--memory", "1g"]`},
 	{pod, "runner_entry_point", `["bash"]`},
+	{pod, "runner_binary", `"/usr/bin/gitlab-runner"`},
 	{pod, "default_image", `"debian:12"`},
 	{pod, "custom_options", `["--pids-limit=500"]`},
 	{pod, "user_entry_point", `["sh", "-e"]`},
 	{pod, "step_script_only", `false`},
 	{pod, "disable_container_removal", `true`},
+	{pod, "image_entry_point", `true`},
 	{pod, "image_pull_policy", `"newer"`},
+	{pod, "allowed_pull_policies", `["if-not-present", "always"]`},
+	{pod, "registry_auth_file", `"/etc/podman-executor/auth.json"`},
 	{pod, "image_allow_list", `["registry\\.example\\.org/.*", "docker\\.io/library/.*"]`},
 	{pod, "allowed_users", `["1000:1000", "nobody"]`},
 	{pod, "service_allow_list", `["docker\\.io/.*"]`},
 	{pod, "services_limit", `3`},
 	{pod, "wait_for_services_timeout", `-1`},
+	{pod, "enable_ipv6", `true`},
+	{pod, "network_mtu", `1400`},
+	{pod, "require_limits", `true`},
 	{pod, "user_volume_variable", `"USER_VOLUMES"`},
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
 	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
 	{volumes, "read_only", `true`},
 	{volumes, "allowed_options", `["z", "noexec"]`},
-}
+}, containerEntries...)
 
 // write returns the policy file of those entries, and the line of each key and
 // table.
@@ -137,22 +146,23 @@ func TestEveryKey(t *testing.T) {
 	text, lines := write(every)
 	p := parse(t, text)
 	got := p.General
-	pm := got.Podman
-	if pm.ImagePullPolicy.String() != "newer" || !pm.ImagePullPolicy.Set {
-		t.Errorf("image_pull_policy: %v, set %v", pm.ImagePullPolicy, pm.ImagePullPolicy.Set)
-	}
-	got.Podman.ImagePullPolicy = PullPolicy{}
+	// TestEveryKeyOfContainers looks at these.
+	got.Podman.Container, got.Podman.ServiceContainer = UserContainer{}, Container{}
 	want := General{
-		RunMechanism: "podman", DataDir: "/var/lib/podman-executor",
+		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state",
 		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
 		Podman: Podman{
 			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
-			RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
+			RunnerBinary: "/usr/bin/gitlab-runner", RunnerOptions: []string{"--memory", "1g"}, RunnerEntryPoint: []string{"bash"},
 			CustomOptions: []string{"--pids-limit=500"}, UserEntryPoint: []string{"sh", "-e"},
-			DisableContainerRemoval: true, UserVolumeVariable: "USER_VOLUMES",
+			ImageEntryPoint: true, RegistryAuthFile: "/etc/podman-executor/auth.json",
+			ImagePullPolicy:         PullPolicies{config.PullPolicyNewer},
+			AllowedPullPolicies:     PullPolicies{config.PullPolicyMissing, config.PullPolicyAlways},
+			DisableContainerRemoval: true, RequireLimits: true, UserVolumeVariable: "USER_VOLUMES",
 			ImageAllowList:   []Rule{{Expression: `registry\.example\.org/.*`}, {Expression: `docker\.io/library/.*`}},
 			AllowedUsers:     []string{"1000:1000", "nobody"},
 			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
+			EnableIPv6: true, NetworkMTU: Integer{1400, true},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
@@ -178,11 +188,14 @@ func TestEveryKey(t *testing.T) {
 func TestEachKeyDeleted(t *testing.T) {
 	required := map[string]string{
 		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
-		"general.podman.runner_image": "p.toml:7: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
+		"general.podman.runner_image": "p.toml:8: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
 	}
 	for i, e := range every {
-		text, _ := write(slices.Delete(slices.Clone(every), i, i+1))
-		if message := required[e.name()]; message != "" {
+		text, lines := write(slices.Delete(slices.Clone(every), i, i+1))
+		if e.key == "memory" {
+			key := e.table + ".memory_swap"
+			wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: it needs memory", lines[key], key))
+		} else if message := required[e.name()]; message != "" {
 			wantProblems(t, text, message)
 		} else {
 			wantProblems(t, text)
@@ -192,6 +205,10 @@ func TestEachKeyDeleted(t *testing.T) {
 
 func TestEachKeyTwice(t *testing.T) {
 	for i, e := range every {
+		if strings.HasPrefix(e.value, "{") {
+			// TOML names the first key of such a table.
+			e.value = "{}"
+		}
 		text, lines := write(slices.Insert(slices.Clone(every), i+1, e))
 		wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: duplicate: the key stands in the file already", lines[e.name()], e.name()))
 	}
@@ -209,17 +226,27 @@ func TestEachKeyMistyped(t *testing.T) {
 		{`{a = 1}`, "a table"},
 	}
 	for i, e := range every {
-		want, right := "want a string", "a string"
+		want, right := "want a string", []string{"a string"}
 		switch {
+		case e.key == "cpus" || e.key == "max_cpus":
+			want, right = "want a number of CPUs such as 1.5", []string{"a string", "the number 7", "the number 1.5"}
+		case isSize(e.key):
+			want, right = `want a size such as "512m"`, []string{"a string", "the number 7"}
+		case strings.HasSuffix(e.key, "pull_policy") || strings.HasSuffix(e.key, "pull_policies"):
+			want, right = "want a pull policy or a list of them", []string{"a string", "a list"}
+		case e.key == "gpus":
+			want, right = "want a list of strings", []string{"a list", "a string"}
 		case strings.HasPrefix(e.value, "["):
-			want, right = "want a list of strings", "a list"
+			want, right = "want a list of strings", []string{"a list"}
+		case strings.HasPrefix(e.value, "{"):
+			want, right = "want a table", []string{"a table"}
 		case e.value == "true" || e.value == "false":
-			want, right = "want true or false", "true"
+			want, right = "want true or false", []string{"true"}
 		case !strings.HasPrefix(e.value, `"`):
-			want, right = "want a whole number", "the number 7"
+			want, right = "want a whole number", []string{"the number 7"}
 		}
 		for _, wrong := range types {
-			if wrong.is == right {
+			if slices.Contains(right, wrong.is) {
 				continue
 			}
 			entries := slices.Clone(every)
@@ -252,7 +279,8 @@ func TestEachKeyMisspelt(t *testing.T) {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: want %q, got %q", how, want, got)
 			}
-			if most := 1 + strings.Count("run_mechanism runner_image", e.key); len(got) > most {
+			// These are missed, too.
+			if most := 1 + strings.Count(" run_mechanism runner_image memory ", " "+e.key+" "); len(got) > most {
 				t.Errorf("%s: %q", how, got)
 			}
 		}
@@ -295,7 +323,7 @@ func FuzzParsePolicy(f *testing.F) {
 			}
 			// What Parse accepts, Decide can use.
 			_, _ = p.Decide(Request{})
-			_, _ = p.Decide(Request{Image: "debian", Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
+			_, _ = p.Decide(Request{Image: "debian", Limits: LimitRequest{CPUs: "1", Memory: "1g", MemorySwap: "-1", PIDsLimit: "1", ShmSize: "1"}, Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}}}, Volumes: []VolumeRequest{{UserVolume: UserVolume{Source: "/a", Destination: "/b"}, Resolved: "/a", Mountable: true}}})
 			return
 		}
 		var ps Problems

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // serviceList reads the tables [[general.podman.services]].
@@ -125,7 +123,9 @@ type ServiceRequest struct {
 // ServiceGrant is one service that a job gets.
 type ServiceGrant struct {
 	Image Image
-	Pull  config.PullPolicy
+	Pull  PullPolicies
+	// Platform is the zero Platform for the machine's own.
+	Platform Platform
 	// Added tells that the policy adds it; Index is its place among the
 	// policy's services, or among the job's.
 	Added bool
@@ -136,6 +136,8 @@ type ServiceGrant struct {
 	Environment         []string
 	// User is USER[:GROUP], empty for the image's.
 	User string
+	// Container is what the service's container gets.
+	Container Container
 }
 
 // aliasForm is what a name on the job's network looks like: RFC 1123, and the
@@ -187,6 +189,9 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 		s.Index = i
 		g.addService(s, asked.Aliases, allowed(asked.DefaultAliases, r.ReservedAliases), taken)
 	}
+	for i := range g.Services {
+		g.Services[i].Container = pm.ServiceContainer.of(g.Services[i].Image)
+	}
 	return nil
 }
 
@@ -228,19 +233,17 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 			return ServiceGrant{}, p.denial(subject, "", fmt.Sprintf("the alias %q is no host name that a service may have", truncate(alias, 80)), "choose another `alias:`, of letters, digits and hyphens")
 		}
 	}
-	if r.Platform != "" {
-		return ServiceGrant{}, p.denial(subject, "", "`docker:platform` of services is not supported by this version of podman-executor", "leave it out")
+	platform, err := ParsePlatform(r.Platform)
+	if err != nil {
+		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformAdvice)
 	}
 	if r.User != "" {
 		if r.User, err = parseUser(r.User); err != nil {
 			return ServiceGrant{}, p.denial(subject, "", err.Error(), "mend `user:` in .gitlab-ci.yml")
 		}
 	}
-	pull := config.PullPolicyAlways
-	if own := pm.ImagePullPolicy; own.Set {
-		pull = own.PullPolicy
-	}
-	if d := p.confirmPull(r.PullPolicies, pull); d != nil {
+	pull, d := p.pull(r.PullPolicies, p.pullInForce())
+	if d != nil {
 		return ServiceGrant{}, d
 	}
 	if reason := badEntrypoint(r.Entrypoint); reason != "" {
@@ -249,5 +252,5 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if reason := badWords(r.Command); reason != "" {
 		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
-	return ServiceGrant{Image: image, Pull: pull, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
+	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
 }

@@ -131,23 +131,24 @@ func TestServicesDecided(t *testing.T) {
 	g := grant(t, servicePolicy(t, "image_pull_policy = \"newer\"\n"+serviceTables), asked(
 		ServiceRequest{
 			Image: "Redis.example.org/redis", Aliases: []string{"cache"}, DefaultAliases: []string{"Redis.example.org__redis", "Redis.example.org-redis"},
-			Entrypoint: []string{"/e", ""}, Command: []string{"", "--flag"}, PullPolicies: []string{"newer"}, User: "999:redis",
+			Entrypoint: []string{"/e", ""}, Command: []string{"", "--flag"}, PullPolicies: []string{"newer"}, User: "999:redis", Platform: "linux/arm64/v8",
 		},
 		ServiceRequest{Image: "x", DefaultAliases: []string{"x"}},
 	))
 	image := func(name string) Image { return Image{name: name} }
 	want := []ServiceGrant{
 		{
-			Image: image("docker.io/library/postgres:16"), Pull: config.PullPolicyNewer, Added: true, Aliases: []string{"db", "db.example.org", "postgres"},
+			Image: image("docker.io/library/postgres:16"), Pull: PullPolicies{config.PullPolicyNewer}, Added: true, Aliases: []string{"db", "db.example.org", "postgres"},
 			Entrypoint: []string{"docker-entrypoint.sh", ""}, Command: []string{"postgres", "-c", "fsync=off"},
 			Environment: []string{"POSTGRES_PASSWORD=a=b", "EMPTY="},
 		},
-		{Image: image("r.example.org/mirror:latest"), Pull: config.PullPolicyNewer, Added: true, Index: 1, Aliases: []string{"mirror"}},
+		{Image: image("r.example.org/mirror:latest"), Pull: PullPolicies{config.PullPolicyNewer}, Added: true, Index: 1, Aliases: []string{"mirror"}},
 		{
-			Image: image("redis.example.org/redis:latest"), Pull: config.PullPolicyNewer, Aliases: []string{"cache", "Redis.example.org__redis", "Redis.example.org-redis"},
+			Image: image("redis.example.org/redis:latest"), Pull: PullPolicies{config.PullPolicyNewer}, Aliases: []string{"cache", "Redis.example.org__redis", "Redis.example.org-redis"},
 			Entrypoint: []string{"/e", ""}, Command: []string{"", "--flag"}, User: "999:redis",
+			Platform: Platform{OS: "linux", Arch: "arm64", Variant: "v8"},
 		},
-		{Image: image("docker.io/library/x:latest"), Pull: config.PullPolicyNewer, Index: 1, Aliases: []string{"x"}},
+		{Image: image("docker.io/library/x:latest"), Pull: PullPolicies{config.PullPolicyNewer}, Index: 1, Aliases: []string{"x"}},
 	}
 	if diff := cmp.Diff(want, g.Services, cmp.AllowUnexported(Image{})); diff != "" || len(g.Notices) > 0 {
 		t.Errorf("notices %q (-want +got):\n%s", g.Notices, diff)
@@ -318,7 +319,7 @@ func TestServicesDenied(t *testing.T) {
 		{ServiceRequest{}, `policy denies a service: "" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{ServiceRequest{Image: "--privileged"}, `policy denies a service: "--privileged" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{ServiceRequest{Image: "dir://x"}, `policy denies a service: the image name "dir://x" has a transport: write it without "dir://"`, write},
-		{ServiceRequest{Image: "x", Platform: "linux/arm64"}, subject + "`docker:platform` of services is not supported by this version of podman-executor", "leave it out"},
+		{ServiceRequest{Image: "x", Platform: "arm64/"}, `policy denies the docker:platform of service "docker.io/library/x:latest": "arm64/" is no platform: want OS/ARCHITECTURE[/VARIANT]`, platformAdvice},
 		{ServiceRequest{Image: "x", User: "--privileged"}, subject + `"--privileged" is no user: want USER or USER:GROUP`, user},
 		{ServiceRequest{Image: "x", User: "a:b:c"}, subject + `"a:b:c" is no user: want USER or USER:GROUP`, user},
 		{ServiceRequest{Image: "x", User: "root\n"}, subject + `"root\n" is no user: want USER or USER:GROUP`, user},
@@ -350,11 +351,12 @@ func TestServicePull(t *testing.T) {
 		{"image_pull_policy = \"always\"\n", "", "always", "always"},
 		{"image_pull_policy = \"never\"\n", "never", "never", "never"},
 		{"image_pull_policy = \"if-not-present\"\n", "if-not-present", "missing", "missing"},
+		{"allowed_pull_policies = [\"missing\", \"never\"]\n", "newer never missing", "missing", "never missing"},
 	}
 	for _, test := range tests {
 		r := asked(ServiceRequest{Image: "x", Aliases: []string{"a"}, PullPolicies: strings.Fields(test.asked)})
 		g := grant(t, servicePolicy(t, test.policy+serviceTables), r)
-		if len(g.Services) != 3 || g.Services[0].Pull.String() != test.added || g.Services[2].Pull.String() != test.own {
+		if len(g.Services) != 3 || names(g.Services[0].Pull) != test.added || names(g.Services[2].Pull) != test.own {
 			t.Errorf("%+v: %+v", test, g.Services)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/containers/common/pkg/config"
 )
 
 // Policy is one policy file, read and checked. Its zero value allows nothing
@@ -18,6 +16,10 @@ type Policy struct {
 	lines map[string]int
 }
 
+// NoRunnerBinary is the value of runner_binary that leaves the runner image as
+// it is.
+const NoRunnerBinary = "none"
+
 // General is the table [general]: what holds for the driver as a whole.
 type General struct {
 	// RunMechanism must be "podman". The key is required, so that a Jacamar
@@ -26,6 +28,10 @@ type General struct {
 	// DataDir is the host directory for builds and cache, absolute. Empty:
 	// they are podman volumes. `step_script_only` needs it.
 	DataDir string `toml:"data_dir"`
+	// StateDir is the host directory, absolute, of what has to outlive jobs: which
+	// images of the local storage only some projects may read. It must live as
+	// long as podman's storage does.
+	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// LogLevel is the level of the administrator's own log: "error",
 	// "warning", "info" or "debug". "debug" records each podman command line.
 	LogLevel string `toml:"log_level" default:"info"`
@@ -47,7 +53,8 @@ type Podman struct {
 	ApplicationPath string `toml:"application_path" default:"podman on the fixed PATH"`
 	// RunnerImage is the image of the runner container, in which the steps
 	// that gitlab-runner makes itself run (clone, cache, artifacts). It must
-	// hold bash, git and gitlab-runner. Required unless `step_script_only`.
+	// hold bash and git, and gitlab-runner where `runner_binary` brings none.
+	// Required unless `step_script_only`.
 	RunnerImage string `toml:"runner_image" podman:"create IMAGE"`
 	// RunnerOptions are further options of `podman create` for the runner
 	// container, one word an entry, appended as they stand.
@@ -55,6 +62,13 @@ type Podman struct {
 	// RunnerEntryPoint are the words put before the script file in the runner
 	// container. Empty: `bash -l -c`, or `sh` where the image has no bash.
 	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash -l -c"`
+	// RunnerBinary is the gitlab-runner program of this host that the runner
+	// container gets in front of its image's own, so that both are of one
+	// version: an absolute path, or "none" for the image's own. Empty: the
+	// gitlab-runner that calls the driver, where it is statically linked, as
+	// GitLab's packages are, and there is no `service_url`. Steps on the host
+	// (`step_script_only`) find it by its name, gitlab-runner.
+	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
 	DefaultImage string `toml:"default_image" podman:"create IMAGE"`
@@ -70,25 +84,45 @@ type Podman struct {
 	// that gitlab-runner makes itself are run by bash on the host, as the
 	// runner's own user, in `data_dir`. Hooks that the job's author writes
 	// (`hooks:pre_get_sources_script`) are part of those steps: set it only
-	// where job authors are trusted with that user.
+	// where job authors are trusted with that user. A job's user is that user, too,
+	// whatever its number in the container.
 	StepScriptOnly bool `toml:"step_script_only"`
 	// DisableContainerRemoval keeps the job's containers after the job, for a
 	// look at them: `podman ps -a --filter label=io.podman-executor.job=ID`.
 	DisableContainerRemoval bool `toml:"disable_container_removal"`
+	// ImageEntryPoint runs an image's own ENTRYPOINT, as docker does: it comes
+	// before the shell in the user container, unless `user_entry_point` or the
+	// job's `image:entrypoint` say otherwise; `entrypoint: [""]` clears it. A
+	// job whose entry point does not run its script fails.
+	ImageEntryPoint bool `toml:"image_entry_point"`
 	// ImagePullPolicy says when images are pulled: podman's "always",
-	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing").
-	// It holds for all images. Without the key a job's own image is always
-	// pulled, so that no job gets an image that only another project may
-	// read, and the administrator's images are pulled when they are missing.
-	ImagePullPolicy PullPolicy `toml:"image_pull_policy" default:"always; missing for runner_image and default_image" podman:"pull"`
+	// "missing", "never", "newer", or GitLab's "if-not-present" (= "missing");
+	// of a list each is tried until one gives the image. It holds for all
+	// images. Without the key a job's own image is always pulled, so that the
+	// registry decides who may read it, and the administrator's images are
+	// pulled when they are missing.
+	ImagePullPolicy PullPolicies `toml:"image_pull_policy" default:"always; missing for runner_image and default_image" podman:"pull"`
+	// AllowedPullPolicies are those that a job may choose by
+	// `image:pull_policy` and `services:pull_policy`, in its own order. Absent:
+	// a job may only name what is in force.
+	AllowedPullPolicies PullPolicies `toml:"allowed_pull_policies" default:"those of image_pull_policy"`
+	// RegistryAuthFile has credentials for registries that every job may pull
+	// with, absolute: docker's config.json, or what `podman login --authfile`
+	// writes. Its helpers (`credHelpers`, `credsStore`) run as the runner's
+	// user. A job's DOCKER_AUTH_CONFIG comes before it, the credentials that
+	// GitLab sends behind it; the longest path of a registry wins. Others may
+	// not be able to read the file.
+	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
 	// docker.io/library/debian:12. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
-	// `image:docker:user`; numbers are compared as numbers. Absent or empty:
-	// any. The image's own user is always allowed.
+	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A name means
+	// what the image's /etc/passwd says, and may be root there: list numbers
+	// where it matters. Absent or empty: any. The image's own user is always
+	// allowed.
 	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
 	// ServiceAllowList are regular expressions like those of `image_allow_list`,
 	// for the images of a job's `services:`. Absent or empty:
@@ -100,11 +134,19 @@ type Podman struct {
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
+	// EnableIPv6 gives the network of a job with services IPv6, too.
+	EnableIPv6 bool `toml:"enable_ipv6" podman:"network create --ipv6"`
+	// NetworkMTU is the largest packet on that network, in bytes.
+	NetworkMTU Integer `toml:"network_mtu" default:"podman's" podman:"network create --opt mtu"`
 	// Services are services that every job gets, before its own: tables
 	// `[[general.podman.services]]` with the keys `name` (the image), `alias`
 	// (a list; the last part of the image's path is one, too), `entrypoint`,
 	// `command` and `environment` (NAME=value).
 	Services []AddedService `toml:"services"`
+	// RequireLimits refuses jobs, as a failure of the system, where the machine
+	// does not enforce a limit that the tables below, or the job, ask for: a
+	// cgroup controller is missing. Without it that is a warning in the job log.
+	RequireLimits bool `toml:"require_limits"`
 	// UserVolumeVariable is the name of the CI variable with which a job asks
 	// for a mount, SRC:DST[:OPTS], and the prefix of further ones: the name,
 	// `_`, a suffix. Empty: jobs cannot ask for mounts.
@@ -120,7 +162,9 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
-	Volumes Volumes `toml:"volumes"`
+	Volumes          Volumes       `toml:"volumes"`
+	Container        UserContainer `toml:"container"`
+	ServiceContainer Container     `toml:"service_container"`
 }
 
 // Volumes is the table [general.podman.volumes]: how users' mounts are made.
@@ -133,13 +177,6 @@ type Volumes struct {
 	// reach other host paths ("U", "O", "idmap", "dev", "suid" and any with a
 	// value) cannot be allowed.
 	AllowedOptions []string `toml:"allowed_options" podman:"create --volume …:OPTS"`
-}
-
-// PullPolicy is one of podman's pull policies.
-type PullPolicy struct {
-	config.PullPolicy
-	// Set tells that the file has the key.
-	Set bool
 }
 
 // Integer is a whole number that the file may have.

@@ -20,6 +20,7 @@ func TestUsersDecided(t *testing.T) {
 		{some, "nobody", "nobody"},
 		{some, "100:20", "100:20"},
 		{some, "00100:20", "100:20"},
+		{"allowed_users = [\"0:0\"]\n", "00:00", "0:0"},
 	}
 	for _, test := range tests {
 		if g := grant(t, policyWith(t, test.policy), Request{Image: "x", User: test.user}); g.User != test.want {
@@ -44,6 +45,9 @@ func TestUsersDenied(t *testing.T) {
 		{some, "nobody:20", `user "nobody:20"` + listed},
 		{some, "100", `user "100"` + listed},
 		{some, "000", `user "0"` + listed},
+		{"allowed_users = [\"0\"]\n", "00:00", `user "0:0"` + listed},
+		// a name is a number only in the image's own /etc/passwd
+		{"allowed_users = [\"0\"]\n", "root", `user "root"` + listed},
 		{"", "--privileged", subject + `"--privileged" is no user` + form + mend},
 		{"", "a:", subject + `"a:" is no user` + form + mend},
 		{"", ":0", subject + `":0" is no user` + form + mend},

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/containers/common/pkg/config"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -32,7 +33,9 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.application_path", `"podman"`, `want an absolute path, got "podman"`},
 		{"general.podman.application_path", `"./podman"`, `want an absolute path, got "./podman"`},
 		{"general.podman.application_path", `"/usr//bin/podman"`, `want a clean path below /, got "/usr//bin/podman"`},
-		{"general.podman.runner_image", `""`, `missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner`},
+		{"general.podman.runner_binary", `"gitlab-runner"`, `want an absolute path, got "gitlab-runner"`},
+		{"general.podman.runner_binary", `"/opt/a:b"`, `podman cannot mount a path with a colon: "/opt/a:b"`},
+		{"general.podman.runner_image", `""`, `missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git`},
 		{"general.podman.runner_image", `"a b"`, `the image name "a b" has a character that no image name has`},
 		{"general.podman.runner_image", `"docker://debian"`, `the image name "docker://debian" has a transport: write it without "docker://"`},
 		{"general.podman.default_image", `"Debian"`, `"Debian" is no image name: the path must be lower case`},
@@ -52,6 +55,8 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.user_volume_variable", `"USER VOLUMES"`, `want the name of a variable, got "USER VOLUMES"`},
 		{"general.podman.user_volume_variable", `"1A"`, `want the name of a variable, got "1A"`},
 		{"general.podman.user_volume_variable", `"Ä"`, `want the name of a variable, got "Ä"`},
+		{"general.podman.network_mtu", `67`, `want a number from 68 to 65535, got 67`},
+		{"general.podman.network_mtu", `65536`, `want a number from 68 to 65535, got 65536`},
 		{"general.podman.service_url", `"tcp://user:secret@host"`, `want unix:///… or ssh://…`},
 		{"general.podman.service_url", `"unix://run/podman.sock"`, `want unix:///… or ssh://…`},
 		{"general.podman.environment", `["A=1", "secret"]`, `entry 2: want NAME=value`},
@@ -110,6 +115,9 @@ func TestGoodValues(t *testing.T) {
 		{"general.podman.image_pull_policy", `"never"`},
 		{"general.podman.image_pull_policy", `"if-not-present"`},
 		{"general.podman.default_image", `""`},
+		{"general.podman.runner_binary", `""`},
+		{"general.podman.runner_binary", `"none"`},
+		{"general.podman.runner_binary", `"/opt/gitlab-runner-linux-amd64"`},
 		{"general.podman.image_allow_list", `[]`},
 		{"general.podman.volume_allow_list", `[]`},
 		{"general.podman.user_volume_variable", `""`},
@@ -128,15 +136,26 @@ func TestGoodValues(t *testing.T) {
 func TestPullPolicyNames(t *testing.T) {
 	for name, want := range map[string]string{"always": "always", "missing": "missing", "never": "never", "newer": "newer", "if-not-present": "missing"} {
 		text, _ := write(with("general.podman.image_pull_policy", `"`+name+`"`))
-		if got := parse(t, text).General.Podman.ImagePullPolicy; got.String() != want || !got.Set {
-			t.Errorf("%q is %v, set %v, want %q", name, got, got.Set, want)
+		if got := parse(t, text).General.Podman.ImagePullPolicy; names(got) != want {
+			t.Errorf("%q is %v, want %q", name, got, want)
 		}
+	}
+}
+
+func TestPullPolicyLists(t *testing.T) {
+	for _, key := range []string{"general.podman.image_pull_policy", "general.podman.allowed_pull_policies"} {
+		wantBadValue(t, key, `[]`, "want at least one pull policy")
+		wantBadValue(t, key, `["always", "", "Never"]`,
+			`entry 2: unknown pull policy "": want always, missing, never, newer or if-not-present`,
+			`entry 3: unknown pull policy "Never": want always, missing, never, newer or if-not-present`)
 	}
 }
 
 func TestStepScriptOnly(t *testing.T) {
 	const head = "[general]\nrun_mechanism = \"podman\"\n"
 	wantProblems(t, head+"data_dir = \"/d\"\n[general.podman]\nstep_script_only = true\n")
+	wantProblems(t, head+"data_dir = \"/d\"\n[general.podman]\nstep_script_only = true\nrunner_binary = \"/opt/runner\"\n",
+		`p.toml:6: general.podman.runner_binary: with step_script_only the file must be called gitlab-runner, got "/opt/runner"`)
 	wantProblems(t, head+"[general.podman]\nstep_script_only = true\n",
 		"p.toml:1: general.data_dir: missing: step_script_only needs a host directory for builds and cache")
 	wantProblems(t, head+"data_dir = 1\n[general.podman]\nstep_script_only = true\n",
@@ -195,7 +214,7 @@ privileged = true
 func TestTables(t *testing.T) {
 	const rest = "[general.podman]\nrunner_image = \"r\"\n"
 	const head = "[general]\nrun_mechanism = \"podman\"\n"
-	wantProblems(t, "", "p.toml:1: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash, git and gitlab-runner",
+	wantProblems(t, "", "p.toml:1: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
 		"p.toml:1: general.run_mechanism: missing: the key is required")
 	wantProblems(t, rest, "p.toml:1: general.run_mechanism: missing: the key is required")
 	wantProblems(t, rest+head)
@@ -287,7 +306,7 @@ func TestJacamarPolicies(t *testing.T) {
 		}
 		if name == "jacamar-keys.toml" {
 			want.UserVolumeVariable = "USER_VOLUMES"
-			want.ImagePullPolicy.Set = true
+			want.ImagePullPolicy = PullPolicies{config.PullPolicyAlways}
 		}
 		if diff := cmp.Diff(General{RunMechanism: "podman", Podman: want}, p.General); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -62,7 +62,7 @@ func lacks(t *testing.T, run *gitlab.Run, texts ...string) {
 func count(run *gitlab.Run, text string) int { return strings.Count(run.Log(), text) }
 
 // nothingLeft checks that nothing of the machine's jobs is left: no container,
-// network, volume but builds and cache, auth file, temporary directory or
+// network, volume but those of the project, auth file, temporary directory or
 // process.
 func (m *machine) nothingLeft() {
 	m.Helper()
@@ -96,7 +96,7 @@ func (m *machine) leftovers() []string {
 		}
 	}
 	for _, name := range m.volumes() {
-		if !strings.HasSuffix(name, "-builds") && !strings.HasSuffix(name, "-cache") {
+		if !strings.HasSuffix(name, "-builds") && !strings.HasSuffix(name, "-cache") && !strings.Contains(name, "-volume-") {
 			left = append(left, "volume "+name)
 		}
 	}

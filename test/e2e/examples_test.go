@@ -30,6 +30,7 @@ func TestExampleConfiguration(t *testing.T) {
 			"/usr/libexec/podman-executor/":   c.Driver + "/podman-executor-",
 			"# config_args":                   "config_args",
 			"# prepare_args":                  "prepare_args",
+			"# verify_server_url":             "verify_server_url",
 			"/etc/podman-executor/other.toml": filepath.Join(c.Dir, "policy.toml"),
 		} {
 			if !strings.Contains(config, old) {

@@ -49,6 +49,9 @@ func policyText(dir string, general, podman []string) string {
 		"[general]", `run_mechanism = "podman"`,
 		fmt.Sprintf("log_file = %q", filepath.Join(dir, "driver.log")), `log_level = "debug"`, `log_format = "json"`,
 	}
+	if !hasKey(general, "state_dir") {
+		lines = append(lines, fmt.Sprintf("state_dir = %q", filepath.Join(dir, "state")))
+	}
 	lines = append(lines, general...)
 	lines = append(lines, "[general.podman]")
 	defaults := []string{

@@ -21,12 +21,31 @@ import (
 // accounts.
 type registry struct {
 	*testing.T
-	host     string
-	dir      string
-	user     string
-	password string
+	host string
+	dir  string
+	account
+	// other is the second account.
+	other account
 	// config is a registries.conf that lets podman talk HTTP to it.
 	config string
+}
+
+// account is one of a registry's.
+type account struct{ user, password string }
+
+// auth is the account in the form of an auth file.
+func (a account) auth() string {
+	return base64.StdEncoding.EncodeToString([]byte(a.user + ":" + a.password))
+}
+
+// dockerConfig is a DOCKER_AUTH_CONFIG with the account for a registry path.
+func (a account) dockerConfig(path string) string {
+	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, path, a.auth())
+}
+
+// credential is the account as GitLab sends it.
+func (a account) credential(path string) gitlab.Credential {
+	return gitlab.Credential{Type: "registry", URL: path, Username: a.user, Password: a.password}
 }
 
 const registryConfig = `version: 0.1
@@ -41,12 +60,19 @@ auth:
 func startRegistry(t *testing.T) *registry {
 	t.Helper()
 	dir := t.TempDir()
-	r := &registry{T: t, host: freeAddress(t), dir: dir, user: "reader", password: "secret-of-the-reader", config: filepath.Join(dir, "registries.conf")}
-	out, err := exec.Command("htpasswd", "-Bbn", r.user, r.password).Output()
-	if err != nil {
-		t.Fatalf("htpasswd (Debian's apache2-utils): %v", err)
+	r := &registry{
+		T: t, host: freeAddress(t), dir: dir, config: filepath.Join(dir, "registries.conf"),
+		account: account{"reader", "secret-of-the-reader"}, other: account{"other", "secret-of-the-other"},
 	}
-	write(t, filepath.Join(dir, "htpasswd"), string(out))
+	var passwords strings.Builder
+	for _, a := range []account{r.account, r.other} {
+		out, err := exec.Command("htpasswd", "-Bbn", a.user, a.password).Output()
+		if err != nil {
+			t.Fatalf("htpasswd (Debian's apache2-utils): %v", err)
+		}
+		passwords.Write(out)
+	}
+	write(t, filepath.Join(dir, "htpasswd"), passwords.String())
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(registryConfig, filepath.Join(dir, "data"), r.host, filepath.Join(dir, "htpasswd")))
 	write(t, r.config, fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", r.host))
 	cmd := exec.Command("docker-registry", "serve", filepath.Join(dir, "config.yml"))
@@ -92,21 +118,26 @@ func freeAddress(t *testing.T) string {
 func (r *registry) push(local, name string) string {
 	r.Helper()
 	remote := r.host + "/" + name
-	auth := filepath.Join(r.dir, "push.json")
-	write(r.T, auth, r.dockerConfig())
-	cmd := podmanCommand("push", "--quiet", "--authfile", auth, local, "docker://"+remote)
-	cmd.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		r.Fatalf("pushing %s: %v\n%s", remote, err, out)
-	}
+	r.podman("push", "--quiet", "--authfile", r.authFile(), local, "docker://"+remote)
 	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", remote).Run() })
 	return remote
 }
 
-// dockerConfig is a DOCKER_AUTH_CONFIG for the registry.
-func (r *registry) dockerConfig() string {
-	auth := base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
-	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.host, auth)
+// authFile has the first account, for podman commands of the test's own.
+func (r *registry) authFile() string {
+	name := filepath.Join(r.dir, "push.json")
+	write(r.T, name, r.dockerConfig(r.host))
+	return name
+}
+
+// podman runs a podman command that may talk HTTP to the registry.
+func (r *registry) podman(args ...string) {
+	r.Helper()
+	cmd := podmanCommand(args...)
+	cmd.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.Fatalf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
 }
 
 // policy is the line that shows the registry to the driver's podman.
@@ -121,16 +152,11 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-func (r *registry) credential() gitlab.Credential {
-	return gitlab.Credential{Type: "registry", URL: r.host, Username: r.user, Password: r.password}
-}
-
-// noSecrets checks that the registry's password stands in neither log.
+// noSecrets checks that the registry's passwords stand in neither log.
 func (r *registry) noSecrets(m *machine, run *gitlab.Run) {
 	r.Helper()
 	driverLog, _ := os.ReadFile(filepath.Join(m.dir, "driver.log"))
-	encoded := base64.StdEncoding.EncodeToString([]byte(r.user + ":" + r.password))
-	for _, secret := range []string{r.password, encoded} {
+	for _, secret := range []string{r.password, r.auth(), r.other.password, r.other.auth()} {
 		if strings.Contains(run.Log(), secret) || strings.Contains(string(driverLog), secret) {
 			r.Errorf("the password stands in a log")
 		}
@@ -146,14 +172,14 @@ func TestPullFromRegistryWithPassword(t *testing.T) {
 	// The administrator's runner image comes from the same registry, with the
 	// job's credentials; busybox will do for a job without sources.
 	withJobCredentials := in(image, job("credentials of the job", "echo ran"))
-	withJobCredentials.Credentials = []gitlab.Credential{r.credential(), {Type: "Registry", URL: "other.example.com", Username: "x", Password: "y"}}
+	withJobCredentials.Credentials = []gitlab.Credential{r.credential(r.host), {Type: "Registry", URL: "other.example.com", Username: "x", Password: "y"}}
 	run := m.run(withJobCredentials)
 	succeeded(t, run)
 	logs(t, run, "Using image "+image+" in the user container: sha256:", "pulled in ", "ran")
 	r.noSecrets(m, run)
 
 	withVariable := in(image, job("DOCKER_AUTH_CONFIG", "echo ran"))
-	withVariable.Variables = append(withVariable.Variables, gitlab.Variable{Key: "DOCKER_AUTH_CONFIG", Value: r.dockerConfig(), Raw: true})
+	withVariable.Variables = append(withVariable.Variables, gitlab.Variable{Key: "DOCKER_AUTH_CONFIG", Value: r.dockerConfig(r.host), Raw: true})
 	run = m.run(withVariable)
 	succeeded(t, run)
 	r.noSecrets(m, run)
@@ -178,7 +204,7 @@ func TestPullAlwaysNeedsCredentials(t *testing.T) {
 	lacks(t, run, "a-wrong-password")
 
 	missing := in(r.host+"/team/no-such-image:1", job("missing image", "echo ran"))
-	missing.Credentials = []gitlab.Credential{r.credential()}
+	missing.Credentials = []gitlab.Credential{r.credential(r.host)}
 	run = m.run(missing)
 	refused(t, run, "getting the image", "no-such-image")
 }
@@ -189,7 +215,7 @@ func TestPullNever(t *testing.T) {
 	image := r.push(busyboxImage, "team/never:1")
 	m := start(t, defaults(r.policy(), `image_pull_policy = "never"`))
 	j := in(image, job("never", "echo ran"))
-	j.Credentials = []gitlab.Credential{r.credential()}
+	j.Credentials = []gitlab.Credential{r.credential(r.host)}
 	refused(t, m.run(j), "the image is not in the local storage")
 	podman(t, "tag", busyboxImage, image)
 	run := m.run(j)

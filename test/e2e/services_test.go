@@ -44,7 +44,7 @@ func TestServices(t *testing.T) {
 	j.Services = []gitlab.Image{service(postgresImage, "db,db2", own...), service(redisImage, "cache")}
 	run := m.server.Submit(j)
 	stop, seen := make(chan struct{}), make(chan string, 1)
-	go func() { seen <- watchCommandLines(stop, []string{password, "kept-from-services"}) }()
+	go func() { seen <- watchCommandLines(stop, "git", password, "kept-from-services") }()
 	m.waitLog(run, "Executing \"step_script\"")
 	services := fmt.Sprintf("podman-executor-%s-%d-service-", m.token, run.Job.ID)
 	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", services+"0")
@@ -76,6 +76,32 @@ func TestServicesOnOnePort(t *testing.T) {
 	lacks(t, run, "probably didn't start")
 }
 
+// A service has the job's builds, as in docker, and finds the job by the name
+// "build".
+func TestServiceOfTheProject(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	j := in(clientsImage, job("project",
+		"echo from the project > page; curl --silent --show-error http://web:8080/${CI_PROJECT_DIR#/builds/}/page",
+		`[ "$(getent hosts build | awk '{ print $1 }')" = "$(hostname -I | tr -d ' ')" ] && echo "build is here"`))
+	j.Services = []gitlab.Image{service(busyboxImage, "web")}
+	j.Services[0].Command = []string{"httpd", "-f", "-p", "8080", "-h", "/builds"}
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "\nfrom the project\n", "\nbuild is here\n")
+}
+
+func TestNetworkOfServices(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults("enable_ipv6 = true", "network_mtu = 1400"))
+	j := in(clientsImage, job("network", "echo mtu $(cat /sys/class/net/eth0/mtu)",
+		"getent ahostsv6 cache | awk '$2 == \"STREAM\" { print \"redis at \" $1 }'", "redis-cli -6 -h cache ping"))
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "mtu 1400", "redis at fd", "PONG")
+}
+
 func TestServiceThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults("wait_for_services_timeout = 4"))
@@ -101,6 +127,15 @@ func TestServicesLogs(t *testing.T) {
 	logs(t, run, "PONG", "[service:cache] ", "Ready to accept connections")
 	j.SetVariable("CI_DEBUG_SERVICES", "false")
 	lacks(t, m.run(j), "[service:cache]")
+
+	// A script that hangs, perhaps for a service
+	j = in(clientsImage, job("timeout", "sleep 1000"))
+	j.SetVariable("CI_DEBUG_SERVICES", "true")
+	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "3s")
+	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	run = m.run(j)
+	failed(t, run, "job_execution_timeout", 0)
+	logs(t, run, "$ sleep 1000", "[service:cache] ", "Ready to accept connections")
 }
 
 func TestServicesRefused(t *testing.T) {

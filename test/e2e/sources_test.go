@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"io/fs"
-	"strings"
 	"testing"
 
 	"podman-executor/test/gitlab"
@@ -101,32 +100,6 @@ func TestArtifactsOnFailure(t *testing.T) {
 	if n := len(run.Artifacts()); n != 1 {
 		t.Errorf("the server has %d artifacts, want 1", n)
 	}
-}
-
-func TestCache(t *testing.T) {
-	t.Parallel()
-	m := start(t, defaults())
-	j := job("cache", "cat cached/file || echo no cache yet", "mkdir -p cached", "echo saved by the first job >>cached/file")
-	j.Cache = []gitlab.Cache{{Key: "k", Paths: []string{"cached"}, Policy: "pull-push", When: "on_success"}}
-	first := m.run(j)
-	succeeded(t, first)
-	logs(t, first, "no cache yet", "Created cache")
-	// Without the builds, only the cache can have the file.
-	removeVolume(m, "-builds")
-	second := m.run(j)
-	succeeded(t, second)
-	logs(t, second, "Successfully extracted cache", "saved by the first job")
-}
-
-func removeVolume(m *machine, suffix string) {
-	m.Helper()
-	for _, name := range m.volumes() {
-		if strings.HasSuffix(name, suffix) {
-			podman(m.T, "volume", "rm", name)
-			return
-		}
-	}
-	m.Fatalf("there is no volume %s", suffix)
 }
 
 // Builds and cache of a protected ref, and of another project, are others.

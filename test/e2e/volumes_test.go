@@ -114,3 +114,32 @@ func TestVolumeVariableNotSet(t *testing.T) {
 	succeeded(t, run)
 	logs(t, run, "podman-executor-prepare: warning: USER_VOLUMES is ignored", "nothing at /x")
 }
+
+// The policy's own volumes: a directory of the host, and one of the project's own
+// that any user of an image can write to, kept from job to job and apart for
+// another project and for protected refs.
+func TestVolumesOfThePolicy(t *testing.T) {
+	t.Parallel()
+	allowed, _ := shared(t)
+	if err := os.Chmod(filepath.Join(allowed, "data", "file"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, container(fmt.Sprintf(`volumes = ["%s/data:/data:ro", "/kept"]`, allowed)))
+	const remember = `cat /data/file; cat /kept/notes || echo nothing kept; date > /data/x || echo read-only; echo "from project $CI_PROJECT_ID" >> /kept/notes`
+	asUser := in(userImage, job("writes", remember))
+	run := m.run(asUser)
+	succeeded(t, run)
+	logs(t, run, "shared data", "nothing kept", "read-only")
+	run = m.run(job("reads", remember))
+	succeeded(t, run)
+	logs(t, run, fmt.Sprintf("from project %d\n", asUser.Info.ProjectID))
+	protected := job("protected", remember)
+	protected.Git.Protected = new(true)
+	other := job("other project", remember)
+	other.Info.ProjectID++
+	for _, j := range []gitlab.Job{protected, other} {
+		run = m.run(j)
+		succeeded(t, run)
+		logs(t, run, "nothing kept")
+	}
+}

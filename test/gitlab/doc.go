@@ -1,6 +1,6 @@
 // Package gitlab is a GitLab of one's own for tests: a coordinator on loopback
 // that hands jobs to a real gitlab-runner, takes its trace and its artifacts,
-// serves git repositories over HTTP and runs whole .gitlab-ci.yml files.
+// serves git repositories, with Git LFS, over HTTP and runs whole .gitlab-ci.yml files.
 //
 // It is strict where GitLab is strict: tokens are compared, trace offsets and
 // the checksum of the final trace are verified, and a call that no GitLab of

@@ -68,7 +68,7 @@ func git(ctx context.Context, dir string, stdin []byte, args ...string) (string,
 	return string(out), nil
 }
 
-// serveGit is smart HTTP, read only, for the token of a job that is not over. A
+// serveGit is smart HTTP and Git LFS, read only, for the token of a job that is not over. A
 // git client asks without credentials first, so that is not unexpected.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 	user, token, ok := r.BasicAuth()
@@ -88,6 +88,12 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if repos.root == "" {
 		s.refuse(w, r, http.StatusNotFound, "no repositories")
+		return
+	}
+	if strings.Contains(r.URL.Path, lfsPath) {
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		s.serveLFS(seen, r, repos.root)
+		run.record(newRequest(r, seen.status, nil))
 		return
 	}
 	// CGI needs a length; git sends big requests in chunks.

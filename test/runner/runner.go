@@ -73,7 +73,7 @@ func Start(c Config) (*Runner, error) {
 		}
 	}
 	if c.Text == nil {
-		c.Text = usual
+		c.Text = Usual
 	}
 	if err := os.WriteFile(filepath.Join(c.Dir, "config.toml"), []byte(c.Text(c)), 0o600); err != nil {
 		return nil, fmt.Errorf("starting gitlab-runner: %w", err)
@@ -87,8 +87,8 @@ func Start(c Config) (*Runner, error) {
 	return r, r.start()
 }
 
-// usual returns the config.toml of most tests.
-func usual(c Config) string {
+// Usual returns the config.toml of most tests; it ends in the section of the custom executor.
+func Usual(c Config) string {
 	program := func(stage string) string { return filepath.Join(c.Driver, "podman-executor-"+stage) }
 	return fmt.Sprintf(config, max(c.Concurrent, 1), c.URL, c.Token,
 		program("config"), program("prepare"), program("run"), program("cleanup"), policyFile(c.Dir))
@@ -154,6 +154,16 @@ func (r *Runner) Kill() {
 func (r *Runner) Restart() error {
 	<-r.done
 	return r.start()
+}
+
+// Wait waits until the runner ends by itself, and returns its exit status.
+func (r *Runner) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-r.done:
+		return r.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("waiting for the end of gitlab-runner: %w", context.Cause(ctx))
+	}
 }
 
 // Stop tells the runner to abort its jobs and waits for its end.

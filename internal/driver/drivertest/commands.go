@@ -279,6 +279,8 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Podman.Program = value
 		case "log":
 			p.Log = plan.Log{File: value, Level: "debug", Format: "json"}
+		case "memory":
+			p.Memory = map[string]plan.Memory{p.UserContainer: {Limit: value, More: "ask for more"}}
 		case "grace":
 			p.Grace, err = time.ParseDuration(value)
 		default:

@@ -288,17 +288,26 @@ func (f *fake) standard() (string, error) {
 	switch f.verb {
 	case "version":
 		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
+	case "info":
+		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"]}}` + "\n", nil
 	case "ps", "network-ls":
 		return "[]\n", nil
 	case "image-pull":
 		return imageID(last) + "\n", nil
 	case "image-inspect":
-		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789}]`+"\n", imageID(last), imageDigest(last)), nil
+		digests := "[]"
+		if strings.Contains(last, "@") {
+			digests = fmt.Sprintf("[%q]", last)
+		}
+		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}]`+"\n", imageID(last), imageDigest(last), digests), nil
 	case "create":
 		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":
 		if slices.Contains(f.args, "{{.State.Pid}}") {
 			return "1\n", nil
+		}
+		if slices.Contains(f.args, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}") {
+			return "10.89.0.2 \n", nil
 		}
 		// The container has run just now, with the code of `podman start`.
 		start := fake{dir: f.dir, verb: "start", nth: 1}

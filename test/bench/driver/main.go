@@ -153,7 +153,7 @@ func steps(bin string) (alone, through samples, err error) {
 	env := podman.Environment(os.Getenv, os.Getuid(), storage())
 	create := podman.Create{
 		Name: name, Tmpfs: []string{step.Tmpfs}, Entrypoint: "sh", Image: image,
-		Command: step.Command(step.User, step.EntryPoint{Shell: true}),
+		Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", ""),
 	}
 	client := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(program, args...)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"podman-executor/internal/credentials"
+	"podman-executor/internal/driver"
+	"podman-executor/internal/images"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// jobImages are the images of one job; runner is the zero Image where the policy
+// has step_script_only.
+type jobImages struct {
+	runner, user podman.Image
+	services     []podman.Image
+}
+
+// wanted is an image that the job is to have, and how to speak of it.
+type wanted struct {
+	name     policy.Image
+	pull     policy.PullPolicies
+	platform policy.Platform
+	// role ends the line in the job log: "in the user container".
+	role string
+	// adminKey is the policy's key that names it, empty for the job's own image.
+	adminKey string
+}
+
+// images resolves all images, with the job's credentials for as long as that
+// takes and no longer.
+func (s *preparation) images(ctx context.Context, native podman.Platform) (all jobImages, err error) {
+	finder, err := s.finder(native)
+	if err != nil {
+		return all, err
+	}
+	defer os.RemoveAll(s.authDir())
+	if s.runnerName != "" {
+		all.runner, err = s.image(ctx, finder, wanted{
+			name: s.grant.RunnerImage, pull: s.grant.RunnerPull, role: "in the runner container", adminKey: "runner_image",
+		})
+		if err != nil {
+			return all, err
+		}
+	}
+	w := wanted{name: s.grant.UserImage, pull: s.grant.UserPull, platform: s.grant.Platform, role: "in the user container"}
+	if s.grant.DefaultImage {
+		w.adminKey = "default_image"
+	}
+	if all.user, err = s.image(ctx, finder, w); err != nil {
+		return all, err
+	}
+	for _, service := range s.grant.Services {
+		w := wanted{name: service.Image, pull: service.Pull, platform: service.Platform, role: "as the service " + service.Aliases[0]}
+		if service.Added {
+			w.adminKey = "services"
+		}
+		image, err := s.image(ctx, finder, w)
+		if err != nil {
+			return all, err
+		}
+		all.services = append(all.services, image)
+	}
+	return all, nil
+}
+
+// finder collects the job's credentials.
+func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
+	var administrators credentials.File
+	if name := s.policy.General.Podman.RegistryAuthFile; name != "" {
+		var err error
+		if administrators, err = credentials.ReadFile(name); err != nil {
+			const key = "general.podman.registry_auth_file"
+			return nil, &driver.Fault{Err: err, Todo: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
+		}
+	}
+	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), administrators, s.job.Credentials)
+	for _, n := range notices {
+		s.call.Warn("%s", n)
+	}
+	if err := s.makeRuntimeDir(); err != nil {
+		return nil, err
+	}
+	return &images.Finder{
+		Podman:   s.podman,
+		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
+		Readers:  images.Readers{Dir: filepath.Join(s.stateDir(), "private-images"), Project: s.job.ProjectName()},
+		// Not among the directories of jobs, which are looked through for leftovers.
+		Locks:  filepath.Dir(s.authDir()) + "-locks",
+		Native: native,
+		Note:   s.note,
+		Warn:   s.call.Warn,
+	}, nil
+}
+
+// stateDir is the directory of what outlives jobs.
+func (s *preparation) stateDir() string {
+	if dir := s.policy.General.StateDir; dir != "" {
+		return dir
+	}
+	if dir := s.call.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "podman-executor")
+	}
+	if home := s.call.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "podman-executor")
+	}
+	return "/var/lib/podman-executor"
+}
+
+// image resolves one image and says so in the job log.
+func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted) (podman.Image, error) {
+	started := time.Now()
+	found, err := finder.Find(ctx, images.Request{
+		Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
+		Platform: podman.Platform(w.platform), Own: w.adminKey != "",
+	})
+	if err != nil {
+		return podman.Image{}, s.imageError(w, err)
+	}
+	how := "found locally"
+	if found.Pulled {
+		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
+	}
+	platform := ""
+	if w.platform != (policy.Platform{}) {
+		platform = " for " + w.platform.String()
+	}
+	s.note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
+	return found.Image, nil
+}
+
+// imageError tells what the job's author can mend from what the administrator
+// must.
+func (s *preparation) imageError(w wanted, err error) error {
+	where := fmt.Sprintf("%s:%d: general.podman.%s", s.policy.File(), s.policy.Line("general.podman."+w.adminKey), w.adminKey)
+	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
+	var state *images.StateError
+	missing := errors.Is(err, podman.ErrNoImage)
+	switch {
+	case errors.As(err, &state):
+		return &driver.Fault{Err: wrapped, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
+	case w.adminKey != "" && missing:
+		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)}
+	case w.adminKey != "":
+		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
+	case missing:
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
+	case errors.Is(err, images.ErrNotReadable):
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator", w.pull)}
+	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)}
+	case podman.PullRefused(err):
+		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
+	default:
+		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
+	}
+}

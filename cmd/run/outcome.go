@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+)
+
+// ended is a step whose `podman start` has ended with another code than 0.
+type ended struct {
+	podman *podman.Podman
+	plan   plan.Plan
+	// dir is the directory of the attempt at the job.
+	dir       string
+	container string
+	started   time.Time
+}
+
+// outcome tells a script that ended with a code from podman that failed.
+// podman uses 125 to 127 for itself, and 137 is also what a container that was
+// killed or removed ends with: for those, the container's state decides. With a
+// limit of memory it is asked for other codes, too: make and kin end with a code
+// of their own where the kernel has killed what they ran.
+func (e ended) outcome(ctx context.Context, err error) error {
+	var exit *podman.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	script := &driver.ScriptError{Code: exit.Code}
+	doubtful := false
+	switch exit.Code {
+	case podman.ExitPodman, podman.ExitNotExecutable, podman.ExitNotFound, podman.ExitKilled, -1:
+		doubtful = true
+	}
+	limit, limited := e.plan.Memory[e.container]
+	if !doubtful && !limited {
+		return script
+	}
+	state, stateErr := e.podman.State(ctx, e.container)
+	switch {
+	case !doubtful && (stateErr != nil || !state.OOMKilled):
+		return script
+	case stateErr != nil:
+		return &driver.Fault{
+			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
+			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
+		}
+	case state.StartedAt.Before(e.started):
+		return e.notStarted(ctx, exit)
+	case state.OOMKilled:
+		script.Cause = e.outOfMemory(limit)
+		return script
+	case state.ExitCode == exit.Code:
+		return script
+	default:
+		return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", err, state.Status), Todo: "see what podman says above"}
+	}
+}
+
+// outOfMemory names a kill by the kernel for want of memory: conmon has seen it in
+// the cgroup's memory.events (conmon src/cgroup.c), whichever process it was, the
+// script's shell or a child of it. podman 4.3.1 never forgets it of a container
+// (libpod/container_internal.go:216), so it is said of one step only.
+func (e ended) outOfMemory(limit plan.Memory) error {
+	mark, err := os.OpenFile(filepath.Join(e.dir, "podman-executor-oom-"+e.container), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil
+	}
+	_ = mark.Close()
+	if limit.Limit == "" {
+		return &driver.Refusal{
+			Err:  errors.New("out of memory: the kernel has killed a process of the script"),
+			Todo: "use less memory; the limit is one of the machine, or of custom_options in the policy of this runner",
+		}
+	}
+	return &driver.Refusal{
+		Err:  fmt.Errorf("out of memory: the script used more than its limit of %s, and the kernel has killed a process of it", limit.Limit),
+		Todo: limit.More,
+	}
+}
+
+// notStarted tells an image without a shell from a podman that cannot start
+// containers. What podman said has gone to the job log; asked once more to make
+// the container ready, it says the same again.
+func (e ended) notStarted(ctx context.Context, exit error) error {
+	if err := e.podman.Init(ctx, e.container); err != nil {
+		exit = err
+	}
+	err := fmt.Errorf("starting the job's container: %w", exit)
+	if podman.NoSuchProgram(exit) {
+		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
+	}
+	if podman.NoSuchCDIDevice(exit) {
+		return &driver.Fault{Err: err, Todo: "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"}
+	}
+	return &driver.Fault{Err: err, Todo: "see what podman says above"}
+}

@@ -1,0 +1,221 @@
+// Package images finds the images of one job: in the local storage or in their
+// registries, by the pull policies that the job may have.
+//
+// The storage is shared by all jobs of a user, so it keeps images that only some
+// projects may read: see [Readers]. Jobs that pull from one repository at the same
+// time take turns, see [Lock].
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/containers/common/pkg/config"
+
+	"podman-executor/pkg/podman"
+)
+
+const (
+	// tries is how often a pull is tried that fails for a reason that may be
+	// over soon. Prepare as a whole is tried three times by the runner
+	// (gitlab-runner common/build.go:1356).
+	tries = 3
+	// pause is the shortest time between the first two tries; it doubles, and up
+	// to as much again is added by chance.
+	pause = time.Second
+)
+
+// ErrNotReadable is the error of an image of the local storage that only other
+// projects are known to be allowed to read.
+var ErrNotReadable = errors.New("the image in the local storage was pulled with credentials of other projects, and only its registry can say whether this project may read it")
+
+// Finder finds the images of one job.
+type Finder struct {
+	Podman *podman.Podman
+	// AuthFile writes the credentials for a pull from that repository and
+	// returns the file's name, and whether one of them is for the repository.
+	AuthFile func(repository string) (file string, matches bool, err error)
+	Readers  Readers
+	// Locks is the directory of the locks, see [Lock].
+	Locks string
+	// Native is the machine's platform; the zero Platform: not known.
+	Native podman.Platform
+	// Note and Warn print a line for the job's author.
+	Note, Warn func(format string, args ...any)
+}
+
+// Request is an image that a job is to have.
+type Request struct {
+	// Name is fully qualified; Repository is the name without tag and digest.
+	Name, Repository string
+	// Policies are tried in order.
+	Policies []config.PullPolicy
+	// Platform is the zero Platform for the machine's own.
+	Platform podman.Platform
+	// Own tells that the administrator has chosen the image: every job may have
+	// it.
+	Own bool
+}
+
+// Found is an image of the local storage.
+type Found struct {
+	podman.Image
+	// Pulled tells that its registry was asked for it.
+	Pulled bool
+}
+
+// Find returns the image by the first of the pull policies that gives one. Where
+// none does, the error is that of the first try that may go well another time,
+// else of the last.
+func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
+	var failure error
+	for _, policy := range r.Policies {
+		found, err := f.try(ctx, r, policy)
+		if err == nil || ctx.Err() != nil {
+			return found, err
+		}
+		if len(r.Policies) > 1 {
+			f.Warn("the pull policy %q gives no image %s: %v", policy, r.Name, err)
+		}
+		if failure == nil || Refused(failure) {
+			failure = err
+		}
+	}
+	return Found{}, failure
+}
+
+// Refused tells whether no further try will give the job that image.
+func Refused(err error) bool {
+	return podman.PullRefused(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable)
+}
+
+func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (Found, error) {
+	switch policy {
+	case config.PullPolicyNever:
+		image, err := f.local(ctx, r)
+		return Found{Image: image}, err
+	case config.PullPolicyMissing:
+		return f.missing(ctx, r)
+	case config.PullPolicyNewer:
+		return f.newer(ctx, r)
+	}
+	return f.pull(ctx, r, nil)
+}
+
+// missing takes the image of the local storage, or pulls one. Without a platform of
+// the job's it is one for this machine, if there is one: another job may have
+// pulled the name for another platform.
+func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
+	var foreign *podman.Image
+	look := func() (Found, error) {
+		image, err := f.local(ctx, r)
+		if err == nil && r.Platform == (podman.Platform{}) && !image.Fits(f.Native) {
+			foreign, err = &image, podman.ErrPlatform
+		}
+		return Found{Image: image}, err
+	}
+	found, err := look()
+	if err == nil || ctx.Err() != nil || isStateError(err) {
+		return found, err
+	}
+	found, err = f.pull(ctx, r, look)
+	if err == nil || ctx.Err() != nil || isStateError(err) || foreign == nil {
+		return found, err
+	}
+	f.Warn("using the local image %s, which is made for another platform than this machine's: %v", r.Name, err)
+	return Found{Image: *foreign}, nil
+}
+
+// newer pulls, and takes the local image where the registry does not answer. That
+// is podman's own "newer" (containers/common pkg/config/pull_policy.go), which
+// `podman pull` has from 5.x on only. Not so where the registry refuses: the image
+// in the storage may be one that only another project may read.
+func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
+	found, pullError := f.pull(ctx, r, nil)
+	if pullError == nil || ctx.Err() != nil || podman.PullRefused(pullError) || isStateError(pullError) {
+		return found, pullError
+	}
+	image, err := f.local(ctx, r)
+	if err != nil {
+		return Found{}, pullError
+	}
+	f.Warn("using the local image %s: %v", r.Name, pullError)
+	return Found{Image: image}, nil
+}
+
+// local finds an image in the storage that the job may have.
+func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
+	image, err := f.Podman.Local(ctx, r.Name, r.Platform)
+	if err != nil || r.Own {
+		return image, err
+	}
+	may, err := f.Readers.May(r.Repository)
+	if err == nil && !may {
+		err = fmt.Errorf("%w: %s", ErrNotReadable, r.Name)
+	}
+	if err != nil {
+		return podman.Image{}, err
+	}
+	return image, nil
+}
+
+// pull pulls the image while no other job pulls from its repository. Where it had
+// to wait, look, if it is not nil, may find what the other job has pulled.
+func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)) (Found, error) {
+	waited := false
+	unlock, err := Lock(ctx, f.Locks, r.Repository, func() {
+		waited = true
+		f.Note("Waiting for another job that pulls from %s", r.Repository)
+	})
+	if err != nil {
+		return Found{}, err
+	}
+	defer unlock()
+	if waited && look != nil {
+		if found, err := look(); err == nil {
+			return found, nil
+		}
+	}
+	file, matches, err := f.AuthFile(r.Repository)
+	if err != nil {
+		return Found{}, err
+	}
+	// Before the pull: where the driver is killed in it, the image may be in the
+	// storage all the same.
+	undo := func() {}
+	if matches {
+		if undo, err = f.Readers.Restrict(r.Repository); err != nil {
+			return Found{}, err
+		}
+	}
+	image, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
+	if err != nil {
+		if ctx.Err() == nil {
+			undo()
+		}
+		return Found{}, err
+	}
+	if err := f.Readers.Add(r.Repository); err != nil {
+		return Found{}, err
+	}
+	return Found{Image: image, Pulled: true}, nil
+}
+
+func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image, error) {
+	for try, wait := 1, pause; ; try, wait = try+1, 2*wait {
+		image, err := f.Podman.Pull(ctx, pull)
+		if err == nil || try == tries || ctx.Err() != nil || !podman.PullWorthRetrying(err) {
+			return image, err
+		}
+		after := wait + rand.N(wait)
+		f.Warn("pulling %s failed, try %d of %d, the next is in %.1f s: %v", pull.Name, try, tries, after.Seconds(), err)
+		select {
+		case <-ctx.Done():
+			return podman.Image{}, ctx.Err()
+		case <-time.After(after):
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package images
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Lock waits until no other job of this user pulls from the repository, and calls
+// wait if it has to. podman itself would fetch what two jobs pull at the same time
+// twice. The lock ends with the process, however that ends.
+//
+// The locks are files in dir, which is made and should be in memory: nobody removes
+// them. Each repository has one of its own, or a job with a slow registry could
+// hold up the pulls of others.
+func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
+	}
+	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository))))
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, &StateError{fmt.Errorf("opening the lock of %s: %w", repository, err)}
+	}
+	unlock = func() { _ = f.Close() }
+	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		wait()
+		locked := make(chan error, 1)
+		go func() { locked <- flock(f, syscall.LOCK_EX) }()
+		select {
+		case err = <-locked:
+		case <-ctx.Done():
+			// The file stays open under the system call; the program ends soon.
+			return nil, ctx.Err()
+		}
+	}
+	if err != nil {
+		unlock()
+		return nil, &StateError{fmt.Errorf("locking %s: %w", name, err)}
+	}
+	return unlock, nil
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

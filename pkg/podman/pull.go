@@ -1,0 +1,133 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Pull is `podman image pull`.
+type Pull struct {
+	// Platform is the zero Platform for the machine's own.
+	Platform Platform
+	// AuthFile has the credentials; empty: podman looks for its own.
+	AuthFile string
+	// Name is fully qualified.
+	Name string
+}
+
+// Args returns the command line.
+func (p Pull) Args() []string {
+	args := []string{"image", "pull", "--quiet"}
+	if p.Platform != (Platform{}) {
+		args = append(args, "--platform", p.Platform.String())
+	}
+	if p.AuthFile != "" {
+		args = append(args, "--authfile", p.AuthFile)
+	}
+	return append(args, "--", p.Name)
+}
+
+// ErrPlatform is the error of an image that is made for another platform only.
+var ErrPlatform = errors.New("the image is made for another platform")
+
+// Pull pulls an image and returns it by its ID.
+func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
+	out, err := p.Output(ctx, pull.Args()...)
+	if err != nil {
+		return Image{}, err
+	}
+	lines := strings.Fields(string(out))
+	if len(lines) == 0 {
+		return Image{}, errors.New("podman image pull: no image ID in its answer")
+	}
+	image, err := p.inspectImage(ctx, lines[len(lines)-1])
+	if err != nil {
+		return Image{}, err
+	}
+	// Of an image that is made for one platform only, podman takes that one,
+	// with a warning.
+	if !image.Fits(pull.Platform) {
+		return Image{}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
+	}
+	return image, nil
+}
+
+// What registries, and podman itself, say of images that nobody can get: no
+// second try will help. Lower case. A name has no spaces, so what a job calls its
+// image is none of these.
+var refusals = []string{
+	"manifest unknown",
+	"name unknown",
+	" not found",
+	"access to the resource is denied",
+	": unauthorized",
+	"authentication required",
+	": denied",
+	"statuscode: 401", "statuscode: 403", "statuscode: 404",
+	"403 (forbidden)",
+	"401 (unauthorized)",
+	"invalid username/password",
+	"no image found in manifest list",
+	"no image found in image index",
+	"invalid reference format",
+	"rejected by policy",
+	"is blocked in",
+}
+
+// What networks and registries say when they are down or overloaded. It wins over
+// the refusals: "lookup host: not found" is an outage.
+var outages = []string{
+	"dial tcp", "connection refused", "connection reset", "no such host", "server misbehaving",
+	"i/o timeout", "tls handshake timeout", "context deadline exceeded", "client.timeout exceeded",
+	"network is unreachable", "no route to host", "unexpected eof", ": eof", "goaway",
+	": toomanyrequests", "statuscode: 429",
+}
+
+// serverError is a status 5xx in the words of podman: "received unexpected HTTP
+// status: 503 Service Unavailable", "invalid status code from registry 502 (Bad
+// Gateway)", "StatusCode: 500, …".
+var serverError = regexp.MustCompile(`(status: |statuscode: |registry )5[0-9][0-9]\b`)
+
+// missingProgram is said of podman's own helpers, and has "not found" in it.
+const missingProgram = "executable file not found"
+
+// PullRefused tells whether a pull failed because the image does not exist, may not
+// be had with these credentials, or is made for other platforms. podman ends with
+// 125 for every failure, so only its words tell.
+func PullRefused(err error) bool {
+	if errors.Is(err, ErrPlatform) {
+		return true
+	}
+	said, ok := saidBy(err)
+	in := func(word string) bool { return strings.Contains(said, word) }
+	return ok && !outage(said) && !in(missingProgram) && slices.ContainsFunc(refusals, in)
+}
+
+// PullWorthRetrying tells whether a pull failed for a reason that may be over in
+// some seconds, and podman has not tried again by itself. podman 4.3.1 tries four
+// times, with a second between, where connections are refused, reset or closed, and
+// where the registry says "toomanyrequests", podman 5 after a status 502 to 504, too;
+// after another 5xx, and where a name has no address, it gives up at once.
+func PullWorthRetrying(err error) bool {
+	said, ok := saidBy(err)
+	var exit *ExitError
+	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
+}
+
+// saidBy returns what podman said, in lower case.
+func saidBy(err error) (string, bool) {
+	var exit *ExitError
+	if !errors.As(err, &exit) {
+		return "", false
+	}
+	return strings.ToLower(exit.Stderr), true
+}
+
+func outage(said string) bool {
+	return serverError.MatchString(said) ||
+		slices.ContainsFunc(outages, func(word string) bool { return strings.Contains(said, word) })
+}
