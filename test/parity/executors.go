@@ -142,6 +142,7 @@ run_mechanism = "podman"
 runner_image = %q
 default_image = %q
 image_pull_policy = "if-not-present"
+image_entry_point = true
 image_allow_list = ['docker\.io/library/debian:.*', 'localhost/podman-executor/.*', '%s/.*']
 wait_for_services_timeout = 5
 environment = ["%s"]

@@ -6,8 +6,8 @@
 //
 // It prints a table, and a diff for each job that differs in another way than
 // differences.yml says; then, or when a difference of that file does not occur, it
-// exits 1. With names of jobs it runs only those and what they need. --keep
-// writes the traces, and the logs of both runners, to a directory.
+// exits 1. With names of jobs it runs only those and what comes before them for
+// artifacts. --keep writes the traces, and the logs of both runners, to a directory.
 //
 // PODMAN_EXECUTOR_BIN names the directory of the four programs, GITLAB_RUNNER
 // the gitlab-runner.
@@ -128,8 +128,8 @@ func loadPipelines(names []string) (pipelines, error) {
 	return all, nil
 }
 
-// choose leaves in the pipeline the wanted jobs and those whose artifacts they
-// get, all if none is wanted.
+// choose leaves in the pipeline the wanted jobs and those that may give them
+// artifacts, all if none is wanted.
 func choose(p *gitlab.Pipeline, wanted map[string]bool) {
 	if len(wanted) == 0 {
 		return
