@@ -36,6 +36,7 @@ func TestCompare(t *testing.T) {
 		{"another code", failure(3, ""), failure(4, ""), nil, `verdict is "failed, script_failure, 3", the driver's "failed, script_failure, 4"`},
 		{"all differs, expected", passed("a\nb\n"), failure(3, "a\nc\n"), []difference{both}, ""},
 		{"another code than expected", passed("a\nb\n"), failure(4, "a\nc\n"), []difference{both}, "the docker executor's verdict"},
+		{"skipped by both", outcome{job: "j", state: gitlab.StateSkipped}, outcome{job: "j", state: gitlab.StateSkipped}, nil, "did not run"},
 		{"no longer another code", passed("a\nb\n"), passed("a\nc\n"), []difference{both}, "expects a difference"},
 	}
 	for _, tt := range tests {
@@ -50,7 +51,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestUnknownJobs(t *testing.T) {
-	if got := unknownJobs([]outcome{passed("")}, []difference{{Job: "j"}, {Job: "gone"}}); len(got) != 1 || got.same() {
+	if got := unknownJobs(report{{docker: passed("")}}, []difference{{Job: "j"}, {Job: "gone"}}); len(got) != 1 || got.same() {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -22,51 +22,49 @@ const (
 	dockerTries = 3
 )
 
-// run runs all pipelines by both executors and compares. A job that is not as
-// expected may have another try by the docker executor, with its whole pipeline.
+// run runs all pipelines by both executors and compares. Where a job is not as
+// expected, its pipeline may have another try by the docker executor.
 func run(ctx context.Context, all pipelines, keep string, expected []difference) (report, error) {
 	m, err := prepareMachine(ctx, keep)
 	if err != nil {
 		return nil, err
 	}
 	defer m.close()
-	names := slices.Sorted(maps.Keys(all))
-	docker, driver := map[string][]outcome{}, map[string][]outcome{}
-	var parts []part
-	for _, e := range []executor{m.docker(), m.driver()} {
-		for _, name := range names {
-			parts = append(parts, part{executor: e, name: name, pipeline: all[name], try: 1})
-		}
-	}
-	if err := m.runParts(ctx, parts); err != nil {
+	docker, driver := partsOf(m.docker(), all), partsOf(m.driver(), all)
+	if err := m.runParts(ctx, slices.Concat(docker, driver)); err != nil {
 		return nil, err
 	}
-	for _, p := range parts {
-		if p.executor.name == "docker" {
-			docker[p.name] = p.outcomes
-		} else {
-			driver[p.name] = p.outcomes
-		}
-	}
 	for try := 2; try <= dockerTries; try++ {
-		var again []part
-		for _, name := range names {
-			if !compare(docker[name], driver[name], expected).same() {
-				again = append(again, part{executor: m.docker(), name: name, pipeline: all[name], try: try})
+		again := partsOf(m.docker(), all)
+		var wrong []*part
+		for i, p := range again {
+			if !compare(docker[i].outcomes, driver[i].outcomes, expected).same() {
+				p.try = try
+				wrong = append(wrong, p)
 			}
 		}
-		if err := m.runParts(ctx, again); err != nil {
+		if err := m.runParts(ctx, wrong); err != nil {
 			return nil, err
 		}
-		for _, p := range again {
-			docker[p.name] = better(docker[p.name], p.outcomes, driver[p.name], expected)
+		for i, p := range again {
+			if p.outcomes != nil {
+				docker[i].outcomes = better(docker[i].outcomes, p.outcomes, driver[i].outcomes, expected)
+			}
 		}
 	}
-	var dockerAll, driverAll []outcome
-	for _, name := range names {
-		dockerAll, driverAll = append(dockerAll, docker[name]...), append(driverAll, driver[name]...)
+	var rows report
+	for i := range docker {
+		rows = append(rows, compare(docker[i].outcomes, driver[i].outcomes, expected)...)
 	}
-	return append(compare(dockerAll, driverAll, expected), unknownJobs(dockerAll, expected)...), nil
+	return append(rows, unknownJobs(rows, expected)...), nil
+}
+
+// partsOf are the pipelines for one executor, in the order of their names.
+func partsOf(e executor, all pipelines) (parts []*part) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		parts = append(parts, &part{executor: e, name: name, pipeline: all[name], try: 1})
+	}
+	return parts
 }
 
 // part is one pipeline for one executor.
@@ -79,14 +77,14 @@ type part struct {
 }
 
 // runParts fills the outcomes of all parts in.
-func (m *machine) runParts(ctx context.Context, parts []part) error {
+func (m *machine) runParts(ctx context.Context, parts []*part) error {
 	errs := make([]error, len(parts))
 	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i := range parts {
+	for i, p := range parts {
 		places <- struct{}{}
 		all.Go(func() {
-			errs[i] = m.runPart(ctx, &parts[i])
+			errs[i] = m.runPart(ctx, p)
 			<-places
 		})
 	}
