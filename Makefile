@@ -60,6 +60,11 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
+.PHONY: test-parity
+test-parity: build test-setup ## run the same jobs by the docker executor and by the driver, and compare
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/parity ./parity
+	test/staged bin $(RUNNER) bin/test/parity $(PARITYFLAGS)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \

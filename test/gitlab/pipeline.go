@@ -19,6 +19,7 @@ type Pipeline struct {
 type PipelineJob struct {
 	Job          Job // without what [Pipeline.Run] adds: sources, dependencies, pipeline id
 	AllowFailure bool
+	AllowedCodes []int    // exit codes that AllowFailure is limited to, if there are any
 	After        []string // jobs that must have succeeded, or been allowed to fail
 	Inputs       []string // jobs whose archives are downloaded first
 }
@@ -43,7 +44,7 @@ type PipelineOptions struct {
 type Result struct {
 	Job, Stage string
 	State      State
-	Allowed    bool          // allow_failure
+	Allowed    bool          // allow_failure, for the exit code that the job has if it has failed
 	Duration   time.Duration // from pickup to the final update
 	Run        *Run          // nil for skipped jobs
 }
@@ -79,6 +80,9 @@ func (p *Pipeline) Run(ctx context.Context, s *Server, o PipelineOptions) ([]Res
 		i := <-r.ended
 		active--
 		r.results[i] = r.results[i].now()
+		if codes := p.Jobs[i].AllowedCodes; len(codes) > 0 && r.results[i].State == StateFailed {
+			r.results[i].Allowed = slices.Contains(codes, r.results[i].Run.ExitCode())
+		}
 		r.change(r.results[i])
 	}
 	if ctx.Err() != nil {

@@ -83,6 +83,16 @@ func TestPipelineRun(t *testing.T) {
 			"b t", true,
 		},
 		{
+			"allowed exit code", "b: {stage: build, script: exit 3, allow_failure: {exit_codes: [2, 3]}}\nt: {script: t}\n",
+			[]string{"b failed", "t success"},
+			"b t", true,
+		},
+		{
+			"exit code that is not allowed", "b: {stage: build, script: exit 3, allow_failure: {exit_codes: 4}}\nt: {script: t}\n",
+			[]string{"b failed", "t skipped"},
+			"b", false,
+		},
+		{
 			"needs", "bad: {stage: build, script: exit 1}\ngood: {stage: build, script: g}\nfree: {script: f, needs: []}\nfine: {script: f, needs: [good]}\nlost: {script: l, needs: [bad]}\nafter: {stage: deploy, script: a, needs: [lost]}\n",
 			[]string{"bad failed", "good success", "free success", "fine success", "lost skipped", "after skipped"},
 			"bad good free fine", false,

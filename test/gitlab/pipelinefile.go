@@ -51,6 +51,7 @@ type settings struct {
 	image         *Image
 	services      []Image
 	before, after []string
+	hook          []string // pre_get_sources_script
 	artifacts     *Artifact
 	cache         []Cache
 	timeout       int
@@ -67,6 +68,7 @@ type jobEntry struct {
 	needs        []need
 	dependencies []reference
 	allowFailure bool
+	allowedCodes []int
 
 	after, inputs []string // see PipelineJob
 }
@@ -121,6 +123,9 @@ func (s settings) or(t settings) settings {
 	if s.after == nil {
 		s.after = t.after
 	}
+	if s.hook == nil {
+		s.hook = t.hook
+	}
 	if s.artifacts == nil {
 		s.artifacts = t.artifacts
 	}
@@ -141,7 +146,7 @@ func (f *pipelineFile) job(e entry) {
 	known["variables"] = into(&j.variables, f.variableList)
 	known["needs"] = into(&j.needs, f.needList)
 	known["dependencies"] = into(&j.dependencies, f.references)
-	known["allow_failure"] = into(&j.allowFailure, f.boolean)
+	known["allow_failure"] = func(n ast.Node, where string) { f.allowFailure(j, n, where) }
 	before := len(f.errs)
 	f.object(e.value, e.key, known)
 	if len(j.script) == 0 && len(f.errs) == before {
@@ -241,13 +246,16 @@ func (f *pipelineFile) pipeline() *Pipeline {
 		if s.artifacts != nil {
 			job.Artifacts = []Artifact{*s.artifacts}
 		}
+		if len(s.hook) > 0 {
+			job.Hooks = []Hook{{Name: "pre_get_sources_script", Script: s.hook}}
+		}
 		if len(s.after) > 0 {
 			job.AddAfterScript(s.after...)
 		}
 		if s.timeout > 0 {
 			job.SetTimeout(s.timeout)
 		}
-		p.Jobs = append(p.Jobs, PipelineJob{Job: job, AllowFailure: e.allowFailure, After: e.after, Inputs: e.inputs})
+		p.Jobs = append(p.Jobs, PipelineJob{Job: job, AllowFailure: e.allowFailure, AllowedCodes: e.allowedCodes, After: e.after, Inputs: e.inputs})
 	}
 	return p
 }

@@ -72,6 +72,8 @@ lint:
 unit:
   stage: check
   script: [[make, test], [echo done]]
+  allow_failure: {exit_codes: [3, 137]}
+  hooks: {pre_get_sources_script: echo hook}
 `
 
 func TestParsePipeline(t *testing.T) {
@@ -120,11 +122,12 @@ func TestParsePipeline(t *testing.T) {
 	unit.Image = lint.Image
 	unit.Variables = lint.Variables
 	unit.SetTimeout(5400)
+	unit.Hooks = []Hook{{Name: "pre_get_sources_script", Script: []string{"echo hook"}}}
 
 	want := &Pipeline{Stages: []string{"prepare", "check"}, Jobs: []PipelineJob{
 		{Job: compile},
 		{Job: lint, AllowFailure: true},
-		{Job: unit, After: []string{"compile"}, Inputs: []string{"compile"}},
+		{Job: unit, AllowFailure: true, AllowedCodes: []int{3, 137}, After: []string{"compile"}, Inputs: []string{"compile"}},
 	}}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("pipeline (-want +got):\n%s", diff)
@@ -188,6 +191,8 @@ func TestPipelineErrors(t *testing.T) {
 		{"list as text", "a: {script: x, image: [x]}", `x.yml:1:23: a: image: want a string`},
 		{"text as list", "a: {script: x, artifacts: {paths: x}}", `x.yml:1:35: a: artifacts: paths: want a list`},
 		{"text as boolean", "a: {script: x, allow_failure: sometimes}", `x.yml:1:31: a: allow_failure: want true or false`},
+		{"exit code as text", "a: {script: x, allow_failure: {exit_codes: [1, one]}}", `x.yml:1:48: a: allow_failure: exit_codes: want an exit code of a failure, 1 to 255`},
+		{"no exit codes", "a: {script: x, allow_failure: {}}", `x.yml:1:31: a: allow_failure: no exit_codes`},
 		{"pull policy", "a: {script: x, image: {name: i, pull_policy: [never, often]}}", `x.yml:1:54: a: image: pull_policy: want one of always, if-not-present, never, got "often"`},
 		{"image without name", "a: {script: x, image: {entrypoint: []}}", `x.yml:1:24: a: image: no name`},
 		{"service without name", "a: {script: x, services: [{alias: b}]}", `x.yml:1:28: a: services: no name`},

@@ -18,6 +18,9 @@ func (f *pipelineFile) settingKeys(s *settings) keys {
 		"services":      into(&s.services, f.serviceList),
 		"before_script": into(&s.before, f.decoder.script),
 		"after_script":  into(&s.after, f.decoder.script),
+		"hooks": func(n ast.Node, where string) {
+			f.object(n, where, keys{"pre_get_sources_script": into(&s.hook, f.decoder.script)})
+		},
 		"artifacts": func(n ast.Node, where string) {
 			artifact := f.artifact(n, where)
 			s.artifacts = &artifact
@@ -143,6 +146,36 @@ func (f *pipelineFile) cacheList(n ast.Node, where string) []Cache {
 		caches = append(caches, c)
 	}
 	return caches
+}
+
+// allowFailure reads true, false, or the exit codes that are allowed.
+func (f *pipelineFile) allowFailure(j *jobEntry, n ast.Node, where string) {
+	if _, ok := n.(*ast.MappingNode); !ok {
+		j.allowFailure = f.boolean(n, where)
+		return
+	}
+	j.allowFailure = true
+	f.object(n, where, keys{"exit_codes": into(&j.allowedCodes, f.exitCodes)})
+	if len(j.allowedCodes) == 0 {
+		f.fail(n, "%s: no exit_codes", where)
+	}
+}
+
+// exitCodes is one exit code or a list of them.
+func (f *pipelineFile) exitCodes(n ast.Node, where string) []int {
+	nodes := []ast.Node{n}
+	if s, ok := n.(*ast.SequenceNode); ok {
+		nodes = s.Values
+	}
+	var codes []int
+	for _, item := range nodes {
+		code, err := strconv.Atoi(f.textOrNumber(item, where))
+		if err != nil || code < 1 || code > 255 {
+			f.fail(item, "%s: want an exit code of a failure, 1 to 255", where)
+		}
+		codes = append(codes, code)
+	}
+	return codes
 }
 
 func (f *pipelineFile) needList(n ast.Node, where string) []need {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// service is a `podman system service`: the API of docker, over the same
+// rootless podman and storage that the driver uses.
+type service struct {
+	url string
+	cmd *exec.Cmd
+	log *strings.Builder
+}
+
+// startService starts the service and waits until it listens.
+func startService(ctx context.Context, socket string, env []string) (*service, error) {
+	s := &service{url: "unix://" + socket, log: &strings.Builder{}}
+	s.cmd = exec.Command("podman", "system", "service", "--time=0", s.url)
+	s.cmd.Dir = "/"
+	s.cmd.Env = append(os.Environ(), env...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// podman's pause process may hold the log.
+	s.cmd.WaitDelay = time.Second
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the podman service: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		connection, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = connection.Close()
+			return s, nil
+		}
+		select {
+		case <-ctx.Done():
+			s.stop()
+			return nil, fmt.Errorf("starting the podman service: %w\n%s", err, s.log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *service) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+}
+
+// removeVolumes removes the volumes that the jobs of a runner have left, by either
+// executor: they are kept for the next job of the project.
+func removeVolumes(ctx context.Context, token string) error {
+	short := strings.TrimPrefix(token, "glrt-")[:9] // gitlab-runner helpers/shorten_token.go
+	list, err := exec.CommandContext(ctx, "podman", "volume", "ls", "--format", `{{.Name}} {{index .Labels "com.gitlab.gitlab-runner.runner.id"}}`).Output()
+	if err != nil {
+		return fmt.Errorf("listing the volumes: %w", err)
+	}
+	args := []string{"volume", "rm", "--force"}
+	for line := range strings.Lines(string(list)) {
+		name, runner, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if runner == short || strings.HasPrefix(name, "podman-executor-"+short+"-") {
+			args = append(args, name)
+		}
+	}
+	if len(args) == 3 {
+		return nil
+	}
+	if out, err := exec.CommandContext(ctx, "podman", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("removing the volumes: %w\n%s", err, out)
+	}
+	return nil
+}
