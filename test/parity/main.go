@@ -71,6 +71,7 @@ func parity(ctx context.Context, args []string, out io.Writer) (same bool, err e
 	if flags.NArg() > 0 {
 		expected = slices.DeleteFunc(expected, func(d difference) bool { return !pipelines.have(d.Job) })
 	}
+	fmt.Fprintf(out, "running %d jobs by gitlab-runner's docker executor and by the driver; this takes some minutes\n\n", pipelines.count())
 	report, err := run(ctx, pipelines, *keep, expected)
 	if err != nil {
 		return false, err
@@ -89,6 +90,13 @@ func (all pipelines) have(job string) bool {
 		}
 	}
 	return false
+}
+
+func (all pipelines) count() (jobs int) {
+	for _, p := range all {
+		jobs += len(p.Jobs)
+	}
+	return jobs
 }
 
 // loadPipelines reads the files. With names of jobs it leaves those and what they
