@@ -19,27 +19,33 @@ func bootVerify(lines ...string) func(runner.Config) string {
 }
 
 // All of the runner's checks pass: the program of the same version in the runner
-// container, the way from there to GitLab, S3, and the administrator's commands
-// in the user container. Then the runner serves.
+// container, or on the host, the way from there to GitLab, S3, and the
+// administrator's commands in the user container. Then the runner serves.
 func TestBootVerify(t *testing.T) {
 	t.Parallel()
-	s := startS3(t)
-	m := startConfigured(t, 1, defaults(), bootVerify("verify_auth = true", "verify_server_url = true", "verify_cache = true",
-		"verify_helper_version = true", `verify_commands = ["cat /etc/debian_version", "test ! -e /usr/bin/gitlab-runner"]`, s.config()))
-	succeeded(t, m.run(job("served", "echo ran")))
-	for _, want := range []string{
-		"boot-verify: verifying helper version matches 19.4", "boot-verify: probing server URL " + m.server.URL(),
-		"boot-verify: verifying cache access", "$ cat /etc/debian_version", "Boot-verify runner finished", "Boot-verify canary complete",
-	} {
-		if !strings.Contains(m.runner.Log(), want) {
-			t.Errorf("the runner's log lacks %q", want)
-		}
-	}
-	if keys := s.objects(); len(keys) != 1 || !strings.Contains(keys[0], "boot-verify/"+m.token) {
-		t.Errorf("S3 has %q, want the canary's object", keys)
-	}
-	if strings.Contains(m.runner.Log(), s.secret) {
-		t.Error("S3's secret key stands in the runner's log")
+	onHost, _ := dataDir(t, "step_script_only = true", "-runner_image", "-runner_options")
+	for name, policy := range map[string]func(string) string{"containers": defaults(), "step_script_only": onHost} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startS3(t)
+			m := startConfigured(t, 1, policy, bootVerify("verify_auth = true", "verify_server_url = true", "verify_cache = true",
+				"verify_helper_version = true", `verify_commands = ["cat /etc/debian_version", "test ! -e /usr/bin/gitlab-runner"]`, s.config()))
+			succeeded(t, m.run(job("served", "echo ran")))
+			for _, want := range []string{
+				"boot-verify: verifying helper version matches 19.4", "boot-verify: probing server URL " + m.server.URL(),
+				"boot-verify: verifying cache access", "$ cat /etc/debian_version", "Boot-verify runner finished", "Boot-verify canary complete",
+			} {
+				if !strings.Contains(m.runner.Log(), want) {
+					t.Errorf("the runner's log lacks %q", want)
+				}
+			}
+			if keys := s.objects(); len(keys) != 1 || !strings.Contains(keys[0], "boot-verify/"+m.token) {
+				t.Errorf("S3 has %q, want the canary's object", keys)
+			}
+			if strings.Contains(m.runner.Log(), s.secret) {
+				t.Error("S3's secret key stands in the runner's log")
+			}
+		})
 	}
 }
 

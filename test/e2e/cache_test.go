@@ -101,13 +101,18 @@ func TestCacheOfProtectedRefs(t *testing.T) {
 			} {
 				j := cached(row.name, "k")
 				j.Cache[0].FallbackKeys = []string{"k-protected", "../../project-7-protected/k"}
-				j.Steps[0].Script = append(j.Steps[0].Script, "ls -R /cache "+dir+" 2>/dev/null || true")
+				other := dir + "/cache/project-7-protected"
+				if row.protected {
+					other = dir + "/cache/project-7"
+				}
+				j.Steps[0].Script = append(j.Steps[0].Script, "ls -R /cache "+dir+" 2>/dev/null || true", "if [ -e "+other+" ]; then echo the other is seen; fi")
 				if row.protected {
 					j.Git.Protected = &yes
 				}
 				run := m.run(j)
 				succeeded(t, run)
 				logs(t, run, append(row.want, "Created cache")...)
+				lacks(t, run, "\nthe other is seen\n")
 				if other := count(run, "from release\n"); other > 0 != (row.name == "second release") {
 					t.Errorf("job %q sees the cache of the protected ref %d times", row.name, other)
 				}
