@@ -120,14 +120,15 @@ func unknownJobs(known report, expected []difference) (rows report) {
 	return rows
 }
 
-// better puts outcomes of another try in the place of those that are not as
-// expected, where the other try is.
+// better puts outcomes of another try, which may have been of some jobs only, in
+// the place of those that are not as expected, where the other try is.
 func better(docker, again, driver []outcome, expected []difference) []outcome {
-	was, is := compare(docker, driver, expected), compare(again, driver, expected)
+	wrong := compare(docker, driver, expected).wrong()
 	chosen := slices.Clone(docker)
-	for i := range chosen {
-		if len(was[i].unexpected) > 0 && len(is[i].unexpected) == 0 {
-			chosen[i] = again[i]
+	for i, o := range chosen {
+		at := slices.IndexFunc(again, func(a outcome) bool { return a.job == o.job })
+		if at >= 0 && wrong[o.job] && compare(again[at:at+1], driver[i:i+1], expected).same() {
+			chosen[i] = again[at]
 		}
 	}
 	return chosen
@@ -166,15 +167,19 @@ func changed(unified string) string {
 	return b.String()
 }
 
-// same tells whether everything is as expected.
-func (all report) same() bool {
+// wrong are the jobs that are not as expected.
+func (all report) wrong() map[string]bool {
+	jobs := map[string]bool{}
 	for _, r := range all {
 		if len(r.unexpected) > 0 {
-			return false
+			jobs[r.docker.job] = true
 		}
 	}
-	return true
+	return jobs
 }
+
+// same tells whether everything is as expected.
+func (all report) same() bool { return len(all.wrong()) == 0 }
 
 // print writes the table, and then what was not expected.
 func (all report) print(out io.Writer) {

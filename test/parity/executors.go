@@ -1,83 +1,13 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
-	"time"
 
-	"podman-executor/test/gitlab"
 	"podman-executor/test/runner"
 )
-
-// machine is what the executors share.
-type machine struct {
-	// dir has a directory for each run of a pipeline.
-	dir      string
-	registry *registry
-	service  *service
-	// keep gets the traces and logs, if it is not empty.
-	keep string
-}
-
-// prepareMachine starts the registry and the podman service.
-func prepareMachine(ctx context.Context, keep string) (m *machine, err error) {
-	m = &machine{keep: keep}
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
-	if m.dir, err = os.MkdirTemp("", "parity-"); err != nil {
-		return nil, err
-	}
-	if m.registry, err = startRegistry(); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(m.registriesFile(), fmt.Appendf(nil, registriesConf, m.registry.address), 0o600); err != nil {
-		return nil, err
-	}
-	m.service, err = startService(ctx, filepath.Join(m.dir, "podman.sock"), m.podmanEnv())
-	return m, err
-}
-
-func (m *machine) close() {
-	if m.service != nil {
-		m.service.stop()
-		if m.keep != "" {
-			_ = os.WriteFile(filepath.Join(m.keep, "podman-service.log"), []byte(m.service.log.String()), 0o644) // for people only
-		}
-	}
-	if m.registry != nil {
-		m.registry.close()
-	}
-	_ = os.RemoveAll(m.dir)
-}
-
-const registriesConf = `unqualified-search-registries = ["docker.io"]
-[[registry]]
-location = %q
-insecure = true
-`
-
-func (m *machine) registriesFile() string { return filepath.Join(m.dir, "registries.conf") }
-
-// podmanEnv are the variables that the podman of both executors needs beside the
-// usual ones.
-func (m *machine) podmanEnv() []string {
-	env := []string{"CONTAINERS_REGISTRIES_CONF=" + m.registriesFile()}
-	for _, name := range []string{"CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF"} {
-		if value := os.Getenv(name); value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
-}
 
 // The images of test/images.
 const (
@@ -94,29 +24,27 @@ type executor struct {
 	policy string
 }
 
-const runnerConfig = `concurrent = %[1]d
+// runnerConfig is what both config.toml have in common. There is one job at a time:
+// each finds what the one before it has left.
+const runnerConfig = `concurrent = 1
 check_interval = 1
 shutdown_timeout = 30
 
 [[runners]]
   name = "parity"
-  url = %[2]q
-  token = %[3]q
+  url = %q
+  token = %q
   shell = "bash"
-  request_concurrency = %[1]d
 `
 
-func runnerLines(c runner.Config) string {
-	return fmt.Sprintf(runnerConfig, 1, c.URL, c.Token)
-}
+func runnerLines(c runner.Config) string { return fmt.Sprintf(runnerConfig, c.URL, c.Token) }
 
 // docker is what an administrator would write for the docker executor, with
-// the names of images as jobs write them.
+// the names of images as jobs write them. Its containers have the host's network,
+// where GitLab listens on loopback, and those of jobs with services a network of
+// the job's own: there alone services have names, over podman.
 func (m *machine) docker() executor {
 	return executor{name: "docker", config: func(c runner.Config, pipeline string) string {
-		// The default network is one for all jobs of the user, which podman 4.3 loses
-		// now and then when containers come and go. Services need a network of the
-		// job, where alone they have names.
 		network := "    network_mode = \"host\"\n"
 		if pipeline == "services" {
 			network = "  [runners.feature_flags]\n    FF_NETWORK_PER_BUILD = true\n"
@@ -141,19 +69,20 @@ run_mechanism = "podman"
 [general.podman]
 runner_image = %q
 default_image = %q
+runner_options = ["--network=host"]
 image_pull_policy = "if-not-present"
 image_entry_point = true
 image_allow_list = ['docker\.io/library/debian:.*', 'localhost/podman-executor/.*', '%s/.*']
 wait_for_services_timeout = 5
 environment = ["%s"]
-`, runnerImage, defaultImage,
-		strings.ReplaceAll(m.registry.address, ".", `\.`), strings.Join(m.podmanEnv(), `", "`))
+`, runnerImage, defaultImage, regexp.QuoteMeta(m.registry.address), strings.Join(m.podmanEnv(), `", "`))
 	return executor{name: "driver", policy: policy, config: func(c runner.Config, _ string) string {
-		text := runnerLines(c) + "  executor = \"custom\"\n"
 		// The runner takes every custom executor for one like shell: see
 		// docs/migrating-from-docker.md.
-		text += "  environment = [\"CI_DISPOSABLE_ENVIRONMENT=true\"]\n"
-		text += "  [runners.custom]\n"
+		text := runnerLines(c) + `  executor = "custom"
+  environment = ["CI_DISPOSABLE_ENVIRONMENT=true"]
+  [runners.custom]
+`
 		for _, stage := range []string{"config", "prepare", "run", "cleanup"} {
 			text += fmt.Sprintf("    %s_exec = %q\n", stage, filepath.Join(c.Driver, "podman-executor-"+stage))
 		}
@@ -163,87 +92,3 @@ environment = ["%s"]
 		return text + "    graceful_kill_timeout = 60\n"
 	}}
 }
-
-// runPart runs one pipeline by one executor, with a GitLab and a runner of its
-// own.
-func (m *machine) runPart(ctx context.Context, p *part) error {
-	address, err := ownAddress()
-	if err != nil {
-		return err
-	}
-	token := "glrt-" + strings.ToLower(rand.Text()[:9]) + rand.Text()
-	server, err := gitlab.Start(gitlab.Options{Address: net.JoinHostPort(address, "0"), RunnerToken: token})
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	repository, err := addProject(ctx, server)
-	if err != nil {
-		return err
-	}
-	r, err := runner.Start(runner.Config{
-		Program: os.Getenv("GITLAB_RUNNER"), Driver: os.Getenv("PODMAN_EXECUTOR_BIN"),
-		URL: server.URL(), Token: token, Dir: filepath.Join(m.dir, p.id()), Policy: p.executor.policy,
-		Text: func(c runner.Config) string { return p.executor.config(c, p.name) },
-	})
-	if err != nil {
-		return err
-	}
-	results, err := p.pipeline.Run(ctx, server, gitlab.PipelineOptions{Repository: repository, Edit: m.projectVariables})
-	stopCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer stop()
-	err = errors.Join(err, r.Stop(stopCtx), removeVolumes(stopCtx, token))
-	if m.keep != "" {
-		err = errors.Join(err, m.keepLogs(p, r, results))
-	}
-	if calls := server.Unexpected(); len(calls) > 0 {
-		err = errors.Join(err, fmt.Errorf("calls that no GitLab gets: %q", calls))
-	}
-	if err != nil {
-		return fmt.Errorf("running the jobs of %s: %w\nthe runner's log ends:\n%s", p.id(), err, tail(r.Log(), 4000))
-	}
-	names := normaliser{server: server.URL(), registry: m.registry.address}
-	for _, result := range results {
-		o, err := newOutcome(result, names)
-		if err != nil {
-			return err
-		}
-		o.try = p.try
-		p.outcomes = append(p.outcomes, o)
-	}
-	return nil
-}
-
-// id tells the part from all others.
-func (p *part) id() string { return fmt.Sprintf("%s-%s-%d", p.executor.name, p.name, p.try) }
-
-// ownAddress is an address of this machine that containers reach, too: rootless
-// podman's networks lead everywhere but to loopback.
-func ownAddress() (string, error) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return "", err
-	}
-	for _, a := range addresses {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
-			return ip.IP.String(), nil
-		}
-	}
-	return "", errors.New("this machine has no address but that of loopback, which containers do not reach: connect it to a network")
-}
-
-func (m *machine) keepLogs(p *part, r *runner.Runner, results []gitlab.Result) error {
-	if err := os.MkdirAll(m.keep, 0o755); err != nil {
-		return err
-	}
-	errs := []error{os.WriteFile(filepath.Join(m.keep, p.id()+".log"), []byte(r.Log()), 0o644)}
-	for _, result := range results {
-		if result.Run != nil {
-			file := fmt.Sprintf("%s-%s-%d.trace", strings.ReplaceAll(result.Job, " ", "-"), p.executor.name, p.try)
-			errs = append(errs, os.WriteFile(filepath.Join(m.keep, file), result.Run.Trace(), 0o644))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }

@@ -6,8 +6,8 @@
 //
 // It prints a table, and a diff for each job that differs in another way than
 // differences.yml says; then, or when a difference of that file does not occur, it
-// exits 1. With names of jobs it runs only those and what comes before them for
-// artifacts. --keep writes the traces, and the logs of both runners, to a directory.
+// exits 1. With names of jobs it runs only those and what they come after. --keep
+// writes the traces, and the logs of the runners, to a directory.
 //
 // PODMAN_EXECUTOR_BIN names the directory of the four programs, GITLAB_RUNNER
 // the gitlab-runner.
@@ -19,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -70,6 +71,7 @@ func parity(ctx context.Context, args []string, out io.Writer) (same bool, err e
 	if flags.NArg() > 0 {
 		expected = slices.DeleteFunc(expected, func(d difference) bool { return !pipelines.have(d.Job) })
 	}
+	fmt.Fprintf(out, "running %d jobs by gitlab-runner's docker executor and by the driver; this takes some minutes\n\n", pipelines.count())
 	report, err := run(ctx, pipelines, *keep, expected)
 	if err != nil {
 		return false, err
@@ -90,8 +92,15 @@ func (all pipelines) have(job string) bool {
 	return false
 }
 
+func (all pipelines) count() (jobs int) {
+	for _, p := range all {
+		jobs += len(p.Jobs)
+	}
+	return jobs
+}
+
 // loadPipelines reads the files. With names of jobs it leaves those and what they
-// need, and fails for a name that no job has.
+// come after, and fails for a name that no job has.
 func loadPipelines(names []string) (pipelines, error) {
 	files, err := pipelineFiles.ReadDir("pipelines")
 	if err != nil {
@@ -116,7 +125,10 @@ func loadPipelines(names []string) (pipelines, error) {
 				return nil, fmt.Errorf("%s: another file has a job %q, too", f.Name(), j.Job.Info.Name)
 			}
 		}
-		if choose(p, wanted); len(p.Jobs) > 0 {
+		if len(names) > 0 {
+			p = only(p, wanted)
+		}
+		if len(p.Jobs) > 0 {
 			all[strings.TrimSuffix(f.Name(), ".yml")] = p
 		}
 	}
@@ -128,16 +140,20 @@ func loadPipelines(names []string) (pipelines, error) {
 	return all, nil
 }
 
-// choose leaves in the pipeline the wanted jobs and those that may give them
-// artifacts, all if none is wanted.
-func choose(p *gitlab.Pipeline, wanted map[string]bool) {
-	if len(wanted) == 0 {
-		return
-	}
+// only returns the pipeline with no jobs but the wanted ones and those that they
+// come after, by stage or by needs.
+func only(p *gitlab.Pipeline, wanted map[string]bool) *gitlab.Pipeline {
+	wanted = maps.Clone(wanted)
+	chosen := &gitlab.Pipeline{Stages: p.Stages}
 	for _, j := range slices.Backward(p.Jobs) {
-		for _, before := range j.Inputs {
-			wanted[before] = wanted[before] || wanted[j.Job.Info.Name]
+		if !wanted[j.Job.Info.Name] {
+			continue
 		}
+		for _, before := range j.After {
+			wanted[before] = true
+		}
+		chosen.Jobs = append(chosen.Jobs, j)
 	}
-	p.Jobs = slices.DeleteFunc(p.Jobs, func(j gitlab.PipelineJob) bool { return !wanted[j.Job.Info.Name] })
+	slices.Reverse(chosen.Jobs)
+	return chosen
 }

@@ -15,15 +15,15 @@ const (
 	// there is one job at a time: each finds what the one before it has left.
 	atOnce = 4
 
-	// dockerTries is how often the docker executor may run a pipeline. Over the
-	// API of podman 4.3 it fails now and then, whatever the job: attaching is
-	// answered with 500, or a container that is started again soon after its end
-	// is killed. The driver has one try.
+	// dockerTries is how often the docker executor may run a job. Over the API of
+	// podman 4.3 it fails now and then, whatever the job: attaching is answered
+	// with 500, or a container that is started again soon after its end is
+	// killed. The driver has one try. See docs/decisions/0014.
 	dockerTries = 3
 )
 
-// run runs all pipelines by both executors and compares. Where a job is not as
-// expected, its pipeline may have another try by the docker executor.
+// run runs all pipelines by both executors and compares. A job that is not as
+// expected may have another try by the docker executor.
 func run(ctx context.Context, all pipelines, keep string, expected []difference) (report, error) {
 	m, err := prepareMachine(ctx, keep)
 	if err != nil {
@@ -35,21 +35,18 @@ func run(ctx context.Context, all pipelines, keep string, expected []difference)
 		return nil, err
 	}
 	for try := 2; try <= dockerTries; try++ {
-		again := partsOf(m.docker(), all)
-		var wrong []*part
-		for i, p := range again {
-			if !compare(docker[i].outcomes, driver[i].outcomes, expected).same() {
-				p.try = try
-				wrong = append(wrong, p)
+		var again []*part
+		for i, p := range docker {
+			if wrong := compare(p.outcomes, driver[i].outcomes, expected).wrong(); len(wrong) > 0 {
+				again = append(again, &part{executor: p.executor, name: p.name, pipeline: only(p.pipeline, wrong), try: try, first: p})
 			}
 		}
-		if err := m.runParts(ctx, wrong); err != nil {
+		if err := m.runParts(ctx, again); err != nil {
 			return nil, err
 		}
-		for i, p := range again {
-			if p.outcomes != nil {
-				docker[i].outcomes = better(docker[i].outcomes, p.outcomes, driver[i].outcomes, expected)
-			}
+		for _, p := range again {
+			i := slices.Index(docker, p.first)
+			p.first.outcomes = better(p.first.outcomes, p.outcomes, driver[i].outcomes, expected)
 		}
 	}
 	var rows report
@@ -73,6 +70,7 @@ type part struct {
 	name     string
 	pipeline *gitlab.Pipeline
 	try      int
+	first    *part // of the same pipeline, where this is not it
 	outcomes []outcome
 }
 
