@@ -16,6 +16,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
+	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -33,6 +34,7 @@ var program = driver.Program{
 	About: "podman-executor-prepare pulls a job's images and creates its containers.\n" +
 		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
 	Stage: prepare,
+	Inner: driver.Inner{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -154,6 +156,7 @@ func (s *preparation) plan() plan.Plan {
 		RunnerContainer: s.runnerName,
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),
+		PinDir:          s.pinDir(),
 		Keep:            s.policy.General.Podman.DisableContainerRemoval,
 		Grace:           grace,
 		Log:             s.logSettings(),
@@ -197,6 +200,9 @@ func (s *preparation) undo(ctx context.Context) {
 	err := s.podman.Remove(ctx, s.plan().Containers()...)
 	if s.network() != "" {
 		err = errors.Join(err, s.podman.RemoveNetworks(ctx, s.network()))
+	}
+	if dir := s.pinDir(); dir != "" {
+		err = errors.Join(err, s.unpin(ctx, dir))
 	}
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")

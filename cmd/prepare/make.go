@@ -91,9 +91,14 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 		s.log.Info("the user container is privileged")
 	}
 	for _, m := range s.grant.Mounts {
-		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
+	}
+	if err := s.pinMounts(ctx); err != nil {
+		return err
+	}
+	for _, m := range s.grant.Mounts {
+		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 	}
 	return s.create(ctx, c, "custom_options", "container")
 }
@@ -119,6 +124,11 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 		if err := leftovers.Networks(ctx, s.podman, now, s.network()); err != nil {
 			s.log.WithError(err).Warn("networks of dead runners")
 		}
+	}
+	if dead, err := leftovers.Abandoned(s.pinParent(), now); err != nil {
+		s.log.WithError(err).Warn("volumes of dead runners")
+	} else if err := s.unpin(ctx, dead...); err != nil {
+		s.log.WithError(err).Warn("volumes of dead runners")
 	}
 	for _, place := range []struct{ parent, pattern string }{
 		// The runner's directory for each attempt at a job

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -36,6 +37,16 @@ type Program struct {
 	Uninterruptible bool
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
+	// Inner is what the program does where it calls itself, in podman's
+	// namespaces: the first argument is then a verb of its own.
+	Inner Inner
+}
+
+// Inner is a program in the program. Verbs are the first arguments that call it;
+// Main gets all arguments and returns the exit status.
+type Inner struct {
+	Verbs []string
+	Main  func(args []string, stderr io.Writer) int
 }
 
 // Call is one call of a program by the runner.
@@ -65,6 +76,9 @@ const exitUsage = 2
 
 // Main runs a program and returns its exit status.
 func Main(p Program) int {
+	if len(os.Args) > 1 && slices.Contains(p.Inner.Verbs, os.Args[1]) {
+		return p.Inner.Main(os.Args[1:], os.Stderr)
+	}
 	ctx, stop := stopContext()
 	defer stop()
 	if p.Uninterruptible {

@@ -110,6 +110,22 @@ func Directories(parent, pattern string, now time.Time) error {
 	return nil
 }
 
+// Abandoned returns the directories below parent that belong to this user, and are
+// marked with an owner that is gone.
+func Abandoned(parent string, now time.Time) ([]string, error) {
+	entries, err := os.ReadDir(parent)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("looking for leftovers: %w", err)
+	}
+	var list []string
+	for _, entry := range entries {
+		if dir := filepath.Join(parent, entry.Name()); abandoned(dir, now) {
+			list = append(list, dir)
+		}
+	}
+	return list, nil
+}
+
 func abandoned(dir string, now time.Time) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {

@@ -53,6 +53,8 @@ type Plan struct {
 	// Memory has the limit of memory of each container of the job's steps that
 	// has one.
 	Memory map[string]Memory `json:"memory,omitempty"`
+	// PinDir has the pinned sources of the job's volumes; empty without any.
+	PinDir string `json:"pin_dir,omitempty"`
 	// Keep leaves the containers after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.
