@@ -18,6 +18,7 @@ var program = driver.Program{
 	About: "podman-executor-cleanup removes the containers of a job.\n" +
 		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
 	Uninterruptible: true,
+	Flags:           addFlags,
 	Stage:           cleanup,
 }
 

@@ -127,16 +127,9 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// authDir is the directory of the job's auth file. It lies in the user's
-// runtime directory, which is in memory: the runner's TMPDIR may be private to
-// the runner (PrivateTmp=), while rootless podman looks at files from the mount
-// namespace of its first process.
+// authDir is the directory of the job's auth file, in memory.
 func (s *preparation) authDir() string {
-	base := s.podman.Getenv("XDG_RUNTIME_DIR")
-	if base == "" {
-		base = "/run"
-	}
-	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
+	return filepath.Join(driver.RuntimeDir(s.podman), filepath.Base(s.attempt))
 }
 
 // volumes makes sure that the job's builds and cache exist.
