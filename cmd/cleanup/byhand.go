@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
@@ -14,6 +15,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -21,6 +23,7 @@ import (
 // request is what a call by hand, or by a timer, asks for.
 type request struct {
 	orphans, dryRun bool
+	limits          storage.Limits
 }
 
 // addFlags adds the options; each makes the call one by hand.
@@ -33,8 +36,37 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 			return err
 		}
 	}
+	flags.Func("builds-older-than", "remove builds that no job has used for that `DURATION`, such as 12h or 30d", func(text string) error {
+		call.ByHand = r.run
+		d, err := parseDuration(text)
+		r.limits.BuildsUnused = &d
+		return err
+	})
+	flags.Func("cache-larger-than", "remove caches and volumes of projects, those first that no job has used for longest, until all together take no more than that `SIZE`, such as 20g", func(text string) error {
+		call.ByHand = r.run
+		size, err := policy.ParseSize(text)
+		bytes := int64(size)
+		r.limits.Caches = &bytes
+		return err
+	})
 	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, directories", byHand(&r.orphans))
 	flags.BoolFunc("dry-run", "print what would be removed, and remove nothing", byHand(&r.dryRun))
+}
+
+// mostDays keeps a number of days within what time.Duration can hold.
+const mostDays = 10000
+
+// parseDuration reads "12h", "90m" and, beyond what Go takes, "30d".
+func parseDuration(text string) (time.Duration, error) {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		days, err := strconv.Atoi(number)
+		if err == nil && days >= 0 && days <= mostDays {
+			return time.Duration(days) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, errors.New("want a duration such as 12h or 30d")
 }
 
 // housekeeping is one call by hand.
@@ -63,11 +95,14 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 	if r.orphans {
 		problems = append(problems, h.removeOrphans(ctx))
 	}
+	if r.limits != (storage.Limits{}) {
+		problems = append(problems, h.freeStorage(ctx))
+	}
 	h.table.print(call.Stdout)
 	if err := errors.Join(problems...); err != nil {
 		return &driver.Fault{
 			Err:  err,
-			Todo: "what is not named here was removed; call it again, and if it fails again run `" + h.podman.Program + " info` as the user that gitlab-runner runs as",
+			Todo: "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as",
 		}
 	}
 	return ctx.Err()
@@ -82,8 +117,8 @@ func (r *request) check(call *driver.Call) error {
 		}
 	case len(call.Args) > 0:
 		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Todo: "--help shows the options"}
-	case !r.orphans:
-		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans; --help shows more"}
+	case !r.orphans && r.limits == (storage.Limits{}):
+		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION or --cache-larger-than SIZE; --help tells more"}
 	}
 	return nil
 }

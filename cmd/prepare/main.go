@@ -51,6 +51,8 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
+	// held release the records of builds and cache.
+	held []func()
 }
 
 // prepare decides first: a job that is refused costs no podman command.

@@ -15,6 +15,7 @@ import (
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/step"
+	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -40,6 +41,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.releaseVolumes()
 	if err := s.volumes(ctx); err != nil {
 		return err
 	}
@@ -149,6 +151,11 @@ func (s *preparation) volumes(ctx context.Context) error {
 		}
 		return nil
 	}
+	for _, dir := range []string{s.builds, s.cache} {
+		if err := s.hold(ctx, strings.TrimPrefix(dir, s.policy.General.DataDir+"/")); err != nil {
+			return err
+		}
+	}
 	for _, dir := range []string{s.hostBuilds(), s.cache} {
 		if err := makePrivate(s.policy.General.DataDir, dir); err != nil {
 			return &driver.Fault{
@@ -160,7 +167,27 @@ func (s *preparation) volumes(ctx context.Context) error {
 	return nil
 }
 
+// hold records that the job uses a volume, or a directory below data_dir, and keeps
+// both from being freed until releaseVolumes, when the job's containers have them.
+func (s *preparation) hold(ctx context.Context, name string) error {
+	release, err := storage.RecordsIn(s.call.StateDir(s.policy)).Hold(ctx, name)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+	}
+	s.held = append(s.held, release)
+	return nil
+}
+
+func (s *preparation) releaseVolumes() {
+	for _, release := range s.held {
+		release()
+	}
+}
+
 func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.hold(ctx, s.job.VolumeName(role)); err != nil {
+		return err
+	}
 	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
