@@ -20,6 +20,7 @@ var program = driver.Program{
 		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
 	Uninterruptible: true,
 	Inner:           driver.Inner{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
+	Flags:           addFlags,
 	Stage:           cleanup,
 }
 
@@ -77,7 +78,9 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 			Todo: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
 		}
 	}
-	if err := unpin(ctx, pm, p.PinDir); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	if err := unpin(bounded, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("unmounting the volumes of job %d: %w", p.JobID, err),
 			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
@@ -85,20 +88,6 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 	}
 	log.Info("cleaned up")
 	return nil
-}
-
-// unpin undoes the mounts of the job's volumes, in podman's mount namespace.
-func unpin(ctx context.Context, pm *podman.Podman, dir string) error {
-	if _, err := os.Stat(dir); dir == "" || errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
-	defer cancel()
-	return pm.Unshare(ctx, self, pin.UndoVerb, dir)
 }
 
 func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
@@ -117,4 +106,12 @@ func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
 		}
 	}
 	return err
+}
+
+// unpin unmounts the job's volumes, where it has any.
+func unpin(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
+	if p.PinDir == "" {
+		return nil
+	}
+	return pin.Undo(ctx, pm, p.PinDir)
 }

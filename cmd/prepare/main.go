@@ -53,6 +53,8 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
+	// held release the records of builds and cache.
+	held []func()
 }
 
 // prepare decides first: a job that is refused costs no podman command.
@@ -202,7 +204,7 @@ func (s *preparation) undo(ctx context.Context) {
 		err = errors.Join(err, s.podman.RemoveNetworks(ctx, s.network()))
 	}
 	if dir := s.pinDir(); dir != "" {
-		err = errors.Join(err, s.unpin(ctx, dir))
+		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
 	}
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")

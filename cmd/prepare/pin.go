@@ -19,10 +19,13 @@ func (s *preparation) pinDir() string {
 	if len(s.grant.Mounts) == 0 || s.podman.URL != "" {
 		return ""
 	}
-	return filepath.Join(s.pinParent(), filepath.Base(s.attempt))
+	return filepath.Join(s.places().PinParent(), filepath.Base(s.attempt))
 }
 
-func (s *preparation) pinParent() string { return filepath.Dir(s.authDir()) + "-volumes" }
+// places are where jobs have directories.
+func (s *preparation) places() leftovers.Places {
+	return leftovers.Places{TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir())}
+}
 
 // pinMounts mounts the sources of the job's volumes where no job can change what
 // they are, and takes these mounts as the sources.
@@ -31,21 +34,17 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 	if dir == "" {
 		return nil
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("pinning the job's volumes: %w", err)
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("pinning the job's volumes: %w", err)
 	}
-	if err := leftovers.Mark(dir, s.owner); err != nil {
+	if err := leftovers.Mark(dir, s.owner, s.attempt); err != nil {
 		return err
 	}
-	args := []string{pin.Verb, dir}
-	for i := range s.grant.Mounts {
-		args = append(args, s.grant.Mounts[i].Source)
+	sources := make([]string, len(s.grant.Mounts))
+	for i := range sources {
+		sources[i] = s.grant.Mounts[i].Source
 	}
-	err = s.podman.Unshare(ctx, self, args...)
+	err := pin.Do(ctx, s.podman, dir, sources)
 	var exit *podman.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Code == pin.ExitChanged:
@@ -63,16 +62,4 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 		s.grant.Mounts[i].Source = pin.Place(dir, i)
 	}
 	return nil
-}
-
-// unpin undoes the pins in directories.
-func (s *preparation) unpin(ctx context.Context, dirs ...string) error {
-	if len(dirs) == 0 {
-		return nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	return s.podman.Unshare(ctx, self, append([]string{pin.UndoVerb}, dirs...)...)
 }

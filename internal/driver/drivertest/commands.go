@@ -27,6 +27,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"env-of": positive(printEnv),
 	"code":   positive(checkCode),
 	"plan":   positive(writePlan),
+	"old":    positive(makeOld),
 }
 
 // positive refuses the `!` of scripts: each command says exactly what it wants.
@@ -243,6 +244,19 @@ func checkCode(ts *testscript.TestScript, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code file: %q, want %q", got, args[0])
+	}
+}
+
+// makeOld gives files a time in the past: `old DAYS FILE...`.
+func makeOld(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: old DAYS FILE...")
+	}
+	days, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	past := time.Now().AddDate(0, 0, -days)
+	for _, file := range args[1:] {
+		ts.Check(os.Chtimes(ts.MkAbs(file), past, past))
 	}
 }
 
