@@ -37,7 +37,7 @@ func (s Store) Items(ctx context.Context) ([]Item, error) {
 	if err != nil || s.DataDir == "" {
 		return items, err
 	}
-	busy, err := s.busyProjects(ctx)
+	mounts, err := s.mounts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s Store) Items(ctx context.Context) ([]Item, error) {
 		}
 		items = append(items, Item{
 			Kind: "directory", Role: parts[1], Record: record, Name: dir, Dir: dir, Project: parts[2],
-			LastUse: lastUse, Size: -1, Used: slices.Contains(busy, parts[2]),
+			LastUse: lastUse, Size: -1, Used: mounted(mounts, dir),
 		})
 	}
 	return items, nil
@@ -79,18 +79,24 @@ func (s Store) volumes(ctx context.Context, uses map[string]time.Time) ([]Item, 
 	return items, nil
 }
 
-// busyProjects are those with a container, running or not: podman does not know
-// who uses a directory of the host.
-func (s Store) busyProjects(ctx context.Context) ([]string, error) {
+// mounts are the paths that the containers of jobs have mounts at, running or not.
+// What is below data_dir is mounted at its own path, so these tell who uses it:
+// podman itself does not know that of directories.
+func (s Store) mounts(ctx context.Context) ([]string, error) {
 	list, err := s.Podman.Containers(ctx, job.LabelManaged)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the containers of projects: %w", err)
+		return nil, fmt.Errorf("looking for the mounts of jobs: %w", err)
 	}
-	var projects []string
+	var mounts []string
 	for _, c := range list {
-		projects = append(projects, c.Labels[job.LabelProject])
+		mounts = append(mounts, c.Mounts...)
 	}
-	return projects, nil
+	return mounts, nil
+}
+
+// mounted tells whether a directory, or one in it, is among mounts.
+func mounted(mounts []string, dir string) bool {
+	return slices.ContainsFunc(mounts, func(m string) bool { return m == dir || strings.HasPrefix(m, dir+"/") })
 }
 
 // Measure sets the sizes of the items that a condition holds for.
@@ -124,11 +130,11 @@ func (s Store) Free(ctx context.Context, i Item) error {
 			return err
 		}
 		// Again, now that no job can begin.
-		busy, err := s.busyProjects(ctx)
+		mounts, err := s.mounts(ctx)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(busy, i.Project) {
+		if mounted(mounts, i.Dir) {
 			return ErrInUse
 		}
 		return s.Podman.RemoveTree(ctx, i.Dir)

@@ -131,6 +131,8 @@ type Container struct {
 	Names  []string          `json:"Names"`
 	Labels map[string]string `json:"Labels"`
 	State  string            `json:"State"`
+	// Mounts are the paths in the container that something is mounted at.
+	Mounts []string `json:"Mounts"`
 	// Created is when it was made, in seconds since 1970.
 	Created int64 `json:"Created"`
 }
