@@ -47,10 +47,15 @@ func (e ended) outcome(ctx context.Context, err error) error {
 	switch {
 	case !doubtful && (stateErr != nil || !state.OOMKilled):
 		return script
-	case stateErr != nil:
+	case podman.NoSuchContainer(stateErr):
 		return &driver.Fault{
 			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
 			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
+		}
+	case stateErr != nil:
+		return &driver.Fault{
+			Err:  fmt.Errorf("podman start ended with exit status %d, and whether that is the script's is not known: %w", exit.Code, stateErr),
+			Todo: "run `podman ps --all` as the user that gitlab-runner runs as",
 		}
 	case state.StartedAt.Before(e.started):
 		return e.notStarted(ctx, exit)
