@@ -112,7 +112,7 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
 	}
 	for _, name := range removed {
-		s.log.Warn("removed a leftover of a job whose runner is gone: " + name)
+		s.log.Warn("removed a leftover of a job that is over: " + name)
 	}
 	// A job without services has no network; a list of them costs a command.
 	if len(removed) > 0 || s.network() != "" {
@@ -120,15 +120,9 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 			s.log.WithError(err).Warn("networks of dead runners")
 		}
 	}
-	for _, place := range []struct{ parent, pattern string }{
-		// The runner's directory for each attempt at a job
-		// (gitlab-runner executors/custom/custom.go:101).
-		{filepath.Dir(s.attempt), "custom-executor*"},
-		{filepath.Dir(s.authDir()), "*"},
-	} {
-		if err := leftovers.Directories(place.parent, place.pattern, now); err != nil {
-			s.log.WithError(err).Warn("directories of dead runners")
-		}
+	places := leftovers.Places{TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir())}
+	if err := places.RemoveDirectories(now); err != nil {
+		s.log.WithError(err).Warn("directories of dead runners")
 	}
 	return nil
 }

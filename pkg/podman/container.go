@@ -134,6 +134,8 @@ type Container struct {
 	Names  []string          `json:"Names"`
 	Labels map[string]string `json:"Labels"`
 	State  string            `json:"State"`
+	// Created is when it was made, in seconds since 1970.
+	Created int64 `json:"Created"`
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
