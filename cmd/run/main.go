@@ -82,7 +82,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container, started: started}
+	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	err = e.outcome(ctx, err)
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {

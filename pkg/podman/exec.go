@@ -47,7 +47,12 @@ type ExitError struct {
 
 // Error returns verb, exit code and what podman said; never the command line.
 func (e *ExitError) Error() string {
-	if e.Stderr == "" {
+	switch {
+	case e.Code == -1 && e.Stderr == "":
+		return fmt.Sprintf("podman %s: ended by a signal", e.Verb)
+	case e.Code == -1:
+		return fmt.Sprintf("podman %s: ended by a signal: %s", e.Verb, e.Stderr)
+	case e.Stderr == "":
 		return fmt.Sprintf("podman %s: exit status %d", e.Verb, e.Code)
 	}
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
