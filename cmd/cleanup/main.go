@@ -27,8 +27,6 @@ var program = driver.Program{
 func main() { os.Exit(driver.Main(program)) }
 
 const (
-	// removeTimeout bounds one removal.
-	removeTimeout = time.Minute
 	// tries is how often a removal is tried: a step that is still running may
 	// start a container at the moment of its removal.
 	tries = 3
@@ -71,7 +69,7 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 		log.Info("the job's containers are kept")
 		return nil
 	}
-	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
+	pm := p.Podman.Client(log.Podman)
 	if err := remove(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),
@@ -95,12 +93,10 @@ func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
 		if try > 0 {
 			time.Sleep(pause)
 		}
-		bounded, cancel := context.WithTimeout(ctx, removeTimeout)
-		err = pm.Remove(bounded, p.Containers()...)
+		err = pm.Remove(ctx, p.Containers()...)
 		if err == nil && p.Network != "" {
-			err = pm.RemoveNetworks(bounded, p.Network)
+			err = pm.RemoveNetworks(ctx, p.Network)
 		}
-		cancel()
 		if err == nil {
 			return nil
 		}

@@ -144,7 +144,8 @@ func (s *preparation) findPodman() error {
 	}
 	s.podman = &podman.Podman{
 		Program: program, URL: pm.ServiceURL, Observe: s.log.Podman,
-		Env: podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
+		Env:      podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
+		Timeouts: podman.Timeouts{Pull: pm.Timeouts.PullTime(), Command: pm.Timeouts.CommandTime()},
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func (s *preparation) findPodman() error {
 func (s *preparation) plan() plan.Plan {
 	p := plan.Plan{
 		JobID: s.job.ID, ProjectID: s.job.ProjectID,
-		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env},
+		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env, Timeouts: s.podman.Timeouts},
 		RunnerContainer: s.runnerName,
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),

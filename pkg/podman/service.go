@@ -114,7 +114,7 @@ func (p *Podman) Logs(ctx context.Context, name string, since time.Time, lines i
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	started := time.Now()
-	err := p.ended(cmd.Run(), args, &tail{})
+	err := p.ended(execute(cmd), args, &tail{})
 	p.observe(args, started, err)
 	var list []string
 	for line := range strings.Lines(said.buffer.String()) {

@@ -58,6 +58,8 @@ var every = append([]entry{
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
 	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
+	{pod + ".timeouts", "pull", `1800`},
+	{pod + ".timeouts", "command", `60`},
 	{volumes, "read_only", `true`},
 	{volumes, "allowed_options", `["z", "noexec"]`},
 }, containerEntries...)
@@ -163,6 +165,7 @@ func TestEveryKey(t *testing.T) {
 			AllowedUsers:     []string{"1000:1000", "nobody"},
 			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
 			EnableIPv6: true, NetworkMTU: Integer{1400, true},
+			Timeouts:        Timeouts{Pull: Integer{1800, true}, Command: Integer{60, true}},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},

@@ -162,6 +162,7 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
+	Timeouts         Timeouts      `toml:"timeouts"`
 	Volumes          Volumes       `toml:"volumes"`
 	Container        UserContainer `toml:"container"`
 	ServiceContainer Container     `toml:"service_container"`

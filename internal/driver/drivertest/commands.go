@@ -295,6 +295,8 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Log = plan.Log{File: value, Level: "debug", Format: "json"}
 		case "memory":
 			p.Memory = map[string]plan.Memory{p.UserContainer: {Limit: value, More: "ask for more"}}
+		case "timeout":
+			p.Podman.Timeouts.Command, err = time.ParseDuration(value)
 		case "grace":
 			p.Grace, err = time.ParseDuration(value)
 		default:
