@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -46,10 +47,48 @@ func TestDecode(t *testing.T) {
 		},
 		Variables:   []Variable{{Key: "CI_JOB_IMAGE", Value: "forged"}},
 		GitHost:     "gitlab.example.org",
+		GitLab:      "6f9bff861aa2",
 		Credentials: []Credential{{URL: "registry.example.org", Username: "u", Password: "p"}},
 	}
 	if diff := cmp.Diff(want, j); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Each GitLab has a name of its own, whatever project of it a repository is of.
+func TestGitLab(t *testing.T) {
+	of := func(url, project string) string {
+		t.Helper()
+		j, err := decode(strings.NewReader(fmt.Sprintf(`{"id": 1, "job_info": {"project_full_path": %q}, "git_info": {"repo_url": %q}}`, project, url)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j.GitLab
+	}
+	want := of("https://gitlab-ci-token:secret@gitlab.example.org/g/p.git", "g/p")
+	for _, same := range []struct{ url, project string }{
+		{"https://gitlab-ci-token:other@gitlab.example.org/g/sub/q.git", "g/sub/q"},
+		{"http://GitLab.example.org/g/p.git", "g/p"},
+		{"https://gitlab.example.org/g/p.git", ""},
+	} {
+		if got := of(same.url, same.project); got != want {
+			t.Errorf("%+v: %q, want %q", same, got, want)
+		}
+	}
+	seen := map[string]bool{want: true, "": true}
+	for _, other := range []string{
+		"https://gitlab.example.com/g/p.git", "https://gitlab.example.org:8443/g/p.git", "https://gitlab.example.org/second/g/p.git",
+	} {
+		if got := of(other, "g/p"); seen[got] || len(got) != len(want) {
+			t.Errorf("%s: %q", other, got)
+		} else {
+			seen[got] = true
+		}
+	}
+	for _, none := range []string{"", "/srv/git/g/p.git", ":"} {
+		if got := of(none, "g/p"); got != "" {
+			t.Errorf("%q: %q", none, got)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		if len(c.Names) == 0 {
 			continue
 		}
-		kept := c.Labels[job.LabelKeep] != ""
+		kept := job.Kept(c.Labels)
 		if slices.Contains(names, c.Names[0]) || !kept && dead(c.Labels, now) {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
@@ -65,7 +65,7 @@ func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...str
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
 	for _, n := range list {
-		kept := n.Labels[job.LabelKeep] != ""
+		kept := job.Kept(n.Labels)
 		if slices.Contains(names, n.Name) || !kept && dead(n.Labels, now) {
 			if err := p.RemoveNetworks(ctx, n.Name); err != nil {
 				return fmt.Errorf("removing leftovers: %w", err)
