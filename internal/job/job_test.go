@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -252,6 +253,43 @@ func TestLocateErrors(t *testing.T) {
 			t.Errorf("%q: %v, want %s", test.temp, err, test.want)
 		}
 	}
+}
+
+// FuzzJobResponse: any text is a job whose names podman takes, with a time that
+// containers can have, or an error that shows nothing of it.
+func FuzzJobResponse(f *testing.F) {
+	for _, seed := range []string{full, `{"id": 1}`, `{"id": 1, "services": [{"name": "a/b:c@d", "alias": "x,,y"}]}`, `{"id": 1, "git_info": {"repo_url": "https://h:1/g/p.git"}}`, `null`, `{"id": 1e3}`, `{"id": 1}{"id": 2}`} {
+		f.Add(seed)
+	}
+	gitLab := regexp.MustCompile(`\A([0-9a-f]{12})?\z`)
+	f.Fuzz(func(t *testing.T, text string) {
+		j, err := decode(strings.NewReader(text))
+		if err != nil {
+			if j != nil || len(err.Error()) > 120 || strings.ContainsAny(err.Error(), "\n\x1b\"") {
+				t.Errorf("%q: %v, %q", text, j, err)
+			}
+			return
+		}
+		if j.ID <= 0 || j.ProjectID < 0 || j.Timeout <= 0 || j.Timeout > maxTimeout || !gitLab.MatchString(j.GitLab) {
+			t.Errorf("%q: %+v", text, j)
+		}
+		if err := j.Locate("/builds/t/0/g/p.tmp", "/builds", none); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{j.Name("service-0"), j.VolumeName("builds"), j.VolumeName(VolumeRole("/x"))} {
+			if !podmanName.MatchString(name) || len(name) > 255 {
+				t.Errorf("%q: the name %q", text, name)
+			}
+		}
+		for _, s := range j.Services {
+			DefaultAliases(s.Name)
+			for _, v := range j.ServiceEnv(s, none) {
+				if !strings.Contains(v, "=") {
+					t.Errorf("%q: the variable %q", text, v)
+				}
+			}
+		}
+	})
 }
 
 func FuzzLocate(f *testing.F) {
