@@ -76,9 +76,7 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 			Todo: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
 		}
 	}
-	bounded, cancel := context.WithTimeout(ctx, removeTimeout)
-	defer cancel()
-	if err := unpin(bounded, pm, p); err != nil {
+	if err := unpin(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("unmounting the volumes of job %d: %w", p.JobID, err),
 			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),

@@ -220,34 +220,49 @@ func (s *preparation) projectVolumes() []string {
 }
 
 // hostBuilds is the part of data_dir that is this runner's, slot's and project's
-// own, or the project's whole part, where a job has chosen a place of its own in it.
+// own. Where a job has chosen a place of its own it is one that no other mount lies
+// in: who writes to a directory could put a symbolic link in the place of the next
+// job's mount. Steps on the host need the very place.
 func (s *preparation) hostBuilds() string {
-	own := filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
-	if !strings.HasPrefix(s.job.ProjectDir, own+"/") {
+	switch {
+	case !s.choseItsPlace():
+		return filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)
+	case s.policy.General.Podman.StepScriptOnly:
 		return s.builds
+	default:
+		return filepath.Join(s.policy.General.DataDir, "chosen", filepath.Base(s.builds))
 	}
-	return own
+}
+
+// choseItsPlace tells that the job's directory is another than the runner's choice.
+func (s *preparation) choseItsPlace() bool {
+	return !strings.HasPrefix(s.job.ProjectDir, filepath.Join(s.builds, s.job.RunnerToken, s.job.Slot)+"/")
 }
 
 // makePrivate makes a directory below data_dir. The last one is writable for
 // every user of the job's images; the ones above are closed to everybody else
-// on the host.
+// on the host. None of them may be a symbolic link: podman would follow it.
 func makePrivate(dataDir, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no directory", dir)
-	}
-	if rel, err := filepath.Rel(dataDir, dir); err != nil || strings.HasPrefix(rel, "..") {
+	below, err := filepath.Rel(dataDir, dir)
+	if err != nil || !filepath.IsLocal(below) {
 		return fmt.Errorf("%s is not below %s", dir, dataDir)
+	}
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return err
+	}
+	parent := dataDir
+	for name := range strings.SplitSeq(below, string(filepath.Separator)) {
+		parent = filepath.Join(parent, name)
+		if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		info, err := os.Lstat(parent)
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s is no directory", parent)
+		}
 	}
 	return os.Chmod(dir, 0o777)
 }
@@ -262,7 +277,7 @@ func (s *preparation) buildsVolume() string {
 
 // buildsMount is where the containers have the job's builds.
 func (s *preparation) buildsMount() string {
-	if s.policy.General.DataDir != "" {
+	if s.policy.General.DataDir != "" && !s.choseItsPlace() {
 		return s.hostBuilds()
 	}
 	return s.builds

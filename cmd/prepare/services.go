@@ -202,7 +202,7 @@ func (s *preparation) serviceEnv(i int, variables []string) (file string, names,
 func (s *preparation) labels(role string, now time.Time) map[string]string {
 	labels := s.job.Labels(role, s.attempt, s.owner.String(), now)
 	if s.policy.General.Podman.DisableContainerRemoval {
-		labels[job.LabelKeep] = "true"
+		job.Keep(labels)
 	}
 	return labels
 }

@@ -90,7 +90,7 @@ func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...str
 // reason tells why the job of an object with these labels is surely over; empty:
 // it may be under way, or the object is to be kept.
 func reason(labels map[string]string, now time.Time) string {
-	if labels[job.LabelKeep] != "" {
+	if job.Kept(labels) {
 		return ""
 	}
 	owner, err := job.ParseOwner(labels[job.LabelOwner])

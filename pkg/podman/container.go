@@ -27,8 +27,7 @@ type Create struct {
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
 	// Service makes a container that runs by itself: without standard input, with
-	// a log that podman keeps. Its image's health check is not podman's to run,
-	// which needs systemd timers for it.
+	// a log that podman keeps.
 	Service bool
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
@@ -58,15 +57,16 @@ type Create struct {
 
 // Args returns the command line. The image is never pulled here. podman keeps no
 // log of a container whose output goes to who attaches, and passes the proxy
-// variables of its own environment to none.
+// variables of its own environment to none. An image's health check is not podman's
+// to run: it makes systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
 	a := []string{"create", "--name", c.Name, "--pull=never"}
 	if c.Service {
-		a = append(a, "--log-driver", "k8s-file", "--no-healthcheck")
+		a = append(a, "--log-driver", "k8s-file")
 	} else {
 		a = append(a, "--interactive", "--log-driver", "none")
 	}
-	a = append(a, "--http-proxy=false")
+	a = append(a, "--no-healthcheck", "--http-proxy=false")
 	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
 		a = append(a, "--label", k+"="+c.Labels[k])
 	}
