@@ -126,8 +126,11 @@ func TestOrphans(t *testing.T) {
 	m.runner.Kill()
 	prefix := fmt.Sprintf("podman-executor-%s-%d-", m.token, killed.Job.ID)
 	orphans := [][2]string{
-		{"container", prefix + "user"}, {"container", prefix + "runner"}, {"container", prefix + "service-0"},
-		{"network", prefix + "network"}, {"directory", m.runner.TempDir() + "/custom-executor"},
+		{"container", prefix + "user"},
+		{"container", prefix + "runner"},
+		{"container", prefix + "service-0"},
+		{"network", prefix + "network"},
+		{"directory", m.runner.TempDir() + "/custom-executor"},
 	}
 
 	table, stderr, status := m.byHand("--orphans", "--dry-run")
