@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"podman-executor/test/gitlab"
 )
@@ -21,17 +22,26 @@ type trap struct {
 	dir string
 }
 
-// trapProgram writes down each call, in a directory with the call's number. A file
-// `armed` beside those has the number of the call that is caught; it is caught
-// once, and dealt with by the lines of the file `act`, in a shell where $podman is
-// the real one.
+// trapProgram writes down each call, in a directory with the call's number. The files
+// `number` and `pattern` beside those tell which call is caught, by its number or by
+// its words. It is caught once, and dealt with by the lines of the file `act`, in a
+// shell where $podman is the real one.
 const trapProgram = `#!/bin/sh
 traps=%q podman=%q
 n=1
 until mkdir "$traps/$n" 2>/dev/null; do n=$((n + 1)); done
 printf '%%s\n' "$*" >"$traps/$n/call"
-if [ "$n" = "$(cat "$traps/armed" 2>/dev/null)" ]; then
+caught() {
+	mv "$traps/$1" "$traps/$n/$1" || return 0
+	shift
 	. "$traps/act"
+}
+if [ "$n" = "$(cat "$traps/number" 2>/dev/null)" ]; then
+	caught number "$@"
+elif [ -e "$traps/pattern" ]; then
+	case $* in
+	$(cat "$traps/pattern")) caught pattern "$@" ;;
+	esac
 fi
 exec "$podman" "$@"
 `
@@ -63,9 +73,34 @@ func (p trap) key() string { return fmt.Sprintf("application_path = %q", p.progr
 // arm sets the trap for the nth call from now on.
 func (p trap) arm(n int, act string) {
 	p.Helper()
-	for name, text := range map[string]string{"act": act, "armed": strconv.Itoa(len(p.calls()) + n)} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+	p.set("number", strconv.Itoa(len(p.calls())+n), act)
+}
+
+// armFor sets the trap for the next call whose command line matches the shell's
+// pattern.
+func (p trap) armFor(pattern, act string) {
+	p.Helper()
+	p.set("pattern", pattern, act)
+}
+
+func (p trap) set(kind, which, act string) {
+	p.Helper()
+	for _, file := range []struct{ name, text string }{{"act", act}, {kind, which}} {
+		if err := os.WriteFile(filepath.Join(p.dir, file.name), []byte(file.text), 0o600); err != nil {
 			p.Fatal(err)
+		}
+	}
+}
+
+// waitCaught waits until a call was caught whose act makes the file `hit`.
+func (p trap) waitCaught() {
+	p.Helper()
+	for deadline := time.Now().Add(jobTime); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(p.dir, "hit")); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.Fatal("the trap has caught nothing")
 		}
 	}
 }
@@ -153,7 +188,6 @@ func (m *machine) endsAsKilled(run *gitlab.Run, step string) {
 		// after_script, and what comes after it, count for nothing
 		// (gitlab-runner common/build.go, executeAfterScript).
 		logs(m.T, run, "the script: 42")
-		m.Log(run.Log())
 	default:
 		failed(m.T, run, "runner_system_failure", 0)
 	}
