@@ -34,6 +34,9 @@ type Program struct {
 	Arguments string
 	// Uninterruptible lets the stage finish when it is told to stop.
 	Uninterruptible bool
+	// Flags, where set, adds options of the program's own. One that asks for work
+	// by hand sets [Call.ByHand].
+	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
 }
@@ -43,6 +46,9 @@ type Call struct {
 	Program string
 	// Policy is the file that --policy names; empty: see [Call.LoadPolicy].
 	Policy string
+	// ByHand, where an option has set it, is what to do instead of the stage. It
+	// needs no runner and no job.
+	ByHand func(context.Context, *Call) error
 	// Args are the arguments after the options.
 	Args []string
 	// Environ is the whole environment, NAME=value.
@@ -110,9 +116,12 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {}
-	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+" [--policy FILE] [--version] "+p.Arguments))
 	flags.StringVar(&call.Policy, "policy", "", "the policy `FILE`")
 	version := flags.Bool("version", false, "print name, version and commit")
+	if p.Flags != nil {
+		p.Flags(flags, call)
+	}
+	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+options(flags)+" "+p.Arguments))
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stdout, usage)
@@ -126,7 +135,10 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 		return 0
 	}
 	call.Args = flags.Args()
-	if call.Getenv(api.JobResponseFileVariable) == "" || call.Getenv("TMPDIR") == "" {
+	stage := p.Stage
+	if call.ByHand != nil {
+		stage = call.ByHand
+	} else if call.Getenv(api.JobResponseFileVariable) == "" || call.Getenv("TMPDIR") == "" {
 		fmt.Fprintln(stderr, p.About)
 		return exitUsage
 	}
@@ -142,7 +154,17 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 			return call.finish(ctx, fmt.Errorf("removing the last step's exit code: %w", err))
 		}
 	}
-	return call.finish(ctx, p.Stage(ctx, call))
+	return call.finish(ctx, stage(ctx, call))
+}
+
+// options is the usage of the options, in the order of their names.
+func options(flags *flag.FlagSet) string {
+	var usage strings.Builder
+	flags.VisitAll(func(f *flag.Flag) {
+		argument, _ := flag.UnquoteUsage(f)
+		usage.WriteString(strings.TrimRight(fmt.Sprintf(" [--%s %s", f.Name, argument), " ") + "]")
+	})
+	return usage.String()
 }
 
 // internalError is what becomes of a panic: the place, and no values, which may
