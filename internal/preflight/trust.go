@@ -6,14 +6,38 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
 // Owner is a process's user and group.
-type Owner struct{ UID, GID int }
+type Owner struct {
+	UID, GID int
+	// Outside is the number by which the kernel shows users that are not in the
+	// process's user namespace; 0 where all users are in it. In a container, that is
+	// who started it, and what that one mounts into it.
+	Outside int
+}
 
 // CurrentOwner returns those of this process.
-func CurrentOwner() Owner { return Owner{UID: os.Geteuid(), GID: os.Getegid()} }
+func CurrentOwner() Owner {
+	o := Owner{UID: os.Geteuid(), GID: os.Getegid()}
+	if text, err := os.ReadFile("/proc/self/uid_map"); err == nil && !mapsAll(string(text)) {
+		o.Outside = overflowUID
+	}
+	return o
+}
+
+// overflowUID is the kernel's number for users that have none
+// (/proc/sys/kernel/overflowuid, which nobody changes).
+const overflowUID = 65534
+
+// mapsAll tells whether a text of /proc/PID/uid_map is that of a user namespace
+// with every user: the machine's own.
+func mapsAll(text string) bool {
+	return slices.Equal(strings.Fields(text), []string{"0", "0", "4294967295"})
+}
 
 // UntrustedError is a file that somebody else could replace.
 type UntrustedError struct {
@@ -29,7 +53,7 @@ func (e *UntrustedError) Error() string { return e.Place + " " + e.Why }
 
 // Trusted tells whether a file, and each directory on the way to it, is root's or
 // the owner's, and nobody else's to write: who can replace the policy, or podman,
-// decides what every job may do. Symbolic links are followed, and both ways count.
+// decides what every job may do. In a user namespace, what is from outside counts as root's. Symbolic links are followed, and both ways count.
 //
 // A group may write where it is root's, or the owner's private one, with the
 // number of the user: Fedora's and Debian's users have such groups. In a sticky
@@ -71,7 +95,9 @@ func (o Owner) trusts(name string, isDir bool) error {
 	return nil
 }
 
-func (o Owner) owns(uid int) bool { return uid == 0 || uid == o.UID }
+func (o Owner) owns(uid int) bool {
+	return uid == 0 || uid == o.UID || o.Outside != 0 && uid == o.Outside
+}
 
 // distrust says why a file of that mode and owner cannot be trusted, or nothing.
 func (o Owner) distrust(mode fs.FileMode, uid, gid int, isDir bool) string {

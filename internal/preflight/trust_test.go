@@ -11,6 +11,7 @@ import (
 
 func TestDistrust(t *testing.T) {
 	private, shared := Owner{UID: 990, GID: 990}, Owner{UID: 990, GID: 100}
+	contained := Owner{UID: 990, GID: 990, Outside: 65534}
 	tests := []struct {
 		name     string
 		owner    Owner
@@ -31,12 +32,29 @@ func TestDistrust(t *testing.T) {
 		{"/tmp", private, fs.ModeSticky | 0o777, 0, 0, true, ""},
 		{"somebody's sticky directory", private, fs.ModeSticky | 0o777, 12, 0, true, "belongs to the user 12"},
 		{"a sticky file, which is nothing", private, fs.ModeSticky | 0o666, 0, 0, false, "by everybody"},
+		{"nobody's, on the machine", private, 0o644, 65534, 0, false, "belongs to the user 65534"},
+		{"from outside of a container", contained, 0o644, 65534, 65534, false, ""},
+		{"from outside, for everybody", contained, 0o646, 65534, 65534, false, "by everybody"},
+		{"another's in a container", contained, 0o644, 12, 0, false, "belongs to the user 12"},
 		{"a directory of everybody's", private, 0o777, 990, 990, true, "by everybody"},
 	}
 	for _, tt := range tests {
 		got := tt.owner.distrust(tt.mode, tt.uid, tt.gid, tt.isDir)
 		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestMapsAll(t *testing.T) {
+	for text, want := range map[string]bool{
+		"         0          0 4294967295\n":                               true,
+		"         0       1000          1\n":                               false,
+		"         0       1000          1\n         1     100000  65536\n": false,
+		"": false,
+	} {
+		if got := mapsAll(text); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }
