@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -19,7 +20,14 @@ import (
 var program = driver.Program{
 	Name: "podman-executor-config",
 	About: "podman-executor-config tells gitlab-runner where the jobs of this driver build.\n" +
-		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.",
+		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.\n" +
+		"With --doctor it says whether jobs can run on this machine; call it so as gitlab-runner's user.",
+	Flags: func(flags *flag.FlagSet, call *driver.Call) {
+		flags.BoolFunc("doctor", "tell whether jobs can run on this machine", func(string) error {
+			call.ByHand = doctor
+			return nil
+		})
+	},
 	Stage: config,
 }
 

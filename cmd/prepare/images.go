@@ -128,7 +128,10 @@ func (s *preparation) imageError(w wanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
 	var state *images.StateError
 	missing := errors.Is(err, podman.ErrNoImage)
+	id, lacksID := podman.PullLacksID(err)
 	switch {
+	case lacksID:
+		return s.lacksID(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
 		return &driver.Fault{Err: wrapped, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
 	case w.adminKey != "" && missing:

@@ -18,6 +18,7 @@ import (
 	"podman-executor/internal/job"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/preflight"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -49,6 +50,8 @@ type preparation struct {
 	attempt string
 	grant   *policy.Grant
 	podman  *podman.Podman
+	// info is what podman said of the machine, once it was asked: see askInfo.
+	info *podman.Info
 	// runnerName and userName are the containers' names, builds and cache the
 	// directories that both have.
 	runnerName, userName string
@@ -69,6 +72,10 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	if err := s.findPodman(); err != nil {
+		return err
+	}
+	if err := s.checkHost(); err != nil {
+		s.log.WithError(err).Error("the machine cannot run jobs")
 		return err
 	}
 	if err := s.removeLeftovers(ctx); err != nil {
@@ -141,6 +148,9 @@ func (s *preparation) findPodman() error {
 	program, err := podman.Find(pm.ApplicationPath)
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + s.policy.File() + " to podman's absolute path"}
+	}
+	if err := preflight.Trusted(program, preflight.CurrentOwner()); err != nil {
+		return &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
 	}
 	s.podman = &podman.Podman{
 		Program: program, URL: pm.ServiceURL, Observe: s.log.Podman,

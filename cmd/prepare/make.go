@@ -14,6 +14,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
+	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
@@ -29,6 +30,12 @@ func (s *preparation) make(ctx context.Context) error {
 	s.note("Using podman %s under the policy %s", version.Version, s.policy.File())
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
+	}
+	if err := s.report(preflight.Program("podman", version.Version)); err != nil {
+		return err
+	}
+	if err := s.checkSpace(ctx); err != nil {
+		return err
 	}
 	if err := s.checkLimits(ctx); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"podman-executor/internal/preflight"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -24,7 +25,14 @@ func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	name := c.policyFile()
 	p, err := policy.Load(name)
 	var problems policy.Problems
+	var untrusted *preflight.UntrustedError
+	if err == nil {
+		err = preflight.Trusted(name, preflight.CurrentOwner())
+	}
 	switch {
+	case errors.As(err, &untrusted):
+		// Whoever can write the policy decides what every job may do.
+		return nil, &Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
 	case err == nil || errors.As(err, &problems):
 		return p, err
 	case errors.Is(err, os.ErrNotExist):

@@ -234,7 +234,7 @@ func TestReason(t *testing.T) {
 		if got := reason(labels, now); got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
-		labels[job.LabelKeep] = "true"
+		labels[job.LabelKeep] = labels[job.LabelAttempt]
 		if got := reason(labels, now); got != "" {
 			t.Errorf("%+v, to be kept: %q", test, got)
 		}

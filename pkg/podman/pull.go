@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -128,6 +129,23 @@ func PullWorthRetrying(err error) bool {
 	said, ok := saidBy(err)
 	var exit *ExitError
 	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
+}
+
+// insufficientIDs is what podman says where it cannot give a file of an image to its
+// owner (containers/storage pkg/idtools/idtools.go, checkChownErr).
+var insufficientIDs = regexp.MustCompile(`potentially insufficient uids or gids available in user namespace \(requested ([0-9]{1,10}):([0-9]{1,10}) for `)
+
+// PullLacksID tells whether a pull failed because the image has a file of a user or
+// group that the user namespace does not have, and returns the id, the larger one.
+func PullLacksID(err error) (int64, bool) {
+	said, ok := saidBy(err)
+	ids := insufficientIDs.FindStringSubmatch(said)
+	if !ok || ids == nil {
+		return 0, false
+	}
+	uid, _ := strconv.ParseInt(ids[1], 10, 64)
+	gid, _ := strconv.ParseInt(ids[2], 10, 64)
+	return max(uid, gid), true
 }
 
 // saidBy returns what podman said, in lower case.

@@ -27,6 +27,7 @@ func (d *decoder) check() {
 		d.at("general.data_dir", "podman cannot mount a path with a colon: %q", g.DataDir)
 	}
 	d.absolute("general.state_dir", g.StateDir)
+	d.size("general.min_free_space", g.MinFreeSpace, 0, false)
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
 

@@ -60,7 +60,7 @@ var containerEntries = slices.Concat(commonEntries(container), []entry{
 }, commonEntries(serviceContainer))
 
 func isSize(key string) bool {
-	return slices.Contains([]string{"memory", "memory_swap", "memory_reservation", "shm_size", "max_memory", "max_memory_swap", "max_shm_size"}, key)
+	return slices.Contains([]string{"memory", "memory_swap", "memory_reservation", "shm_size", "max_memory", "max_memory_swap", "max_shm_size", "min_free_space"}, key)
 }
 
 func TestEveryKeyOfContainers(t *testing.T) {

@@ -29,6 +29,7 @@ var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
 	{general, "state_dir", `"/var/lib/state"`},
+	{general, "min_free_space", `"5g"`},
 	{general, "log_level", `"debug"`},
 	{general, "log_file", `"/var/log/podman-executor.log"`},
 	{general, "log_format", `"json"`},
@@ -151,7 +152,7 @@ func TestEveryKey(t *testing.T) {
 	// TestEveryKeyOfContainers looks at these.
 	got.Podman.Container, got.Podman.ServiceContainer = UserContainer{}, Container{}
 	want := General{
-		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state",
+		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state", MinFreeSpace: 5 << 30,
 		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
 		Podman: Podman{
 			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
@@ -191,7 +192,7 @@ func TestEveryKey(t *testing.T) {
 func TestEachKeyDeleted(t *testing.T) {
 	required := map[string]string{
 		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
-		"general.podman.runner_image": "p.toml:8: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
+		"general.podman.runner_image": "p.toml:9: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
 	}
 	for i, e := range every {
 		text, lines := write(slices.Delete(slices.Clone(every), i, i+1))

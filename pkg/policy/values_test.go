@@ -30,6 +30,8 @@ func TestBadValues(t *testing.T) {
 		{"general.data_dir", `"/var:ro"`, `podman cannot mount a path with a colon: "/var:ro"`},
 		{"general.data_dir", `"/var\n"`, `want a path without control characters, got "/var\n"`},
 		{"general.log_file", `"log"`, `want an absolute path, got "log"`},
+		{"general.min_free_space", `"much"`, `want a size such as 512m or 2g, got "much"`},
+		{"general.min_free_space", `-1`, `want a size such as 512m, got -1`},
 		{"general.podman.application_path", `"podman"`, `want an absolute path, got "podman"`},
 		{"general.podman.application_path", `"./podman"`, `want an absolute path, got "./podman"`},
 		{"general.podman.application_path", `"/usr//bin/podman"`, `want a clean path below /, got "/usr//bin/podman"`},

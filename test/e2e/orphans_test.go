@@ -77,7 +77,7 @@ func (m *machine) living(n int) []*gitlab.Run {
 func (m *machine) survived(runs []*gitlab.Run) {
 	m.Helper()
 	for _, run := range runs {
-		podman(m.T, "exec", fmt.Sprintf("podman-executor-%s-%d-user", m.token, run.Job.ID), "touch", "/tmp/end")
+		podman(m.T, "exec", m.container(run, "user"), "touch", "/tmp/end")
 	}
 	for _, run := range runs {
 		m.wait(run)
@@ -124,7 +124,7 @@ func TestOrphans(t *testing.T) {
 	m.waitLog(killed, "tick")
 	m.killDriver()
 	m.runner.Kill()
-	prefix := fmt.Sprintf("podman-executor-%s-%d-", m.token, killed.Job.ID)
+	prefix := strings.TrimSuffix(m.container(killed, "user"), "user")
 	orphans := [][2]string{
 		{"container", prefix + "user"},
 		{"container", prefix + "runner"},
@@ -173,7 +173,7 @@ func TestOrphansOfFailedCleanup(t *testing.T) {
 	m := startConfigured(t, 1, defaults(), func(c runner.Config) string {
 		return strings.Replace(runner.Usual(c), filepath.Join(c.Driver, "podman-executor-cleanup"), "/bin/false", 1)
 	})
-	user := func(run *gitlab.Run) string { return fmt.Sprintf("podman-executor-%s-%d-user", m.token, run.Job.ID) }
+	user := func(run *gitlab.Run) string { return m.container(run, "user") }
 	first := m.server.Submit(job("first", "echo ran"))
 	m.wait(first)
 	succeeded(t, first)

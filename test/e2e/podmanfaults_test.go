@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +82,7 @@ func TestBehindTheDriversBack(t *testing.T) {
 	}{
 		"conmon killed":        {func(m *machine, _ *gitlab.Run) { m.kill("conmon") }, "podman-executor-run: error: running the step: podman start: "},
 		"podman killed":        {func(m *machine, _ *gitlab.Run) { m.kill("podman") }, "podman-executor-run: error: running the step: podman start: "},
-		"container removed":    {func(m *machine, r *gitlab.Run) { podman(m.T, "rm", "--force", "--time", "0", m.container(r)) }, "podman-executor-run: error: the job's container is gone"},
+		"container removed":    {func(m *machine, r *gitlab.Run) { podman(m.T, "rm", "--force", "--time", "0", m.container(r, "user")) }, "podman-executor-run: error: the job's container is gone"},
 		"volumes removed":      {func(m *machine, _ *gitlab.Run) { m.removeVolumes() }, "podman-executor-run: error: the job's container is gone"},
 		"two cleanups at once": {func(m *machine, _ *gitlab.Run) { m.cleanTwice() }, "podman-executor-run: error: the job's container is gone"},
 	} {
@@ -99,11 +98,6 @@ func TestBehindTheDriversBack(t *testing.T) {
 			succeeded(t, m.run(killed("next")))
 		})
 	}
-}
-
-// container is the user container of a job.
-func (m *machine) container(run *gitlab.Run) string {
-	return fmt.Sprintf("podman-executor-%s-%d-user", m.token, run.Job.ID)
 }
 
 // kill kills the processes of that name that belong to this machine's user

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,7 +64,7 @@ func TestFreeVolumes(t *testing.T) {
 		t.Errorf("there are %q, want %q", left, want)
 	}
 	m.unusedFor(0)
-	podman(t, "exec", fmt.Sprintf("podman-executor-%s-%d-user", m.token, living.Job.ID), "touch", "/tmp/end")
+	podman(t, "exec", m.container(living, "user"), "touch", "/tmp/end")
 	m.wait(living)
 	succeeded(t, living)
 	logs(t, living, "still\nthere\n")
@@ -99,7 +98,7 @@ func TestFreeDirectories(t *testing.T) {
 	if _, err := os.Stat(dir + "/builds/project-7"); !os.IsNotExist(err) {
 		t.Errorf("the builds that no job uses are there (%v)", err)
 	}
-	podman(t, "exec", fmt.Sprintf("podman-executor-%s-%d-user", m.token, living.Job.ID), "touch", "/tmp/end")
+	podman(t, "exec", m.container(living, "user"), "touch", "/tmp/end")
 	m.wait(living)
 	succeeded(t, living)
 	logs(t, living, "\nstill\n")

@@ -290,7 +290,7 @@ func (f *fake) standard() (string, error) {
 	case "version":
 		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
 	case "info":
-		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"]}}` + "\n", nil
+		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1"}}, "store": {"graphDriverName": "overlay", "graphRoot": "/"}}` + "\n", nil
 	case "unshare":
 		if f.args[1] == "--" {
 			// The driver calls itself, for what needs rights that nobody has here.
