@@ -70,18 +70,23 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 	return removed, nil
 }
 
-// Networks removes the networks of jobs that are over, and those with one
-// of the given names.
+// Networks removes the networks of jobs that are over, unless somebody else's
+// container is on one, and those with one of the given names.
 func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...string) error {
 	list, err := p.Networks(ctx, job.LabelManaged)
 	if err != nil {
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
 	for _, n := range list {
-		if slices.Contains(names, n.Name) || reason(n.Labels, now) != "" {
-			if err := p.RemoveNetworks(ctx, n.Name); err != nil {
-				return fmt.Errorf("removing leftovers: %w", err)
-			}
+		var err error
+		switch {
+		case slices.Contains(names, n.Name):
+			err = p.RemoveNetworks(ctx, n.Name)
+		case reason(n.Labels, now) != "":
+			err = p.RemoveUnusedNetwork(ctx, n.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("removing leftovers: %w", err)
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"podman-executor/test/gitlab"
 )
 
 // unusedFor makes all records of the machine's policy as old as that.
@@ -103,4 +105,41 @@ func TestFreeDirectories(t *testing.T) {
 	succeeded(t, living)
 	logs(t, living, "\nstill\n")
 	succeeded(t, m.run(job("next", "echo ran")))
+}
+
+// Volumes are freed again and again while jobs begin: each finds its own, made by
+// the driver, and no job fails for it.
+func TestFreeWhileJobsBegin(t *testing.T) {
+	t.Parallel()
+	m := startConcurrent(t, 2, container(`volumes = ["/kept"]`))
+	var runs []*gitlab.Run
+	for i := range 8 {
+		runs = append(runs, m.server.Submit(job(fmt.Sprintf("begins %d", i), "echo x >out && echo y >/kept/file && cat out")))
+	}
+	freed := 0
+	over := func() bool {
+		return !slices.ContainsFunc(runs, func(r *gitlab.Run) bool { return !r.State().Over() })
+	}
+	for !over() {
+		table, stderr, status := m.byHand("--builds-older-than", "0s", "--cache-larger-than", "0")
+		if status != 0 || stderr != "" {
+			t.Fatalf("it ends with %d and says %s", status, stderr)
+		}
+		freed += max(strings.Count(table, "\n")-1, 0)
+		// What podman makes by itself for a mount has no labels.
+		for _, v := range m.volumes() {
+			labels, err := podmanCommand("volume", "inspect", "--format", "{{json .Labels}}", v).Output()
+			if err == nil && !strings.Contains(string(labels), "io.podman-executor.managed") {
+				t.Fatalf("the volume %s has the labels %s", v, labels)
+			}
+		}
+	}
+	for _, run := range runs {
+		m.wait(run)
+		succeeded(t, run)
+	}
+	if freed == 0 {
+		t.Error("nothing was freed: this test shows nothing")
+	}
+	m.nothingLeft()
 }
