@@ -158,7 +158,8 @@ type Podman struct {
 	UserVolumeVariable string `toml:"user_volume_variable" podman:"create --volume"`
 	// VolumeAllowList are regular expressions; the source of a user's mount,
 	// symbolic links resolved, must match one of them whole. Absent or empty:
-	// no user volume at all.
+	// no user volume at all. What the driver, the runner or other jobs keep on
+	// the host is never a source, nor what it lies in.
 	VolumeAllowList []Rule `toml:"volume_allow_list"`
 	// ServiceURL makes podman talk to a podman service: "unix:///…" or
 	// "ssh://…". Empty: podman works on this machine itself.
