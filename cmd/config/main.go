@@ -39,7 +39,7 @@ func config(_ context.Context, call *driver.Call) error {
 	if err != nil {
 		return fmt.Errorf("finding the runner's process: %w", err)
 	}
-	if err := leftovers.Mark(call.Getenv("TMPDIR"), owner); err != nil {
+	if err := leftovers.Mark(call.Getenv("TMPDIR"), owner, ""); err != nil {
 		return err
 	}
 	builds, cache := j.Directories(p.General.DataDir)

@@ -90,27 +90,13 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	return &images.Finder{
 		Podman:   s.podman,
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
-		Readers:  images.Readers{Dir: filepath.Join(s.stateDir(), "private-images"), Project: s.job.ProjectName()},
+		Readers:  images.Readers{Dir: filepath.Join(s.call.StateDir(s.policy), "private-images"), Project: s.job.ProjectName()},
 		// Not among the directories of jobs, which are looked through for leftovers.
 		Locks:  filepath.Dir(s.authDir()) + "-locks",
 		Native: native,
 		Note:   s.note,
 		Warn:   s.call.Warn,
 	}, nil
-}
-
-// stateDir is the directory of what outlives jobs.
-func (s *preparation) stateDir() string {
-	if dir := s.policy.General.StateDir; dir != "" {
-		return dir
-	}
-	if dir := s.call.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "podman-executor")
-	}
-	if home := s.call.Getenv("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".local", "state", "podman-executor")
-	}
-	return "/var/lib/podman-executor"
 }
 
 // image resolves one image and says so in the job log.

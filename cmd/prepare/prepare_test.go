@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,5 +129,32 @@ func TestKeepID(t *testing.T) {
 		if got, ok := keepID(user); got != "" || ok {
 			t.Errorf("%q: got %q, %v", user, got, ok)
 		}
+	}
+}
+
+// The runner's configuration is found by the runner's command line.
+func TestRunnerConfig(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "gitlab-runner")
+	if err := os.WriteFile(script, []byte("read -r line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{
+		"run --config /etc/x.toml --debug": "/etc/x.toml", "run --config=/etc/x.toml": "/etc/x.toml",
+		"run -c /etc/x.toml": "/etc/x.toml", "--config x.toml run": "PROC/cwd/x.toml", "run --debug": "",
+	} {
+		runner := exec.Command("sh", append([]string{script}, strings.Fields(words)...)...)
+		stdin, err := runner.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := runner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		pid := runner.Process.Pid
+		if got := runnerConfig(pid); got != strings.Replace(want, "PROC", fmt.Sprintf("/proc/%d", pid), 1) {
+			t.Errorf("%q: %q, want %q", words, got, want)
+		}
+		_ = stdin.Close()
+		_ = runner.Wait()
 	}
 }

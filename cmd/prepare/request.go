@@ -31,6 +31,7 @@ func (s *preparation) request() (policy.Request, error) {
 		User:     job.Expand(image.User, s.expanded),
 		Platform: job.Expand(image.Platform, s.expanded),
 		Reserved: []string{s.builds, s.cache, step.Dir},
+		Private:  s.privatePlaces(),
 	}
 	r.Services = s.serviceRequests()
 	r.Limits = s.limitRequest()

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -235,7 +236,10 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func FuzzCollect(f *testing.F) {
+// FuzzAuthConfig: of any DOCKER_AUTH_CONFIG there come names and passwords for clean
+// registry paths, and no program; the auth file is JSON with them alone, and the
+// notices are short lines without control characters.
+func FuzzAuthConfig(f *testing.F) {
 	f.Add(auths("r.example.org", "u:p"), "r.example.org")
 	f.Add(`{"credHelpers": {"a": "b"}}`, "https://index.docker.io/v1/")
 	f.Add(`{"auths": {"u:p@h": {}}}`, "a//b")
@@ -257,8 +261,12 @@ func FuzzCollect(f *testing.F) {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(file)
-		if err != nil || !json.Valid(text) {
+		if err != nil || !json.Valid(text) || bytes.Contains(text, []byte(`"credHelpers"`)) || bytes.Contains(text, []byte(`"credsStore"`)) {
 			t.Errorf("%q, %v", text, err)
+		}
+		var inFile struct{ Auths map[string]any }
+		if err := json.Unmarshal(text, &inFile); err != nil || len(inFile.Auths) != len(s.values()) {
+			t.Errorf("%q holds other credentials, %v", text, err)
 		}
 	})
 }

@@ -33,8 +33,7 @@ func TestMigratingPage(t *testing.T) {
 			}
 		}
 		if len(cells) != 3 {
-			t.Errorf("%d cells instead of 3 in %s", len(cells), line)
-			continue
+			continue // a table of something else than keys
 		}
 		for _, m := range key.FindAllStringSubmatch(cells[1], -1) {
 			if !strings.Contains(string(reference), "| `"+m[2]+"` |") {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
@@ -31,6 +32,33 @@ func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	default:
 		return nil, &Fault{Err: err, Todo: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
 	}
+}
+
+// StateDir is the directory of what outlives jobs: state_dir of the policy, or its
+// default.
+func (c *Call) StateDir(p *policy.Policy) string {
+	if dir := p.General.StateDir; dir != "" {
+		return dir
+	}
+	if dir := c.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "podman-executor")
+	}
+	if home := c.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "podman-executor")
+	}
+	return "/var/lib/podman-executor"
+}
+
+// RuntimeDir is the directory of what only lives as long as a job, such as auth
+// files. It lies in the user's runtime directory, which is in memory: the runner's
+// TMPDIR may be private to the runner (PrivateTmp=), while rootless podman looks at
+// files from the mount namespace of its first process.
+func RuntimeDir(p *podman.Podman) string {
+	base := p.Getenv("XDG_RUNTIME_DIR")
+	if base == "" {
+		base = "/run"
+	}
+	return filepath.Join(base, "podman-executor")
 }
 
 func (c *Call) policyFile() string {

@@ -9,6 +9,8 @@
 package job
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +54,9 @@ type Job struct {
 	Variables []Variable
 	// GitHost is the host name of the repository's URL, empty without one.
 	GitHost string
+	// GitLab tells the job's GitLab from others: a hash of its host, port and path
+	// in lower case hexadecimal digits, empty where the repository has no URL.
+	GitLab string
 	// Credentials are those of type "registry".
 	Credentials []Credential
 	// BuildsDir, RunnerToken, Slot and ProjectDir are where the runner has put
@@ -77,7 +82,8 @@ type Credential struct{ URL, Username, Password string }
 type response struct {
 	ID      int64 `json:"id"`
 	JobInfo struct {
-		ProjectID int64 `json:"project_id"`
+		ProjectID       int64  `json:"project_id"`
+		ProjectFullPath string `json:"project_full_path"`
 	} `json:"job_info"`
 	GitInfo struct {
 		RepoURL   string `json:"repo_url"`
@@ -159,6 +165,7 @@ func decode(r io.Reader) (*Job, error) {
 	j.MovesFiles = len(in.Artifacts)+len(in.Cache)+len(in.Dependencies) > 0
 	if u, err := url.Parse(in.GitInfo.RepoURL); err == nil {
 		j.GitHost = u.Hostname()
+		j.GitLab = gitLabOf(u, in.JobInfo.ProjectFullPath)
 	}
 	for _, c := range in.Credentials {
 		// Exactly this spelling (gitlab-runner helpers/docker/auth/auth.go:230).
@@ -167,6 +174,20 @@ func decode(r io.Reader) (*Job, error) {
 		}
 	}
 	return j, nil
+}
+
+// gitLabOf names the GitLab that a repository's URL belongs to. What stands before
+// the project's path is of the GitLab: several may share a host name.
+func gitLabOf(repository *url.URL, projectPath string) string {
+	if repository.Host == "" {
+		return ""
+	}
+	root, ok := strings.CutSuffix(repository.Path, "/"+projectPath+".git")
+	if !ok {
+		root = ""
+	}
+	hash := sha256.Sum256([]byte(strings.ToLower(repository.Host) + root))
+	return hex.EncodeToString(hash[:6])
 }
 
 var (
@@ -181,7 +202,8 @@ var (
 //
 // Where the administrator allows it ([runners.custom_build_dir]), a job chooses
 // another directory below BUILDS_DIR. Then token and slot are those of its
-// variables, which it can forge: they choose among the volumes of its own project.
+// variables, or of that directory, which it can forge: they choose among the volumes
+// of its own project, which [Job.VolumeName] tells from those of other GitLabs.
 func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) error {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {

@@ -2,10 +2,12 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +48,48 @@ func TestDecode(t *testing.T) {
 		},
 		Variables:   []Variable{{Key: "CI_JOB_IMAGE", Value: "forged"}},
 		GitHost:     "gitlab.example.org",
+		GitLab:      "6f9bff861aa2",
 		Credentials: []Credential{{URL: "registry.example.org", Username: "u", Password: "p"}},
 	}
 	if diff := cmp.Diff(want, j); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Each GitLab has a name of its own, whatever project of it a repository is of.
+func TestGitLab(t *testing.T) {
+	of := func(url, project string) string {
+		t.Helper()
+		j, err := decode(strings.NewReader(fmt.Sprintf(`{"id": 1, "job_info": {"project_full_path": %q}, "git_info": {"repo_url": %q}}`, project, url)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j.GitLab
+	}
+	want := of("https://gitlab-ci-token:secret@gitlab.example.org/g/p.git", "g/p")
+	for _, same := range []struct{ url, project string }{
+		{"https://gitlab-ci-token:other@gitlab.example.org/g/sub/q.git", "g/sub/q"},
+		{"http://GitLab.example.org/g/p.git", "g/p"},
+		{"https://gitlab.example.org/g/p.git", ""},
+	} {
+		if got := of(same.url, same.project); got != want {
+			t.Errorf("%+v: %q, want %q", same, got, want)
+		}
+	}
+	seen := map[string]bool{want: true, "": true}
+	for _, other := range []string{
+		"https://gitlab.example.com/g/p.git", "https://gitlab.example.org:8443/g/p.git", "https://gitlab.example.org/second/g/p.git",
+	} {
+		if got := of(other, "g/p"); seen[got] || len(got) != len(want) {
+			t.Errorf("%s: %q", other, got)
+		} else {
+			seen[got] = true
+		}
+	}
+	for _, none := range []string{"", "/srv/git/g/p.git", ":"} {
+		if got := of(none, "g/p"); got != "" {
+			t.Errorf("%q: %q", none, got)
+		}
 	}
 }
 
@@ -213,6 +253,43 @@ func TestLocateErrors(t *testing.T) {
 			t.Errorf("%q: %v, want %s", test.temp, err, test.want)
 		}
 	}
+}
+
+// FuzzJobResponse: any text is a job whose names podman takes, with a time that
+// containers can have, or an error that shows nothing of it.
+func FuzzJobResponse(f *testing.F) {
+	for _, seed := range []string{full, `{"id": 1}`, `{"id": 1, "services": [{"name": "a/b:c@d", "alias": "x,,y"}]}`, `{"id": 1, "git_info": {"repo_url": "https://h:1/g/p.git"}}`, `null`, `{"id": 1e3}`, `{"id": 1}{"id": 2}`} {
+		f.Add(seed)
+	}
+	gitLab := regexp.MustCompile(`\A([0-9a-f]{12})?\z`)
+	f.Fuzz(func(t *testing.T, text string) {
+		j, err := decode(strings.NewReader(text))
+		if err != nil {
+			if j != nil || len(err.Error()) > 120 || strings.ContainsAny(err.Error(), "\n\x1b\"") {
+				t.Errorf("%q: %v, %q", text, j, err)
+			}
+			return
+		}
+		if j.ID <= 0 || j.ProjectID < 0 || j.Timeout <= 0 || j.Timeout > maxTimeout || !gitLab.MatchString(j.GitLab) {
+			t.Errorf("%q: %+v", text, j)
+		}
+		if err := j.Locate("/builds/t/0/g/p.tmp", "/builds", none); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{j.Name("service-0"), j.VolumeName("builds"), j.VolumeName(VolumeRole("/x"))} {
+			if !podmanName.MatchString(name) || len(name) > 255 {
+				t.Errorf("%q: the name %q", text, name)
+			}
+		}
+		for _, s := range j.Services {
+			DefaultAliases(s.Name)
+			for _, v := range j.ServiceEnv(s, none) {
+				if !strings.Contains(v, "=") {
+					t.Errorf("%q: the variable %q", text, v)
+				}
+			}
+		}
+	})
 }
 
 func FuzzLocate(f *testing.F) {

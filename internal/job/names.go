@@ -23,14 +23,15 @@ const (
 	LabelRole = labelPrefix + "role"
 	// LabelDestination is where a volume with the role "volume" is mounted.
 	LabelDestination = labelPrefix + "destination"
-	// LabelAttempt names the runner's directory for this attempt at the job.
+	// LabelAttempt is the runner's directory for this attempt at the job, as the
+	// runner sees it.
 	LabelAttempt = labelPrefix + "attempt"
 	// LabelOwner is the runner process that the object belongs to: see [Owner].
 	LabelOwner = labelPrefix + "owner"
 	// LabelDeadline is the time, in seconds since 1970, after which nobody can
 	// need the object.
 	LabelDeadline = labelPrefix + "deadline"
-	// LabelKeep marks containers that stay after the job.
+	// LabelKeep marks containers that stay after the job: see [Kept].
 	LabelKeep = labelPrefix + "keep"
 )
 
@@ -39,9 +40,19 @@ const (
 const deadlineSlack = time.Hour
 
 // Name returns the name of the job's container, or of another object, for a
-// role. Two runners may serve two GitLabs whose job ids collide, hence the token.
+// role. One user may run jobs of two GitLabs whose ids collide, and a job may forge
+// the token ([Job.Locate]): so the GitLab is part of the name.
 func (j *Job) Name(role string) string {
-	return fmt.Sprintf("podman-executor-%s-%d-%s", j.RunnerToken, j.ID, role)
+	return fmt.Sprintf("podman-executor-%s-%s-%s", j.RunnerToken, j.ofGitLab(j.ID), role)
+}
+
+// ofGitLab is an id that is unique among all GitLabs: the hash has a fixed length,
+// so no token that ends like one makes two names the same.
+func (j *Job) ofGitLab(id int64) string {
+	if j.GitLab == "" {
+		return strconv.FormatInt(id, 10)
+	}
+	return j.GitLab + "-" + strconv.FormatInt(id, 10)
 }
 
 // VolumeName returns the name of the podman volume for a role ("builds", "cache"
@@ -62,7 +73,7 @@ func VolumeRole(destination string) string {
 }
 
 func (j *Job) projectKey() string {
-	key := "project-" + strconv.FormatInt(j.ProjectID, 10)
+	key := "project-" + j.ofGitLab(j.ProjectID)
 	if j.Protected {
 		key += "-protected"
 	}
@@ -97,6 +108,15 @@ func (j *Job) VolumeLabels(role string) map[string]string {
 		LabelRole:    role,
 		LabelProject: strconv.FormatInt(j.ProjectID, 10),
 	}
+}
+
+// Keep marks labels of [Job.Labels] as those of what stays after the job.
+func Keep(labels map[string]string) { labels[LabelKeep] = labels[LabelAttempt] }
+
+// Kept tells whether [Keep] has marked an object. Containers have the labels of
+// their image, too: so the mark is what no image's author knows.
+func Kept(labels map[string]string) bool {
+	return labels[LabelKeep] != "" && labels[LabelKeep] == labels[LabelAttempt]
 }
 
 var notHostname = regexp.MustCompile(`[^a-z0-9-]+`)

@@ -3,6 +3,7 @@ package job
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,8 @@ func TestVolumesAreApart(t *testing.T) {
 		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "1", Protected: true},
 		{ID: 1, ProjectID: 11, RunnerToken: "a", Slot: "1"},
 		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "11"},
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "1", GitLab: "0123456789ab"},
+		{ID: 1, ProjectID: 1, RunnerToken: "a", Slot: "1", GitLab: "ba9876543210"},
 	}
 	seen := map[string]bool{}
 	for _, j := range jobs {
@@ -78,6 +81,42 @@ func TestVolumesAreApart(t *testing.T) {
 				seen[name] = true
 			}
 		}
+	}
+}
+
+// A job that forges its runner's token (GIT_CLONE_PATH) gets no name of another
+// GitLab's job with the same ids: prepare removes what has its job's names.
+func TestGitLabsAreApart(t *testing.T) {
+	victim := Job{ID: 1, ProjectID: 2, RunnerToken: "a", Slot: "0", GitLab: "0123456789ab"}
+	names := func(j Job) []string {
+		builds, cache := j.Directories("/data")
+		return []string{j.Name("user"), j.Name("runner"), j.Name("network"), j.VolumeName("builds"), j.VolumeName("cache"), j.ProjectName(), builds, cache}
+	}
+	for _, forged := range []struct{ token, slot string }{{"a", "0"}, {"a-0123456789ab", "0"}, {"a-0-project-0123456789ab", "2"}, {"a-0123456789ab-1", "0"}} {
+		attacker := Job{ID: 1, ProjectID: 2, RunnerToken: forged.token, Slot: forged.slot, GitLab: "ba9876543210"}
+		for _, name := range names(attacker) {
+			if slices.Contains(names(victim), name) {
+				t.Errorf("%+v: %q is another GitLab's", forged, name)
+			}
+		}
+	}
+}
+
+// An image's own label does not keep a container.
+func TestKept(t *testing.T) {
+	j := Job{ID: 1, Timeout: time.Minute}
+	labels := j.Labels("user", "custom-executor123", "h/b/1/2", time.Unix(0, 0))
+	if Kept(labels) {
+		t.Error("a usual container is kept")
+	}
+	for _, forged := range []string{"true", "custom-executor1", ""} {
+		labels[LabelKeep] = forged
+		if Kept(labels) || Kept(map[string]string{LabelKeep: forged, LabelAttempt: ""}) {
+			t.Errorf("%q keeps a container", forged)
+		}
+	}
+	if Keep(labels); !Kept(labels) {
+		t.Error("a container that is to be kept is not")
 	}
 }
 

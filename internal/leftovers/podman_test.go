@@ -73,7 +73,8 @@ func labels(t *testing.T, now time.Time) map[string]map[string]string {
 				job.LabelDeadline: strconv.FormatInt(now.Add(time.Hour).Unix(), 10),
 			}
 			if keep {
-				l[job.LabelKeep] = "true"
+				l[job.LabelAttempt] = "custom-executor1"
+				job.Keep(l)
 				name = "kept-" + name
 			}
 			all[name] = l

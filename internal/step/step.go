@@ -86,8 +86,8 @@ const (
 // an init: elsewhere it would signal what is not the job's.
 //
 // The login shell keeps the image's own PATH in front: /etc/profile of Debian
-// and others replaces it, and with it what ENV PATH of the image added. Others
-// set the umask, which is set again. PowerShell runs beside this shell and not in
+// and others replaces it, and with it what ENV PATH of the image added. What the
+// profile has beside it comes behind. Others set the umask, which is set again. PowerShell runs beside this shell and not in
 // its place: as the container's first process it would not hear SIGTERM.
 //
 // The runner container works for whatever user the job's image has. So a fresh
@@ -143,7 +143,18 @@ elif [ "$shell" = pwsh ]; then
 	}
 	set -- "$@" ` + pwsh + ` "$script"
 elif command -v bash >/dev/null 2>&1; then
-	set -- "$@" bash -l -c '[ "$PATH" = "$1" ] || export PATH="$1:$PATH"; [ "$2" = - ] || umask "$2"; exec bash "$0"' "$script" "$PATH" "$umask"
+	set -- "$@" bash -l -c '
+		pe_path=$1 IFS=:
+		set -f
+		for pe_dir in $PATH; do
+			case :$pe_path: in
+			*":$pe_dir:"*) ;;
+			*) pe_path=$pe_path${pe_dir:+:$pe_dir} ;;
+			esac
+		done
+		export PATH="${pe_path#:}"
+		[ "$2" = - ] || umask "$2"
+		exec bash "$0"' "$script" "$PATH" "$umask"
 else
 	set -- "$@" sh "$script"
 fi

@@ -295,9 +295,10 @@ func TestStubPath(t *testing.T) {
 	c := newContainer(t, "sh", true)
 	profile := filepath.Join(c.home, ".bash_profile")
 	for text, path := range map[string]string{
-		"PATH=/profile/bin\n":        c.path + ":/profile/bin\n",
-		"PATH=" + c.path + "\n":      c.path + "\n",
-		"GREETING=hello; PATH=/a:/b": c.path + ":/a:/b\n",
+		"PATH=/profile/bin\n":            c.path + ":/profile/bin\n",
+		"PATH=" + c.path + "\n":          c.path + "\n",
+		"GREETING=hello; PATH=/a:/b":     c.path + ":/a:/b\n",
+		"PATH=/a::/b:" + c.path + ":/a:": c.path + ":/a:/b\n",
 	} {
 		if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

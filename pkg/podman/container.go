@@ -27,8 +27,7 @@ type Create struct {
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
 	// Service makes a container that runs by itself: without standard input, with
-	// a log that podman keeps. Its image's health check is not podman's to run,
-	// which needs systemd timers for it.
+	// a log that podman keeps.
 	Service bool
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
@@ -58,15 +57,16 @@ type Create struct {
 
 // Args returns the command line. The image is never pulled here. podman keeps no
 // log of a container whose output goes to who attaches, and passes the proxy
-// variables of its own environment to none.
+// variables of its own environment to none. An image's health check is not podman's
+// to run: it makes systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
 	a := []string{"create", "--name", c.Name, "--pull=never"}
 	if c.Service {
-		a = append(a, "--log-driver", "k8s-file", "--no-healthcheck")
+		a = append(a, "--log-driver", "k8s-file")
 	} else {
 		a = append(a, "--interactive", "--log-driver", "none")
 	}
-	a = append(a, "--http-proxy=false")
+	a = append(a, "--no-healthcheck", "--http-proxy=false")
 	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
 		a = append(a, "--label", k+"="+c.Labels[k])
 	}
@@ -111,7 +111,10 @@ func (c Create) Args() []string {
 // Create makes a container and returns its ID.
 func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
 	out, err := p.Output(ctx, c.Args()...)
-	return strings.TrimSpace(string(out)), err
+	if err != nil {
+		return "", err
+	}
+	return lastID("create", out)
 }
 
 // Remove removes containers with their anonymous volumes, running or not.
@@ -131,6 +134,10 @@ type Container struct {
 	Names  []string          `json:"Names"`
 	Labels map[string]string `json:"Labels"`
 	State  string            `json:"State"`
+	// Mounts are the paths in the container that something is mounted at.
+	Mounts []string `json:"Mounts"`
+	// Created is when it was made, in seconds since 1970.
+	Created int64 `json:"Created"`
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
@@ -168,6 +175,13 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
 	}
 	return s, nil
+}
+
+// NoSuchContainer tells whether a command failed because there is no such container
+// (libpod/define/errors.go, ErrNoSuchCtr: "no such container"; `container inspect`
+// of 4.3.1 and 5.4.2, "no such container NAME").
+func NoSuchContainer(err error) bool {
+	return says(err, "no such container", "no container with name or id")
 }
 
 // Version is podman's, or the service's where there is one.

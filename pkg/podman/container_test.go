@@ -8,7 +8,7 @@ import (
 )
 
 // alwaysBefore is what every container has before its own options.
-var alwaysBefore = []string{"create", "--name", "n", "--pull=never", "--interactive", "--log-driver", "none", "--http-proxy=false"}
+var alwaysBefore = []string{"create", "--name", "n", "--pull=never", "--interactive", "--log-driver", "none", "--no-healthcheck", "--http-proxy=false"}
 
 func TestCreateArgs(t *testing.T) {
 	tests := []struct {

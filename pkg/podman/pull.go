@@ -40,11 +40,11 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	lines := strings.Fields(string(out))
-	if len(lines) == 0 {
-		return Image{}, errors.New("podman image pull: no image ID in its answer")
+	pulled, err := lastID(pullVerb, out)
+	if err != nil {
+		return Image{}, err
 	}
-	image, err := p.inspectImage(ctx, lines[len(lines)-1])
+	image, err := p.inspectImage(ctx, pulled)
 	if err != nil {
 		return Image{}, err
 	}
@@ -54,6 +54,18 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
+}
+
+// isID knows an object's ID, as podman prints it.
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// lastID returns the last word of an answer, which has to be an ID.
+func lastID(verb string, answer []byte) (string, error) {
+	words := strings.Fields(string(answer))
+	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
+		return "", fmt.Errorf("podman %s: no ID in its answer", verb)
+	}
+	return words[len(words)-1], nil
 }
 
 // What registries, and podman itself, say of images that nobody can get: no

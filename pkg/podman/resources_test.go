@@ -33,7 +33,7 @@ func TestResourcesArgs(t *testing.T) {
 		}},
 		// The administrator's options come after them.
 		{"create", Create{Name: "n", Image: "i", Limits: Limits{CPUs: "1"}, Names: Names{Hosts: []string{"h:::1"}}, Isolation: Isolation{Init: true}, Options: []string{"--cpus=2"}}.Args(), []string{
-			"create", "--name", "n", "--pull=never", "--interactive", "--log-driver", "none", "--http-proxy=false",
+			"create", "--name", "n", "--pull=never", "--interactive", "--log-driver", "none", "--no-healthcheck", "--http-proxy=false",
 			"--cpus", "1", "--add-host", "h:::1", "--init", "--cpus=2", "--", "i",
 		}},
 	}

@@ -51,6 +51,7 @@ func (d *decoder) check() {
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	d.timeouts("general.podman.timeouts", pm.Timeouts)
 	d.userContainer("general.podman.container", pm.Container)
 	d.container("general.podman.service_container", pm.ServiceContainer)
 	for _, list := range []struct {

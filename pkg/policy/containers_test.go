@@ -95,6 +95,15 @@ func TestEveryKeyOfContainers(t *testing.T) {
 	}
 }
 
+// What a job can change is no volume for others.
+func TestVolumesBelowThoseOfJobs(t *testing.T) {
+	const of = "volume_allow_list = ['/data/[a-z]+']\n[general.podman.container]\nvolumes = [\"/data:/a\", \"/data/x:/b\", \"/data/x/y:/c\", \"/data/1/x:/d\"]\n"
+	wantProblems(t, smallPolicy(of),
+		"p.toml:7: general.podman.container.volumes: entry 2: jobs can mount /data/x (volume_allow_list), and so change what this is",
+		"p.toml:7: general.podman.container.volumes: entry 3: jobs can mount /data/x (volume_allow_list), and so change what this is")
+	wantProblems(t, smallPolicy(of+"[general.podman.volumes]\nread_only = true\n"))
+}
+
 // Keys of the job's own container are none of a service's.
 func TestKeysOfOneTable(t *testing.T) {
 	for _, key := range []string{"hostname", "network_mode", "max_memory"} {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -106,7 +107,17 @@ func TestNoImageNames(t *testing.T) {
 	}
 }
 
+// FuzzImageName: a name is refused in one short line, or has a normalised form that
+// is its own normalised form. It is granted if and only if the rule matches the
+// whole of that form, and that form is what podman gets. A refusal comes before any
+// podman command (cmd/prepare/testdata/denied-images.txtar).
 func FuzzImageName(f *testing.F) {
+	const rule = `r\.example\.org/.*|docker\.io/library/[a-z]+:[0-9]+`
+	p := policyWith(f, "image_allow_list = ['"+rule+"']\n")
+	whole := regexp.MustCompile(`\A(?:` + rule + `)\z`)
+	for _, seed := range []string{"evil.io/r.example.org/x", "r.example.org/x", "r.example.org.evil.io/x", "debian:12", "alpine:3\n", "docker.io/library/a:1"} {
+		f.Add(seed)
+	}
 	for _, seed := range []string{"debian", "FOO/bar", "docker.io/a:b" + digest, "[::1]:5000/x", "a/b/c:d", "localhost/x", "index.docker.io/x", "dir:/etc", "a_b.c/x", "x:" + zeros, "u:p@h/x", strings.Repeat("a", 240)} {
 		f.Add(seed)
 	}
@@ -121,6 +132,10 @@ func FuzzImageName(f *testing.F) {
 		got := image.String()
 		if again, err := ParseImage(got); err != nil || again != image {
 			t.Fatalf("%q is %q, and that is %q, %v", name, got, again, err)
+		}
+		g, err := p.Decide(Request{Image: name})
+		if name != "" && (err == nil) != whole.MatchString(got) || err == nil && g.UserImage.String() != got {
+			t.Errorf("%q is %q: %v, although the rule matches: %v", name, got, err, whole.MatchString(got))
 		}
 		registry, rest, ok := strings.Cut(got, "/")
 		if !ok || registry != "localhost" && !strings.ContainsAny(registry, ".:") || registry != strings.ToLower(registry) {

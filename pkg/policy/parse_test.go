@@ -58,6 +58,8 @@ var every = append([]entry{
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
 	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
+	{pod + ".timeouts", "pull", `1800`},
+	{pod + ".timeouts", "command", `60`},
 	{volumes, "read_only", `true`},
 	{volumes, "allowed_options", `["z", "noexec"]`},
 }, containerEntries...)
@@ -163,6 +165,7 @@ func TestEveryKey(t *testing.T) {
 			AllowedUsers:     []string{"1000:1000", "nobody"},
 			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
 			EnableIPv6: true, NetworkMTU: Integer{1400, true},
+			Timeouts:        Timeouts{Pull: Integer{1800, true}, Command: Integer{60, true}},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
@@ -310,6 +313,9 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// FuzzParsePolicy: any text is a policy or a list of problems with their places,
+// never both and never a panic. An accepted one reads the same again, and decides
+// on a job without a surprise.
 func FuzzParsePolicy(f *testing.F) {
 	text, _ := write(every)
 	for _, seed := range []string{text, text + serviceTables, "", "[general]\n", "a = 1\na = 2\n", "x = \"\"\"\n", "general = {podman = {a = 1, a = 2}}\n", "[general]\n[general]\n", "a = [\n1,\n]\na = [\n1,\n]\n", "\"\" = 1\n", "[[general]]\n"} {
@@ -320,6 +326,9 @@ func FuzzParsePolicy(f *testing.F) {
 		if err == nil {
 			if p.General.RunMechanism != "podman" {
 				t.Errorf("run_mechanism %q was accepted", p.General.RunMechanism)
+			}
+			if again, err := Parse("p.toml", strings.NewReader(text)); err != nil || !reflect.DeepEqual(p.General, again.General) {
+				t.Errorf("read again it is another policy, %v", err)
 			}
 			// What Parse accepts, Decide can use.
 			_, _ = p.Decide(Request{})

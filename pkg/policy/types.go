@@ -29,8 +29,8 @@ type General struct {
 	// they are podman volumes. `step_script_only` needs it.
 	DataDir string `toml:"data_dir"`
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
-	// images of the local storage only some projects may read. It must live as
-	// long as podman's storage does.
+	// images of the local storage only some projects may read, and when builds and
+	// caches were last used. It must live as long as podman's storage does.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// LogLevel is the level of the administrator's own log: "error",
 	// "warning", "info" or "debug". "debug" records each podman command line.
@@ -162,6 +162,7 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
+	Timeouts         Timeouts      `toml:"timeouts"`
 	Volumes          Volumes       `toml:"volumes"`
 	Container        UserContainer `toml:"container"`
 	ServiceContainer Container     `toml:"service_container"`

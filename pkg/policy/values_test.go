@@ -63,6 +63,10 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.environment", `["=secret"]`, `entry 1: want NAME=value`},
 		{"general.podman.environment", `["A B=secret"]`, `entry 1: want NAME=value`},
 		{"general.podman.environment", `["A=sec\u0000ret"]`, `entry 1: the value of A has a NUL byte`},
+		{"general.podman.timeouts.pull", `0`, `want a number of seconds from 1 to 604800, got 0`},
+		{"general.podman.timeouts.pull", `"1h"`, `want a whole number, got a string`},
+		{"general.podman.timeouts.command", `-1`, `want a number of seconds from 1 to 604800, got -1`},
+		{"general.podman.timeouts.command", `604801`, `want a number of seconds from 1 to 604800, got 604801`},
 		{"general.podman.environment", `"A=secret"`, `want a list of strings, got a string`},
 	}
 	for _, test := range tests {

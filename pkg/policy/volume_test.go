@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -100,6 +103,22 @@ func TestVolumesGranted(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", test.value, diff)
 		}
 	}
+}
+
+// A service mounts by path, which a job can change that has a directory above it.
+func TestVolumesOfAService(t *testing.T) {
+	const service = "volume_allow_list = ['/data/[a-z]+(/.*)?']\nservice_url = 'unix:///run/podman.sock'\n"
+	request := func(value string) Request {
+		return Request{Image: "x", Volumes: []VolumeRequest{volumeRequest(t, value)}}
+	}
+	if g := grant(t, policyWith(t, service), request("/data/a:/x")); g.Mounts[0].Source != "/data/a" {
+		t.Errorf("%+v", g.Mounts)
+	}
+	message, hint := deny(t, policyWith(t, service), request("/data/a/b/c:/x"))
+	if want := `policy denies USER_VOLUMES: volume "/data/a/b/c:/x": jobs can mount "/data/a/b", too, and so change what this is`; message != want || !strings.Contains(hint, "read_only") {
+		t.Errorf("got %s\n%s\nwant %s", message, hint, want)
+	}
+	grant(t, policyWith(t, service+"volumes.read_only = true\n"), request("/data/a/b/c:/x"))
 }
 
 func TestResolvedPathIsWhatCounts(t *testing.T) {
@@ -234,12 +253,19 @@ func TestLongVolumesAreCutInMessages(t *testing.T) {
 	}
 }
 
+// FuzzUserVolume: a value is refused in one line, or its mount is of the resolved
+// source, which the rule matches and nothing private overlaps; podman splits it into
+// three parts, and asked for as it was granted it is granted as it is. A refusal
+// comes before any podman command (cmd/prepare/testdata/denied-volumes.txtar).
 func FuzzUserVolume(f *testing.F) {
 	for _, seed := range []string{"/a:/b", "/a:/b:ro,z", "/a/../b:/x/../y:O,upperdir=/s", "/a:/x\n-v", "name:/x", "/:/", "/a:/builds/x", "/a:/b:ro,rw"} {
-		f.Add(seed)
+		f.Add(seed, "/data/a")
+	}
+	for _, resolved := range []string{"/data", "/data/private", "/data/private/x", "/data/privates", "/database", "/data/a:/etc", "/data/\n", "/", "/proc/1"} {
+		f.Add("/a:/b", resolved)
 	}
 	p := policyWith(f, "volume_allow_list = ['/data(/.*)?']\n[general.podman.volumes]\nallowed_options = [\"z\"]\n")
-	f.Fuzz(func(t *testing.T, value string) {
+	f.Fuzz(func(t *testing.T, value, resolved string) {
 		v, err := ParseUserVolume("V", value)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\x1b") {
@@ -247,20 +273,32 @@ func FuzzUserVolume(f *testing.F) {
 			}
 			return
 		}
-		// As if a link led from there into the allowed directory.
-		g, err := p.Decide(Request{Image: "x", Volumes: []VolumeRequest{{UserVolume: v, Resolved: "/data/a", Mountable: true}}, Reserved: []string{"/builds"}})
+		// As if a link led there.
+		request := Request{Image: "x", Reserved: []string{"/builds"}, Private: []string{"/data/private"}}
+		request.Volumes = []VolumeRequest{{UserVolume: v, Resolved: path.Clean("/" + resolved), Mountable: true}}
+		g, err := p.Decide(request)
 		if err != nil {
 			return
 		}
 		m := g.Mounts[0]
-		// What podman will split at colons has three parts, of which the
-		// source is the resolved one.
-		parts := strings.Split(m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","), ":")
-		if len(parts) != 3 || parts[0] != "/data/a" || !strings.HasPrefix(parts[1], "/") || strings.HasPrefix(parts[1]+"/", "/builds/") || strings.Contains(parts[1], "/../") {
+		text := m.Source + ":" + m.Destination + ":" + strings.Join(m.Options, ",")
+		parts := strings.Split(text, ":")
+		if len(parts) != 3 || !strings.HasPrefix(parts[1], "/") || strings.HasPrefix(parts[1]+"/", "/builds/") || strings.Contains(parts[1], "/../") {
 			t.Errorf("%q is granted as %q", value, parts)
+		}
+		if !within(m.Source, []string{"/data"}) || m.Source == "/data" || within(m.Source, []string{"/data/private"}) || m.Source != request.Volumes[0].Resolved {
+			t.Errorf("%q at %q is granted as %q", value, resolved, text)
 		}
 		if m.Options[0] != "ro" && m.Options[0] != "rw" || slices.ContainsFunc(m.Options[1:], func(o string) bool { return o != "z" }) {
 			t.Errorf("%q is granted with %q", value, m.Options)
+		}
+		if strings.ContainsFunc(text, unicode.IsControl) || strings.ContainsRune(text, unicode.ReplacementChar) {
+			return // such a source of the host cannot be asked for by its own name
+		}
+		again, err := ParseUserVolume("V", text)
+		request.Volumes[0].UserVolume = again
+		if g, decided := p.Decide(request); err != nil || decided != nil || !reflect.DeepEqual(g.Mounts[0], m) {
+			t.Errorf("%q is granted as %q, and that is not: %v, %v", value, text, err, decided)
 		}
 	})
 }

@@ -157,10 +157,11 @@ func TestClonePath(t *testing.T) {
 	for _, row := range []struct {
 		name, builds string
 		policy       func(string) string
-	}{{"volumes", "/builds", defaults()}, {"data_dir", dir + "/builds/project-7", withDataDir}} {
+	}{{"volumes", "/builds", defaults()}, {"data_dir", dir + "/builds/PROJECT", withDataDir}} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			m := startConfigured(t, 1, row.policy, customBuildDir)
+			row.builds = strings.Replace(row.builds, "PROJECT", m.projectKey(), 1)
 			for _, place := range []string{"src", "$CI_CONCURRENT_ID/$CI_PROJECT_PATH"} {
 				for _, git := range []string{"Initialized empty", "Reinitialized existing"} {
 					j := m.cloneOnce("clone path", "pwd", `echo "CI_PROJECT_DIR is $CI_PROJECT_DIR"`, "cat README", "echo built >out")

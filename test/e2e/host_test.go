@@ -42,7 +42,7 @@ func TestDataDir(t *testing.T) {
 		j.Artifacts = []gitlab.Artifact{{Name: "out", Paths: []string{"out"}, Type: "archive", Format: "zip"}}
 		run := m.run(j)
 		succeeded(t, run)
-		logs(t, run, "second", filepath.Join(dir, "builds", "project-7", m.token, "0", "group"))
+		logs(t, run, "second", filepath.Join(dir, "builds", m.projectKey(), m.token, "0", "group"))
 		if len(run.Artifacts()) != 1 {
 			t.Error("the artifact has not arrived")
 		}

@@ -5,7 +5,10 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -229,6 +232,18 @@ func podmanCommand(args ...string) *exec.Cmd {
 	cmd := exec.Command("podman", args...)
 	cmd.Dir = "/"
 	return cmd
+}
+
+// projectKey names the project of jobs that have the machine's repository, as
+// directories below data_dir and volumes have it (internal/job, projectKey).
+func (m *machine) projectKey() string {
+	m.Helper()
+	u, err := url.Parse(m.server.URL())
+	if err != nil {
+		m.Fatal(err)
+	}
+	hash := sha256.Sum256([]byte(u.Host))
+	return "project-" + hex.EncodeToString(hash[:6]) + "-7"
 }
 
 // job returns a job without an image of its own.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"io/fs"
+	"strings"
 	"testing"
 
 	"podman-executor/test/gitlab"
@@ -21,13 +22,13 @@ func TestFilesOfOtherUsers(t *testing.T) {
 		name   string
 		policy func(string) string
 		cache  string
-	}{{"volumes", defaults(allowed), "/cache"}, {"data_dir", withDataDir, dir + "/cache/project-7"}} {
+	}{{"volumes", defaults(allowed), "/cache"}, {"data_dir", withDataDir, dir + "/cache/PROJECT"}} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			m := start(t, row.policy)
 			var first *gitlab.Run
 			for i, git := range []string{"Initialized empty Git repository", "Removing private/", "Removing private/"} {
-				run := m.run(m.jobOfOtherUser(row.cache, i == 0))
+				run := m.run(m.jobOfOtherUser(strings.Replace(row.cache, "PROJECT", m.projectKey(), 1), i == 0))
 				succeeded(t, run)
 				logs(t, run, git, "uid 1234", "content of the file", "all written", "after_script as 1234 reads deep", "content of the file", "Created cache")
 				if i == 0 {
@@ -75,7 +76,7 @@ func TestOtherUsersWithStepScriptOnly(t *testing.T) {
 	policy, dir := dataDir(t, "step_script_only = true", "-runner_image", "-runner_options")
 	m := start(t, policy)
 	for i, git := range []string{"Initialized empty Git repository", "Removing private/"} {
-		run := m.run(m.jobOfOtherUser(dir+"/cache/project-7", i == 0))
+		run := m.run(m.jobOfOtherUser(dir+"/cache/"+m.projectKey(), i == 0))
 		succeeded(t, run)
 		logs(t, run, git, "uid 1234", "content of the file", "all written", "after_script as 1234 reads deep", "content of the file", "Created cache")
 		if len(run.Artifacts()) != 1 {

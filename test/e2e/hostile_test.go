@@ -1,0 +1,196 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"podman-executor/test/gitlab"
+)
+
+// until is a script that prints a line and waits for a file in the job's
+// container, which [machine.release] makes.
+var until = []string{"echo holding", "while ! [ -e /tmp/released ]; do sleep 0.1; done", "echo released"}
+
+// container returns the name of one of a job's containers.
+func (m *machine) container(run *gitlab.Run, role string) string {
+	m.Helper()
+	suffix := fmt.Sprintf("-%d-%s", run.Job.ID, role)
+	for _, name := range strings.Fields(podman(m.T, "ps", "--all", "--format", "{{.Names}}")) {
+		if strings.HasPrefix(name, "podman-executor-"+m.token+"-") && strings.HasSuffix(name, suffix) {
+			return name
+		}
+	}
+	m.Fatalf("job %q has no container %s", run.Job.Info.Name, role)
+	return ""
+}
+
+func (m *machine) release(run *gitlab.Run) {
+	m.Helper()
+	podman(m.T, "exec", m.container(run, "user"), "touch", "/tmp/released")
+}
+
+// Two GitLabs whose jobs one user runs, with the same ids of job and project. The
+// second one's job claims the first one's runner and slot, by its variables or by
+// the place that it chooses: it neither removes that one's containers, nor sees its
+// builds.
+func TestAnotherGitLabsJob(t *testing.T) {
+	t.Parallel()
+	victims, attackers := start(t, defaults()), startConfigured(t, 1, defaults(), customBuildDir)
+	for _, place := range []string{"$CI_BUILDS_DIR/mine", "$CI_BUILDS_DIR/" + victims.token + "/0/group/mine"} {
+		victim := victims.server.Submit(victims.cloneOnce("victim", append([]string{"echo top secret >secret"}, until...)...))
+		victims.waitLog(victim, "holding")
+		j := attackers.cloneOnce("attacker", "find /builds -name secret -exec cat {} +", "echo ran")
+		j.SetVariable("GIT_CLONE_PATH", place)
+		j.SetVariable("CI_RUNNER_SHORT_TOKEN", victims.token)
+		j.SetVariable("CI_CONCURRENT_PROJECT_ID", "0")
+		j.Edit = func(j *gitlab.Job) { j.ID = victim.Job.ID }
+		attacker := attackers.server.Submit(j)
+		attackers.wait(attacker)
+		if victim.Job.Info.ProjectID != attacker.Job.Info.ProjectID {
+			t.Fatal("the jobs are of two projects: this test shows nothing")
+		}
+		succeeded(t, attacker)
+		lacks(t, attacker, "top secret\n")
+		victims.release(victim)
+		victims.wait(victim)
+		succeeded(t, victim)
+		victims.nothingLeft()
+	}
+}
+
+// A job that chooses its place puts a symbolic link where the next one's mount
+// would have a parent: a driver that mounts by the name alone shows it the host's
+// directory.
+func TestLinkInTheBuilds(t *testing.T) {
+	t.Parallel()
+	policy, data := dataDir(t)
+	host := filepath.Join(t.TempDir(), "host")
+	if err := os.MkdirAll(filepath.Join(host, "7"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(host, "7", "file"), "top secret\n")
+	m := startConfigured(t, 1, policy, customBuildDir)
+	j := m.cloneOnce("plant", "ln -s "+host+" $CI_BUILDS_DIR/evil", "ln -s "+host+" ../other", "readlink $CI_BUILDS_DIR/evil")
+	j.SetVariable("GIT_CLONE_PATH", "$CI_BUILDS_DIR/mine")
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "\n"+host+"\n")
+	for _, place := range []string{"evil/7/p", "evil/7/file/p", "other/7/p"} {
+		j := m.cloneOnce("reap "+place, "find "+data+" "+host+" -name file -exec cat {} + || true", "echo written >$CI_BUILDS_DIR/evil/7/new || true")
+		j.SetVariable("GIT_CLONE_PATH", "$CI_BUILDS_DIR/"+place)
+		run := m.run(j)
+		lacks(t, run, "top secret\n")
+	}
+	if entries, err := os.ReadDir(filepath.Join(host, "7")); err != nil || len(entries) != 1 {
+		t.Errorf("jobs have written to the host's directory: %v (%v)", entries, err)
+	}
+}
+
+// What one job leaves in the project's directory runs nothing in the runner
+// container of the next, which has another author's token: hooks, and what git's
+// configuration can name.
+func TestGitLeftByAnotherJob(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	const plant = `evil=/builds/evil; printf '#!/bin/sh\necho PWNED as $(id -un) >>/builds/pwned\nexit 0\n' >$evil; chmod 755 $evil
+for hook in post-checkout post-merge pre-auto-gc reference-transaction post-index-change fsmonitor-watchman pre-push; do
+	for dir in .git .git/modules/modules/sub ../$(basename "$PWD").tmp/git-template; do mkdir -p $dir/hooks; ln -sf $evil $dir/hooks/$hook; done
+done
+for config in .git/config .git/modules/modules/sub/config; do
+	printf '[core]\n\tfsmonitor = %s\n\thooksPath = /builds\n\tsshCommand = %s\n[credential]\n\thelper = %s\n[filter "x"]\n\tsmudge = %s\n\tclean = %s\n[alias]\n\tfetch = !%s\n[gpg]\n\tprogram = %s\n[diff]\n\texternal = %s\n' \
+		$evil $evil $evil $evil $evil $evil $evil $evil >>$config
+done
+mkdir -p .git/info; echo '* filter=x' >>.git/info/attributes
+ln -sf $evil /builds/post-checkout; echo planted`
+	succeeded(t, m.run(in(gitImage, m.cloneOnce("first", "cat README"))))
+	run := m.run(in(gitImage, m.cloneOnce("plant", plant)))
+	succeeded(t, run)
+	logs(t, run, "planted\n")
+	run = m.run(in(gitImage, m.cloneOnce("next", "cat README", "test ! -e /builds/pwned || cat /builds/pwned", "echo looked")))
+	succeeded(t, run)
+	logs(t, run, "second\n", "looked\n")
+	lacks(t, run, "PWNED")
+}
+
+// hostileImage has all that an image can say about itself, against the driver.
+const hostileImage = `FROM ` + busyboxImage + `
+LABEL io.podman-executor.managed=false io.podman-executor.keep=true io.podman-executor.role=volume io.podman-executor.job=1 \
+ io.podman-executor.project=1 io.podman-executor.owner=nobody io.podman-executor.deadline=99999999999
+ENV PATH=/evil:/bin LD_PRELOAD=/evil/lib.so CONTAINER_HOST=tcp://192.0.2.1:1 CONTAINERS_CONF=/evil/conf TMPDIR=/evil HOME=/evil IFS=0123456789
+RUN mkdir /evil && printf '#!/bin/sh\necho PWNED by the image\n' >/evil/true && chmod 755 /evil/true
+VOLUME /builds /cache /run/podman-executor /data
+HEALTHCHECK --interval=1s CMD touch /builds/checked
+STOPSIGNAL SIGCONT
+WORKDIR /builds/../data/deep
+ENTRYPOINT ["/evil/true"]
+CMD ["--privileged"]
+`
+
+// An image's labels, volumes, health check and the like change nothing of the
+// driver's work: the script runs with the driver's mounts, and nothing is left,
+// not even of a runner that was killed.
+func TestHostileImage(t *testing.T) {
+	t.Parallel()
+	image := build(t, hostileImage, "--format=docker")
+	m := start(t, defaults())
+	run := m.run(in(image, job("hostile image", "echo the script runs", "pwd", "exit 4")))
+	failed(t, run, "script_failure", 4)
+	logs(t, run, "the script runs\n", "/builds/")
+	lacks(t, run, "PWNED", "healthcheck")
+
+	run = m.server.Submit(in(image, job("killed", until...)))
+	m.waitLog(run, "holding")
+	name := m.container(run, "user")
+	volumes := strings.Fields(podman(t, "inspect", "--format", `{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}`, name))
+	if check := podman(t, "inspect", "--format", "{{json .Config.Healthcheck}}", name); !strings.Contains(check, `"NONE"`) && check != "null" {
+		t.Errorf("podman runs the image's health check on the host: %s", check)
+	}
+	m.killDriver()
+	m.runner.Kill()
+	if err := m.runner.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	succeeded(t, m.run(job("next", "test ! -e /builds/checked")))
+	for _, v := range volumes {
+		if !strings.HasPrefix(v, "podman-executor-") && podmanCommand("volume", "exists", v).Run() == nil {
+			t.Errorf("the image's volume %s is left", v)
+		}
+	}
+}
+
+// An image whose directories are links lays the driver's mounts nowhere but in its
+// own container.
+func TestImageOfLinks(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	for _, link := range []string{"../../../../../../../../proc", "/etc", "/dev/shm"} {
+		image := build(t, fmt.Sprintf("FROM %s\nRUN rm -rf /builds /cache && mkdir -p /run && ln -s %s /builds && ln -s %s /cache && ln -s %s /run/podman-executor\n",
+			busyboxImage, link, link, link))
+		run := m.run(in(image, job("links to "+link, "echo ran")))
+		if run.State() == gitlab.StateSuccess {
+			logs(t, run, "ran\n")
+		}
+		succeeded(t, m.run(job("next", "echo next")))
+	}
+}
+
+// A list that is too wide shows no job the runner's directories, its configuration
+// and podman's socket.
+func TestPrivatePlacesOfTheRunner(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults(`user_volume_variable = "USER_VOLUMES"`, `volume_allow_list = ["/.*"]`))
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	for _, source := range []string{m.dir, m.runner.TempDir(), filepath.Join(m.dir, "config.toml"), filepath.Join(m.dir, "policy.toml"), runtime, filepath.Dir(runtime)} {
+		run := m.run(volumes(job("private "+source, "ls -R /x"), source+":/x:ro"))
+		refused(t, run, "this runner keeps files of its own, or of other jobs, there")
+	}
+	run := m.run(job("sockets", "find / -xdev -type s 2>/dev/null", "find /run /var/run /tmp -name '*podman*' ! -path '/run/podman-executor*'", "env | grep -i container_host || true", "echo looked"))
+	succeeded(t, run)
+	lacks(t, run, ".sock", "CONTAINER_HOST=")
+	logs(t, run, "looked\n")
+}
