@@ -3,6 +3,8 @@ package driver
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,6 +66,40 @@ func TestRunArguments(t *testing.T) {
 				t.Errorf("got status %d, stdout %q, stderr %q, called %q", status, &out, &errs, called)
 			}
 		})
+	}
+}
+
+// TestRunByHand: an option of the program's own that asks for work needs no job, and
+// its errors are told like a stage's.
+func TestRunByHand(t *testing.T) {
+	var size string
+	p := Program{
+		Name: "prog", About: "about",
+		Flags: func(flags *flag.FlagSet, c *Call) {
+			flags.StringVar(&size, "larger-than", "", "the `SIZE`")
+			flags.BoolFunc("look", "look", func(string) error {
+				c.ByHand = func(_ context.Context, c *Call) error {
+					fmt.Fprintln(c.Stdout, "larger than", size, "under", c.Policy)
+					return &Fault{Err: errors.New("found"), Todo: "mend it"}
+				}
+				return nil
+			})
+		},
+		Stage: func(context.Context, *Call) error { panic("the stage") },
+	}
+	var out, errs bytes.Buffer
+	status := Run(t.Context(), p, []string{"--look", "--larger-than", "5g", "--policy", "p"}, nil, &out, &errs)
+	if status != 2 || out.String() != "larger than 5g under p\n" || errs.String() != "prog: error: found\nprog: hint: mend it\n" {
+		t.Errorf("status %d, stdout %q, stderr %q", status, &out, &errs)
+	}
+	out.Reset()
+	if status := Run(t.Context(), p, []string{"--help"}, nil, &out, &errs); status != 0 || out.String() != "about\nusage: prog [--larger-than SIZE] [--look] [--policy FILE] [--version]\n" {
+		t.Errorf("status %d, %q", status, &out)
+	}
+	out.Reset()
+	errs.Reset()
+	if status := Run(t.Context(), p, []string{"--larger-than", "5g"}, nil, &out, &errs); status != 2 || errs.String() != "about\n" {
+		t.Errorf("without --look: status %d, %q", status, &errs)
 	}
 }
 
