@@ -65,6 +65,11 @@ test-parity: build test-setup ## run the same jobs by the docker executor and by
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/parity ./parity
 	test/staged bin $(RUNNER) bin/test/parity $(PARITYFLAGS)
 
+.PHONY: test-load
+test-load: build test-setup ## run 200 jobs of all kinds, 8 at a time (LOADFLAGS="--jobs N --parallel N")
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/load ./load
+	test/staged bin $(RUNNER) bin/test/load $(LOADFLAGS)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
 )
@@ -18,14 +19,14 @@ var program = driver.Program{
 	About: "podman-executor-cleanup removes the containers of a job.\n" +
 		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
 	Uninterruptible: true,
+	Inner:           driver.Inner{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
+	Flags:           addFlags,
 	Stage:           cleanup,
 }
 
 func main() { os.Exit(driver.Main(program)) }
 
 const (
-	// removeTimeout bounds one removal.
-	removeTimeout = time.Minute
 	// tries is how often a removal is tried: a step that is still running may
 	// start a container at the moment of its removal.
 	tries = 3
@@ -68,11 +69,17 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 		log.Info("the job's containers are kept")
 		return nil
 	}
-	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
+	pm := p.Podman.Client(log.Podman)
 	if err := remove(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),
 			Todo: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
+		}
+	}
+	if err := unpin(ctx, pm, p); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("unmounting the volumes of job %d: %w", p.JobID, err),
+			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
 		}
 	}
 	log.Info("cleaned up")
@@ -84,15 +91,21 @@ func remove(ctx context.Context, pm *podman.Podman, p plan.Plan) (err error) {
 		if try > 0 {
 			time.Sleep(pause)
 		}
-		bounded, cancel := context.WithTimeout(ctx, removeTimeout)
-		err = pm.Remove(bounded, p.Containers()...)
+		err = pm.Remove(ctx, p.Containers()...)
 		if err == nil && p.Network != "" {
-			err = pm.RemoveNetworks(bounded, p.Network)
+			err = pm.RemoveNetworks(ctx, p.Network)
 		}
-		cancel()
 		if err == nil {
 			return nil
 		}
 	}
 	return err
+}
+
+// unpin unmounts the job's volumes, where it has any.
+func unpin(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
+	if p.PinDir == "" {
+		return nil
+	}
+	return pin.Undo(ctx, pm, p.PinDir)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -19,7 +20,14 @@ import (
 var program = driver.Program{
 	Name: "podman-executor-config",
 	About: "podman-executor-config tells gitlab-runner where the jobs of this driver build.\n" +
-		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.",
+		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.\n" +
+		"With --doctor it says whether jobs can run on this machine; call it so as gitlab-runner's user.",
+	Flags: func(flags *flag.FlagSet, call *driver.Call) {
+		flags.BoolFunc("doctor", "tell whether jobs can run on this machine", func(string) error {
+			call.ByHand = doctor
+			return nil
+		})
+	},
 	Stage: config,
 }
 
@@ -39,7 +47,7 @@ func config(_ context.Context, call *driver.Call) error {
 	if err != nil {
 		return fmt.Errorf("finding the runner's process: %w", err)
 	}
-	if err := leftovers.Mark(call.Getenv("TMPDIR"), owner); err != nil {
+	if err := leftovers.Mark(call.Getenv("TMPDIR"), owner, ""); err != nil {
 		return err
 	}
 	builds, cache := j.Directories(p.General.DataDir)

@@ -82,9 +82,9 @@ func (s *preparation) checkLimits(ctx context.Context) error {
 	if len(controlled) == 0 {
 		return nil
 	}
-	info, err := s.podman.Info(ctx)
+	info, err := s.askInfo(ctx)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
+		return err
 	}
 	var limits, controllers []string
 	for _, l := range controlled {

@@ -90,27 +90,13 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	return &images.Finder{
 		Podman:   s.podman,
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
-		Readers:  images.Readers{Dir: filepath.Join(s.stateDir(), "private-images"), Project: s.job.ProjectName()},
+		Readers:  images.Readers{Dir: filepath.Join(s.call.StateDir(s.policy), "private-images"), Project: s.job.ProjectName()},
 		// Not among the directories of jobs, which are looked through for leftovers.
 		Locks:  filepath.Dir(s.authDir()) + "-locks",
 		Native: native,
 		Note:   s.note,
 		Warn:   s.call.Warn,
 	}, nil
-}
-
-// stateDir is the directory of what outlives jobs.
-func (s *preparation) stateDir() string {
-	if dir := s.policy.General.StateDir; dir != "" {
-		return dir
-	}
-	if dir := s.call.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "podman-executor")
-	}
-	if home := s.call.Getenv("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".local", "state", "podman-executor")
-	}
-	return "/var/lib/podman-executor"
 }
 
 // image resolves one image and says so in the job log.
@@ -142,7 +128,10 @@ func (s *preparation) imageError(w wanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
 	var state *images.StateError
 	missing := errors.Is(err, podman.ErrNoImage)
+	id, lacksID := podman.PullLacksID(err)
 	switch {
+	case lacksID:
+		return s.lacksID(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
 		return &driver.Fault{Err: wrapped, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
 	case w.adminKey != "" && missing:

@@ -16,7 +16,9 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
+	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/preflight"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -33,6 +35,7 @@ var program = driver.Program{
 	About: "podman-executor-prepare pulls a job's images and creates its containers.\n" +
 		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
 	Stage: prepare,
+	Inner: driver.Inner{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -47,10 +50,14 @@ type preparation struct {
 	attempt string
 	grant   *policy.Grant
 	podman  *podman.Podman
+	// info is what podman said of the machine, once it was asked: see askInfo.
+	info *podman.Info
 	// runnerName and userName are the containers' names, builds and cache the
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
+	// held release the records of builds and cache.
+	held []func()
 }
 
 // prepare decides first: a job that is refused costs no podman command.
@@ -65,6 +72,10 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	if err := s.findPodman(); err != nil {
+		return err
+	}
+	if err := s.checkHost(); err != nil {
+		s.log.WithError(err).Error("the machine cannot run jobs")
 		return err
 	}
 	if err := s.removeLeftovers(ctx); err != nil {
@@ -138,9 +149,13 @@ func (s *preparation) findPodman() error {
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + s.policy.File() + " to podman's absolute path"}
 	}
+	if err := preflight.Trusted(program, preflight.CurrentOwner()); err != nil {
+		return &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
+	}
 	s.podman = &podman.Podman{
 		Program: program, URL: pm.ServiceURL, Observe: s.log.Podman,
-		Env: podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
+		Env:      podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
+		Timeouts: podman.Timeouts{Pull: pm.Timeouts.PullTime(), Command: pm.Timeouts.CommandTime()},
 	}
 	return nil
 }
@@ -150,10 +165,11 @@ func (s *preparation) findPodman() error {
 func (s *preparation) plan() plan.Plan {
 	p := plan.Plan{
 		JobID: s.job.ID, ProjectID: s.job.ProjectID,
-		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env},
+		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env, Timeouts: s.podman.Timeouts},
 		RunnerContainer: s.runnerName,
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),
+		PinDir:          s.pinDir(),
 		Keep:            s.policy.General.Podman.DisableContainerRemoval,
 		Grace:           grace,
 		Log:             s.logSettings(),
@@ -197,6 +213,9 @@ func (s *preparation) undo(ctx context.Context) {
 	err := s.podman.Remove(ctx, s.plan().Containers()...)
 	if s.network() != "" {
 		err = errors.Join(err, s.podman.RemoveNetworks(ctx, s.network()))
+	}
+	if dir := s.pinDir(); dir != "" {
+		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
 	}
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")

@@ -14,7 +14,9 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
+	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
+	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -29,6 +31,12 @@ func (s *preparation) make(ctx context.Context) error {
 	for _, n := range s.grant.Notices {
 		s.call.Warn("%s", n)
 	}
+	if err := s.report(preflight.Program("podman", version.Version)); err != nil {
+		return err
+	}
+	if err := s.checkSpace(ctx); err != nil {
+		return err
+	}
 	if err := s.checkLimits(ctx); err != nil {
 		return err
 	}
@@ -40,6 +48,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.releaseVolumes()
 	if err := s.volumes(ctx); err != nil {
 		return err
 	}
@@ -91,9 +100,14 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 		s.log.Info("the user container is privileged")
 	}
 	for _, m := range s.grant.Mounts {
-		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
+	}
+	if err := s.pinMounts(ctx); err != nil {
+		return err
+	}
+	for _, m := range s.grant.Mounts {
+		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 	}
 	return s.create(ctx, c, "custom_options", "container")
 }
@@ -112,7 +126,7 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
 	}
 	for _, name := range removed {
-		s.log.Warn("removed a leftover of a job whose runner is gone: " + name)
+		s.log.Warn("removed a leftover of a job that is over: " + name)
 	}
 	// A job without services has no network; a list of them costs a command.
 	if len(removed) > 0 || s.network() != "" {
@@ -120,29 +134,22 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 			s.log.WithError(err).Warn("networks of dead runners")
 		}
 	}
-	for _, place := range []struct{ parent, pattern string }{
-		// The runner's directory for each attempt at a job
-		// (gitlab-runner executors/custom/custom.go:101).
-		{filepath.Dir(s.attempt), "custom-executor*"},
-		{filepath.Dir(s.authDir()), "*"},
-	} {
-		if err := leftovers.Directories(place.parent, place.pattern, now); err != nil {
-			s.log.WithError(err).Warn("directories of dead runners")
-		}
+	pinned, err := s.places().Pinned(now)
+	for _, p := range pinned {
+		err = errors.Join(err, p.Remove(ctx, s.podman))
+	}
+	if err != nil {
+		s.log.WithError(err).Warn("volumes of dead runners")
+	}
+	if err := s.places().RemoveDirectories(now); err != nil {
+		s.log.WithError(err).Warn("directories of dead runners")
 	}
 	return nil
 }
 
-// authDir is the directory of the job's auth file. It lies in the user's
-// runtime directory, which is in memory: the runner's TMPDIR may be private to
-// the runner (PrivateTmp=), while rootless podman looks at files from the mount
-// namespace of its first process.
+// authDir is the directory of the job's auth file, in memory.
 func (s *preparation) authDir() string {
-	base := s.podman.Getenv("XDG_RUNTIME_DIR")
-	if base == "" {
-		base = "/run"
-	}
-	return filepath.Join(base, "podman-executor", filepath.Base(s.attempt))
+	return filepath.Join(driver.RuntimeDir(s.podman), filepath.Base(s.attempt))
 }
 
 // volumes makes sure that the job's builds and cache exist.
@@ -162,6 +169,15 @@ func (s *preparation) volumes(ctx context.Context) error {
 		}
 		return nil
 	}
+	held := []string{s.builds, s.cache}
+	if s.choseItsPlace() && !s.policy.General.Podman.StepScriptOnly {
+		held[0] = s.hostBuilds()
+	}
+	for _, dir := range held {
+		if err := s.hold(ctx, strings.TrimPrefix(dir, s.policy.General.DataDir+"/")); err != nil {
+			return err
+		}
+	}
 	for _, dir := range []string{s.hostBuilds(), s.cache} {
 		if err := makePrivate(s.policy.General.DataDir, dir); err != nil {
 			return &driver.Fault{
@@ -173,7 +189,27 @@ func (s *preparation) volumes(ctx context.Context) error {
 	return nil
 }
 
+// hold records that the job uses a volume, or a directory below data_dir, and keeps
+// both from being freed until releaseVolumes, when the job's containers have them.
+func (s *preparation) hold(ctx context.Context, name string) error {
+	release, err := storage.RecordsIn(s.call.StateDir(s.policy)).Hold(ctx, name)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+	}
+	s.held = append(s.held, release)
+	return nil
+}
+
+func (s *preparation) releaseVolumes() {
+	for _, release := range s.held {
+		release()
+	}
+}
+
 func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
+	if err := s.hold(ctx, s.job.VolumeName(role)); err != nil {
+		return err
+	}
 	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),

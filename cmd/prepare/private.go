@@ -18,7 +18,7 @@ func (s *preparation) privatePlaces() []string {
 	// executors/custom/custom.go:101.
 	places, _ := filepath.Glob(filepath.Join(filepath.Dir(s.attempt), "custom-executor*"))
 	places = append(places,
-		s.attempt, s.policy.File(), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, s.stateDir(), runnerConfig(s.owner.PID),
+		s.attempt, s.policy.File(), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, s.call.StateDir(s.policy), runnerConfig(s.owner.PID),
 		s.call.Getenv("XDG_RUNTIME_DIR"), fmt.Sprintf("/run/user/%d", os.Getuid()), "/run/podman-executor",
 		"/var/lib/containers", "/run/containers", "/run/podman", "/etc/gitlab-runner")
 	if home := s.call.Getenv("HOME"); home != "" {

@@ -200,7 +200,7 @@ func (s *preparation) serviceEnv(i int, variables []string) (file string, names,
 
 // labels are those of one of the job's objects.
 func (s *preparation) labels(role string, now time.Time) map[string]string {
-	labels := s.job.Labels(role, filepath.Base(s.attempt), s.owner.String(), now)
+	labels := s.job.Labels(role, s.attempt, s.owner.String(), now)
 	if s.policy.General.Podman.DisableContainerRemoval {
 		job.Keep(labels)
 	}
@@ -215,7 +215,7 @@ func (s *preparation) makeRuntimeDir() error {
 			Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
 		}
 	}
-	return leftovers.Mark(s.authDir(), s.owner)
+	return leftovers.Mark(s.authDir(), s.owner, s.attempt)
 }
 
 // waitForServices waits until all services are ready, or the time is over. A

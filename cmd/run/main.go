@@ -69,7 +69,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if err != nil {
 		return err
 	}
-	pm := &podman.Podman{Program: p.Podman.Program, URL: p.Podman.URL, Env: p.Podman.Env, Observe: log.Podman}
+	pm := p.Podman.Client(log.Podman)
 	started := time.Now()
 	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
 	if p.ShowServices && container == p.UserContainer {
@@ -82,7 +82,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container, started: started}
+	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	err = e.outcome(ctx, err)
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {

@@ -20,12 +20,14 @@ type ended struct {
 	// dir is the directory of the attempt at the job.
 	dir       string
 	container string
-	started   time.Time
 }
 
 // outcome tells a script that ended with a code from podman that failed.
 // podman uses 125 to 127 for itself, and 137 is also what a container that was
-// killed or removed ends with: for those, the container's state decides. With a
+// killed or removed ends with: for those, the container's state decides. It is that
+// of an earlier step where podman could not start the container for this one
+// (4.3.1). Its times are compared with no clock of this program's: they are of
+// another one with a podman service, and a clock may be set while a step runs. With a
 // limit of memory it is asked for other codes, too: make and kin end with a code
 // of their own where the kernel has killed what they ran.
 func (e ended) outcome(ctx context.Context, err error) error {
@@ -47,21 +49,60 @@ func (e ended) outcome(ctx context.Context, err error) error {
 	switch {
 	case !doubtful && (stateErr != nil || !state.OOMKilled):
 		return script
-	case stateErr != nil:
+	case podman.NoSuchContainer(stateErr):
 		return &driver.Fault{
 			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
 			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
 		}
-	case state.StartedAt.Before(e.started):
-		return e.notStarted(ctx, exit)
-	case state.OOMKilled:
+	case stateErr != nil:
+		return &driver.Fault{
+			Err:  fmt.Errorf("podman start ended with exit status %d, and whether that is the script's is not known: %w", exit.Code, stateErr),
+			Todo: "run `podman ps --all` as the user that gitlab-runner runs as",
+		}
+	}
+	ran := !doubtful
+	if doubtful && hasEnded(state) && state.ExitCode == exit.Code {
+		if ran, err = e.isAnotherRun(state.StartedAt); err != nil {
+			return err
+		}
+	}
+	switch {
+	case ran && state.OOMKilled:
 		script.Cause = e.outOfMemory(limit)
 		return script
-	case state.ExitCode == exit.Code:
+	case ran:
 		return script
+	case exit.Code == -1 || state.Status == "running":
+		return failedWhile(exit, state)
 	default:
-		return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", err, state.Status), Todo: "see what podman says above"}
+		return e.notStarted(ctx, exit, state)
 	}
+}
+
+func hasEnded(s podman.State) bool { return s.Status == "exited" || s.Status == "stopped" }
+
+// isAnotherRun tells whether the run of the container that has begun at a time is
+// not the one that an earlier step of this job ended in, with one of the doubtful
+// codes; and keeps the time, for the steps to come.
+func (e ended) isAnotherRun(startedAt time.Time) (bool, error) {
+	name := filepath.Join(e.dir, "podman-executor-run-"+e.container)
+	last, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, fmt.Errorf("reading when the container last ran: %w", err)
+	}
+	now := startedAt.UTC().Format(time.RFC3339Nano)
+	if string(last) == now {
+		return false, nil
+	}
+	if err := os.WriteFile(name, []byte(now), 0o600); err != nil {
+		return false, fmt.Errorf("keeping when the container ran: %w", err)
+	}
+	return true, nil
+}
+
+// failedWhile is a podman that failed while the step ran, or was killed.
+func failedWhile(exit error, state podman.State) error {
+	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Todo: "see what podman says above"}
 }
 
 // outOfMemory names a kill by the kernel for want of memory: conmon has seen it in
@@ -88,10 +129,13 @@ func (e ended) outOfMemory(limit plan.Memory) error {
 
 // notStarted tells an image without a shell from a podman that cannot start
 // containers. What podman said has gone to the job log; asked once more to make
-// the container ready, it says the same again.
-func (e ended) notStarted(ctx context.Context, exit error) error {
+// the container ready, it says the same again. Where it says nothing now, a
+// container that has run before may have run in this step, too.
+func (e ended) notStarted(ctx context.Context, exit error, state podman.State) error {
 	if err := e.podman.Init(ctx, e.container); err != nil {
 		exit = err
+	} else if hasEnded(state) {
+		return failedWhile(exit, state)
 	}
 	err := fmt.Errorf("starting the job's container: %w", exit)
 	if podman.NoSuchProgram(exit) {

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,8 +35,21 @@ type Program struct {
 	Arguments string
 	// Uninterruptible lets the stage finish when it is told to stop.
 	Uninterruptible bool
+	// Flags, where set, adds options of the program's own. One that asks for work
+	// by hand sets [Call.ByHand].
+	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
+	// Inner is what the program does where it calls itself, in podman's
+	// namespaces: the first argument is then a verb of its own.
+	Inner Inner
+}
+
+// Inner is a program in the program. Verbs are the first arguments that call it;
+// Main gets all arguments and returns the exit status.
+type Inner struct {
+	Verbs []string
+	Main  func(args []string, stderr io.Writer) int
 }
 
 // Call is one call of a program by the runner.
@@ -43,6 +57,9 @@ type Call struct {
 	Program string
 	// Policy is the file that --policy names; empty: see [Call.LoadPolicy].
 	Policy string
+	// ByHand, where an option has set it, is what to do instead of the stage. It
+	// needs no runner and no job, may be interrupted, and ends with 0 or 1.
+	ByHand func(context.Context, *Call) error
 	// Args are the arguments after the options.
 	Args []string
 	// Environ is the whole environment, NAME=value.
@@ -61,15 +78,18 @@ func (c *Call) Getenv(name string) string {
 }
 
 // Exit statuses of a program that was not called by a runner.
-const exitUsage = 2
+const (
+	exitByHand = 1
+	exitUsage  = 2
+)
 
 // Main runs a program and returns its exit status.
 func Main(p Program) int {
+	if len(os.Args) > 1 && slices.Contains(p.Inner.Verbs, os.Args[1]) {
+		return p.Inner.Main(os.Args[1:], os.Stderr)
+	}
 	ctx, stop := stopContext()
 	defer stop()
-	if p.Uninterruptible {
-		ctx = context.WithoutCancel(ctx)
-	}
 	return Run(ctx, p, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 }
 
@@ -110,12 +130,18 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {}
-	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+" [--policy FILE] [--version] "+p.Arguments))
 	flags.StringVar(&call.Policy, "policy", "", "the policy `FILE`")
 	version := flags.Bool("version", false, "print name, version and commit")
+	if p.Flags != nil {
+		p.Flags(flags, call)
+	}
+	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+options(flags)+" "+p.Arguments))
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stdout, usage)
+			if p.Flags != nil {
+				explain(stdout, flags)
+			}
 			return 0
 		}
 		fmt.Fprint(stderr, usage)
@@ -126,23 +152,56 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 		return 0
 	}
 	call.Args = flags.Args()
-	if call.Getenv(api.JobResponseFileVariable) == "" || call.Getenv("TMPDIR") == "" {
-		fmt.Fprintln(stderr, p.About)
-		return exitUsage
-	}
 	defer func() {
 		if recover() != nil {
 			status = call.finish(ctx, internalError())
 		}
 	}()
+	if call.ByHand != nil {
+		if err := call.ByHand(ctx, call); err != nil {
+			call.report(err)
+			return exitByHand
+		}
+		return 0
+	}
+	return call.stage(ctx, p)
+}
+
+// stage does the program's work for the runner.
+func (c *Call) stage(ctx context.Context, p Program) int {
+	if c.Getenv(api.JobResponseFileVariable) == "" || c.Getenv("TMPDIR") == "" {
+		fmt.Fprintln(c.Stderr, p.About)
+		return exitUsage
+	}
+	if p.Uninterruptible {
+		ctx = context.WithoutCancel(ctx)
+	}
 	// A code that an earlier step left would be taken for this one's
 	// (gitlab-runner executors/custom/custom.go:111: one file for the job).
-	if file := call.Getenv(api.BuildCodeFileVariable); file != "" {
+	if file := c.Getenv(api.BuildCodeFileVariable); file != "" {
 		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return call.finish(ctx, fmt.Errorf("removing the last step's exit code: %w", err))
+			return c.finish(ctx, fmt.Errorf("removing the last step's exit code: %w", err))
 		}
 	}
-	return call.finish(ctx, p.Stage(ctx, call))
+	return c.finish(ctx, p.Stage(ctx, c))
+}
+
+// options is the usage of the options, in the order of their names.
+func options(flags *flag.FlagSet) string {
+	var usage strings.Builder
+	flags.VisitAll(func(f *flag.Flag) {
+		argument, _ := flag.UnquoteUsage(f)
+		usage.WriteString(strings.TrimRight(fmt.Sprintf(" [--%s %s", f.Name, argument), " ") + "]")
+	})
+	return usage.String()
+}
+
+// explain says what each option does.
+func explain(w io.Writer, flags *flag.FlagSet) {
+	flags.VisitAll(func(f *flag.Flag) {
+		argument, text := flag.UnquoteUsage(f)
+		fmt.Fprintf(w, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+argument), text)
+	})
 }
 
 // internalError is what becomes of a panic: the place, and no values, which may

@@ -3,6 +3,8 @@ package driver
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,6 +66,45 @@ func TestRunArguments(t *testing.T) {
 				t.Errorf("got status %d, stdout %q, stderr %q, called %q", status, &out, &errs, called)
 			}
 		})
+	}
+}
+
+// TestByHand: an option that asks for work by hand needs no runner; it can be
+// interrupted where the stage cannot, and has exit statuses of its own.
+func TestByHand(t *testing.T) {
+	var asked string
+	var stopped bool
+	var failure error
+	p := Program{
+		Name: "prog", About: "about", Uninterruptible: true,
+		Flags: func(flags *flag.FlagSet, call *Call) {
+			flags.Func("look-at", "look at a `THING`", func(thing string) error {
+				asked = thing
+				call.ByHand = func(ctx context.Context, _ *Call) error { stopped = ctx.Err() != nil; return failure }
+				return nil
+			})
+		},
+		Stage: func(context.Context, *Call) error { t.Error("the stage runs"); return nil },
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	const usage = "about\nusage: prog [--look-at THING] [--policy FILE] [--version]\n"
+	for _, tt := range []struct {
+		args           []string
+		failure        error
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"--look-at", "x"}, nil, 0, "", ""},
+		{[]string{"--look-at", "x"}, &Fault{Err: errors.New("bad"), Todo: "do"}, 1, "", "prog: error: bad\nprog: hint: do\n"},
+		{[]string{"--help"}, nil, 0, usage + "  --look-at THING\n        look at a THING\n  --policy FILE\n        the policy FILE\n  --version\n        print name, version and commit\n", ""},
+	} {
+		var out, errs bytes.Buffer
+		asked, stopped, failure = "", false, tt.failure
+		status := Run(ctx, p, tt.args, nil, &out, &errs)
+		if status != tt.status || out.String() != tt.stdout || errs.String() != tt.stderr || len(tt.args) > 1 && (asked != "x" || !stopped) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q, asked for %q, stopped %v", tt.args, status, &out, &errs, asked, stopped)
+		}
 	}
 }
 

@@ -92,6 +92,9 @@ func (c *Call) finish(ctx context.Context, err error) int {
 		c.report(err)
 		return c.status(api.BuildFailureExitCodeVariable, buildFailure)
 	default:
+		if todo := machineHint(err); todo != "" {
+			err = &Fault{Err: err, Todo: todo}
+		}
 		c.report(err)
 		return c.status(api.SystemFailureExitCodeVariable, systemFailure)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"podman-executor/internal/preflight"
+	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
@@ -23,7 +25,14 @@ func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	name := c.policyFile()
 	p, err := policy.Load(name)
 	var problems policy.Problems
+	var untrusted *preflight.UntrustedError
+	if err == nil {
+		err = preflight.Trusted(name, preflight.CurrentOwner())
+	}
 	switch {
+	case errors.As(err, &untrusted):
+		// Whoever can write the policy decides what every job may do.
+		return nil, &Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
 	case err == nil || errors.As(err, &problems):
 		return p, err
 	case errors.Is(err, os.ErrNotExist):
@@ -31,6 +40,33 @@ func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	default:
 		return nil, &Fault{Err: err, Todo: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
 	}
+}
+
+// StateDir is the directory of what outlives jobs: state_dir of the policy, or its
+// default.
+func (c *Call) StateDir(p *policy.Policy) string {
+	if dir := p.General.StateDir; dir != "" {
+		return dir
+	}
+	if dir := c.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "podman-executor")
+	}
+	if home := c.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "podman-executor")
+	}
+	return "/var/lib/podman-executor"
+}
+
+// RuntimeDir is the directory of what only lives as long as a job, such as auth
+// files. It lies in the user's runtime directory, which is in memory: the runner's
+// TMPDIR may be private to the runner (PrivateTmp=), while rootless podman looks at
+// files from the mount namespace of its first process.
+func RuntimeDir(p *podman.Podman) string {
+	base := p.Getenv("XDG_RUNTIME_DIR")
+	if base == "" {
+		base = "/run"
+	}
+	return filepath.Join(base, "podman-executor")
 }
 
 func (c *Call) policyFile() string {

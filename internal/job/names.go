@@ -23,7 +23,8 @@ const (
 	LabelRole = labelPrefix + "role"
 	// LabelDestination is where a volume with the role "volume" is mounted.
 	LabelDestination = labelPrefix + "destination"
-	// LabelAttempt names the runner's directory for this attempt at the job.
+	// LabelAttempt is the runner's directory for this attempt at the job, as the
+	// runner sees it.
 	LabelAttempt = labelPrefix + "attempt"
 	// LabelOwner is the runner process that the object belongs to: see [Owner].
 	LabelOwner = labelPrefix + "owner"

@@ -1,8 +1,11 @@
 package job
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -85,6 +88,29 @@ func (o Owner) Gone(deadline, now time.Time) bool {
 		return os.IsNotExist(err)
 	}
 	return p.start != o.Start || p.state == "Z" || p.state == "X"
+}
+
+// Finished tells whether a living owner has surely ended an attempt at a job: its
+// directory, an absolute path as the owner sees it, is no more. The runner removes
+// it behind cleanup, whatever became of that (gitlab-runner
+// executors/custom/custom.go:369). In doubt it is not: the directory is looked for
+// in the owner's own root, which may have another /tmp (PrivateTmp=).
+func (o Owner) Finished(attempt string) bool {
+	here, err := thisPlace()
+	if err != nil || here.Host != o.Host || here.Boot != o.Boot || here.Namespace != o.Namespace || !filepath.IsAbs(attempt) {
+		return false
+	}
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/%d/root", o.PID))
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	below := strings.TrimPrefix(filepath.Clean(attempt), "/")
+	if _, err := root.Stat(filepath.Dir(below)); err != nil {
+		return false
+	}
+	_, err = root.Lstat(below)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // thisPlace returns an owner without a process: where this program runs.

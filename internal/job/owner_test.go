@@ -177,6 +177,37 @@ func TestGoneWhenItEnds(t *testing.T) {
 	}
 }
 
+// Finished looks for the attempt's directory, and in doubt says no.
+func TestFinished(t *testing.T) {
+	owner, _ := start(t, "")
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, other := owner, owner
+	elsewhere.Host, other.PID = "elsewhere", 1<<22+1
+	for _, test := range []struct {
+		owner   Owner
+		attempt string
+		want    bool
+	}{
+		{owner, dir, false},
+		{owner, dir + "/removed", true},
+		{owner, dir + "/none/removed", false},
+		// An absolute link means another place in another root.
+		{owner, link + "/removed", false},
+		{owner, "removed", false},
+		{owner, "", false},
+		{elsewhere, dir + "/removed", false},
+		{other, dir + "/removed", false},
+	} {
+		if got := test.owner.Finished(test.attempt); got != test.want {
+			t.Errorf("%v, %q: %v", test.owner, test.attempt, got)
+		}
+	}
+}
+
 func TestProcessStat(t *testing.T) {
 	p, err := processStat(os.Getpid())
 	if err != nil || p.parent != os.Getppid() || p.start == 0 || p.state == "" {

@@ -1,8 +1,10 @@
-// Package leftovers removes what jobs of runners that have died left behind:
-// gitlab-runner calls cleanup for every job, unless it is killed itself.
+// Package leftovers finds and removes what jobs that are over have left behind:
+// gitlab-runner calls cleanup for every job, unless it is killed itself, and
+// cleanup may fail.
 //
-// A job is taken for dead only when the runner process that owned it is gone.
-// What belongs to a living runner is never touched.
+// A job is taken for over only when the runner process that owned it is gone, or
+// has removed the directory of the job. What may be of a job that is under way is
+// never touched, whatever the clock says: see docs/decisions/0020.
 package leftovers
 
 import (
@@ -24,15 +26,27 @@ import (
 // ownerFile is the file in a job's directory that names its owner.
 const ownerFile = "podman-executor-owner"
 
-// Mark writes the owner into one of a job's directories.
-func Mark(dir string, owner job.Owner) error {
-	if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(owner.String()+"\n"), 0o600); err != nil {
+// Mark writes the owner into one of a job's directories; attempt is the runner's
+// directory for the attempt at the job, empty where that is the one.
+func Mark(dir string, owner job.Owner, attempt string) error {
+	text := owner.String() + "\n"
+	if attempt != "" {
+		text += attempt + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("marking the job's directory: %w", err)
 	}
 	return nil
 }
 
-// Containers removes the containers of jobs whose runner is gone, and those
+// Why a job is over.
+const (
+	runnerGone   = "its runner is gone"
+	pastDeadline = "past its deadline"
+	jobOver      = "its job is over"
+)
+
+// Containers removes the containers of jobs that are over, and those
 // with one of the given names: an earlier attempt at the same job. It returns
 // the names of what it removed.
 func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) ([]string, error) {
@@ -45,8 +59,7 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		if len(c.Names) == 0 {
 			continue
 		}
-		kept := job.Kept(c.Labels)
-		if slices.Contains(names, c.Names[0]) || !kept && dead(c.Labels, now) {
+		if slices.Contains(names, c.Names[0]) || reason(c.Labels, now) != "" {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
 		}
@@ -57,52 +70,63 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 	return removed, nil
 }
 
-// Networks removes the networks of jobs whose runner is gone, and those with one
-// of the given names.
+// Networks removes the networks of jobs that are over, unless somebody else's
+// container is on one, and those with one of the given names.
 func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...string) error {
 	list, err := p.Networks(ctx, job.LabelManaged)
 	if err != nil {
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
 	for _, n := range list {
-		kept := job.Kept(n.Labels)
-		if slices.Contains(names, n.Name) || !kept && dead(n.Labels, now) {
-			if err := p.RemoveNetworks(ctx, n.Name); err != nil {
-				return fmt.Errorf("removing leftovers: %w", err)
-			}
+		var err error
+		switch {
+		case slices.Contains(names, n.Name):
+			err = p.RemoveNetworks(ctx, n.Name)
+		case reason(n.Labels, now) != "":
+			err = p.RemoveUnusedNetwork(ctx, n.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("removing leftovers: %w", err)
 		}
 	}
 	return nil
 }
 
-func dead(labels map[string]string, now time.Time) bool {
+// reason tells why the job of an object with these labels is surely over; empty:
+// it may be under way, or the object is to be kept.
+func reason(labels map[string]string, now time.Time) string {
+	if job.Kept(labels) {
+		return ""
+	}
 	owner, err := job.ParseOwner(labels[job.LabelOwner])
 	if err != nil {
-		return false
+		return ""
 	}
 	seconds, err := strconv.ParseInt(labels[job.LabelDeadline], 10, 64)
 	if err != nil {
-		return false
+		return ""
 	}
-	return owner.Gone(time.Unix(seconds, 0), now)
+	switch {
+	case owner.Gone(now, now): // whatever its deadline
+		return runnerGone
+	case owner.Gone(time.Unix(seconds, 0), now):
+		return pastDeadline
+	case owner.Finished(labels[job.LabelAttempt]):
+		return jobOver
+	}
+	return ""
 }
 
 // Directories removes, below parent, the directories that match the pattern,
-// belong to this user, and are marked with an owner that is gone.
+// belong to this user, and are marked as those of a job that is over.
 func Directories(parent, pattern string, now time.Time) error {
-	entries, err := os.ReadDir(parent)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("looking for leftovers: %w", err)
+	list, err := directories(parent, pattern, now)
+	if err != nil {
+		return err
 	}
 	var problems []error
-	for _, entry := range entries {
-		matches, err := filepath.Match(pattern, entry.Name())
-		if err != nil {
-			return fmt.Errorf("looking for leftovers: %w", err)
-		}
-		if dir := filepath.Join(parent, entry.Name()); matches && abandoned(dir, now) {
-			problems = append(problems, os.RemoveAll(dir))
-		}
+	for _, o := range list {
+		problems = append(problems, os.RemoveAll(o.Name))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("removing leftovers: %w", err)
@@ -110,22 +134,55 @@ func Directories(parent, pattern string, now time.Time) error {
 	return nil
 }
 
-func abandoned(dir string, now time.Time) bool {
+// directories finds what Directories removes.
+func directories(parent, pattern string, now time.Time) ([]Orphan, error) {
+	entries, err := os.ReadDir(parent)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("looking for leftovers: %w", err)
+	}
+	var list []Orphan
+	for _, entry := range entries {
+		matches, err := filepath.Match(pattern, entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("looking for leftovers: %w", err)
+		}
+		dir := filepath.Join(parent, entry.Name())
+		if !matches {
+			continue
+		}
+		if o := directory(dir, now); o.Reason != "" {
+			list = append(list, o)
+		}
+	}
+	return list, nil
+}
+
+// directory returns a marked directory of this user, with a Reason where its job
+// is over. It has no deadline: one of another host is that host's affair.
+func directory(dir string, now time.Time) Orphan {
+	o := Orphan{Kind: "directory", Name: dir}
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {
-		return false
+		return o
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Getuid() {
-		return false
+		return o
 	}
 	text, err := os.ReadFile(filepath.Join(dir, ownerFile))
 	if err != nil {
-		return false
+		return o
 	}
-	owner, err := job.ParseOwner(strings.TrimSpace(string(text)))
+	line, attempt, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	owner, err := job.ParseOwner(line)
 	if err != nil {
-		return false
+		return o
 	}
-	// A directory has no deadline: one of another host is that host's affair.
-	return owner.Gone(now.Add(time.Hour), now)
+	o.Owner, o.Made = owner.String(), info.ModTime()
+	switch {
+	case owner.Gone(now, now):
+		o.Reason = runnerGone
+	case owner.Finished(attempt):
+		o.Reason = jobOver
+	}
+	return o
 }

@@ -73,7 +73,7 @@ func makeDir(t *testing.T, dir string, owner *job.Owner) {
 	if owner == nil {
 		return
 	}
-	if err := Mark(dir, *owner); err != nil {
+	if err := Mark(dir, *owner, ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -187,23 +187,23 @@ func TestDirectoriesErrors(t *testing.T) {
 func TestMark(t *testing.T) {
 	dir := t.TempDir()
 	owner := job.Owner{Host: "h", Boot: "b", Namespace: "n", PID: 7, Start: 9}
-	if err := Mark(dir, owner); err != nil {
+	if err := Mark(dir, owner, "/tmp/a"); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dir, ownerFile)
 	text, err := os.ReadFile(name)
-	if err != nil || string(text) != "h/b/n/7/9\n" {
+	if err != nil || string(text) != "h/b/n/7/9\n/tmp/a\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 	if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if err := Mark(filepath.Join(dir, "none"), owner); err == nil || !strings.HasPrefix(err.Error(), "marking the job's directory: ") {
+	if err := Mark(filepath.Join(dir, "none"), owner, ""); err == nil || !strings.HasPrefix(err.Error(), "marking the job's directory: ") {
 		t.Errorf("into no directory: %v", err)
 	}
 }
 
-func TestDead(t *testing.T) {
+func TestReason(t *testing.T) {
 	living, _ := runner(t)
 	gone, end := runner(t)
 	end()
@@ -211,26 +211,55 @@ func TestDead(t *testing.T) {
 	later, earlier := strconv.FormatInt(now.Unix()+10, 10), strconv.FormatInt(now.Unix()-10, 10)
 	elsewhere := living
 	elsewhere.Host += ".elsewhere"
-	tests := []struct {
-		owner, deadline string
-		want            bool
-	}{
-		{gone.String(), later, true},
-		{living.String(), later, false},
-		{living.String(), earlier, false},
-		{elsewhere.String(), later, false},
-		{elsewhere.String(), earlier, true},
-		{"", earlier, false},
-		{"h/b/x/1", earlier, false},
-		{gone.String(), "", false},
-		{gone.String(), "soon", false},
+	dir := t.TempDir()
+	there, removed := dir, filepath.Join(dir, "removed")
+	tests := []struct{ owner, deadline, attempt, want string }{
+		{gone.String(), later, there, runnerGone},
+		{gone.String(), earlier, removed, runnerGone},
+		{living.String(), later, there, ""},
+		{living.String(), earlier, there, ""},
+		{living.String(), later, removed, jobOver},
+		{living.String(), later, filepath.Join(removed, "below"), ""},
+		{living.String(), later, "custom-executor1", ""},
+		{living.String(), later, "", ""},
+		{elsewhere.String(), later, removed, ""},
+		{elsewhere.String(), earlier, there, pastDeadline},
+		{"", earlier, removed, ""},
+		{"h/b/x/1", earlier, removed, ""},
+		{gone.String(), "", removed, ""},
+		{gone.String(), "soon", removed, ""},
 	}
 	for _, test := range tests {
-		if got := dead(map[string]string{job.LabelOwner: test.owner, job.LabelDeadline: test.deadline}, now); got != test.want {
-			t.Errorf("%+v: %v", test, got)
+		labels := map[string]string{job.LabelOwner: test.owner, job.LabelDeadline: test.deadline, job.LabelAttempt: test.attempt}
+		if got := reason(labels, now); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+		labels[job.LabelKeep] = labels[job.LabelAttempt]
+		if got := reason(labels, now); got != "" {
+			t.Errorf("%+v, to be kept: %q", test, got)
 		}
 	}
-	if dead(nil, now) {
-		t.Error("an object without labels is taken for dead")
+	if got := reason(nil, now); got != "" {
+		t.Errorf("an object without labels: %q", got)
+	}
+}
+
+// The directory of an auth file goes with the job, while the runner lives.
+func TestDirectoryOfAJobThatIsOver(t *testing.T) {
+	owner, _ := runner(t)
+	attempt, parent := t.TempDir(), t.TempDir()
+	dir := filepath.Join(parent, "x")
+	makeDir(t, dir, nil)
+	if err := Mark(dir, owner, attempt); err != nil {
+		t.Fatal(err)
+	}
+	if err := Directories(parent, "*", time.Now()); err != nil || !exists(dir) {
+		t.Errorf("while the job runs: %v, there is %v", err, exists(dir))
+	}
+	if err := os.Remove(attempt); err != nil {
+		t.Fatal(err)
+	}
+	if err := Directories(parent, "*", time.Now()); err != nil || exists(dir) {
+		t.Errorf("after the job: %v, there is %v", err, exists(dir))
 	}
 }

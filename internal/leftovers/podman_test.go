@@ -116,9 +116,10 @@ func TestNetworks(t *testing.T) {
 	tests := []struct{ own, removed string }{
 		{"", "dead"},
 		{"other", "dead"},
-		{"living", "dead living"},
-		{"kept-dead", "dead kept-dead"},
-		{"kept-living foreign", "dead foreign kept-living"},
+		{"living", "dead --force living"},
+		{"kept-dead", "dead --force kept-dead"},
+		{"kept-living foreign", "dead --force foreign --force kept-living"},
+		{"dead", "--force dead"},
 	}
 	for _, test := range tests {
 		var list []podman.Network
@@ -127,7 +128,7 @@ func TestNetworks(t *testing.T) {
 		}
 		p, calls := machine(t, "network-ls", list)
 		err := Networks(t.Context(), p, now, strings.Fields(test.own)...)
-		got := strings.ReplaceAll(calls(), "network rm --force -- ", "")
+		got := strings.NewReplacer("network rm ", "", "-- ", "").Replace(calls())
 		if err != nil || strings.ReplaceAll(got, "\n", " ") != test.removed {
 			t.Errorf("%q: %v, by\n%s", test.own, err, calls())
 		}

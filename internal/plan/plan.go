@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"podman-executor/pkg/podman"
 )
 
 // version is that of the file's format. prepare, run and cleanup of one job are
@@ -53,6 +55,8 @@ type Plan struct {
 	// Memory has the limit of memory of each container of the job's steps that
 	// has one.
 	Memory map[string]Memory `json:"memory,omitempty"`
+	// PinDir has the pinned sources of the job's volumes; empty without any.
+	PinDir string `json:"pin_dir,omitempty"`
 	// Keep leaves the containers after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.
@@ -79,6 +83,13 @@ type Podman struct {
 	Program string   `json:"program"`
 	URL     string   `json:"url,omitempty"`
 	Env     []string `json:"env"`
+	// Timeouts bound its commands.
+	Timeouts podman.Timeouts `json:"timeouts"`
+}
+
+// Client returns that podman, which tells observe of each command.
+func (p Podman) Client(observe func(podman.Command)) *podman.Podman {
+	return &podman.Podman{Program: p.Program, URL: p.URL, Env: p.Env, Timeouts: p.Timeouts, Observe: observe}
 }
 
 // Containers returns the names of all of the job's containers.

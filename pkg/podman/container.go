@@ -111,7 +111,10 @@ func (c Create) Args() []string {
 // Create makes a container and returns its ID.
 func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
 	out, err := p.Output(ctx, c.Args()...)
-	return strings.TrimSpace(string(out)), err
+	if err != nil {
+		return "", err
+	}
+	return lastID("create", out)
 }
 
 // Remove removes containers with their anonymous volumes, running or not.
@@ -131,6 +134,10 @@ type Container struct {
 	Names  []string          `json:"Names"`
 	Labels map[string]string `json:"Labels"`
 	State  string            `json:"State"`
+	// Mounts are the paths in the container that something is mounted at.
+	Mounts []string `json:"Mounts"`
+	// Created is when it was made, in seconds since 1970.
+	Created int64 `json:"Created"`
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
@@ -168,6 +175,13 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
 	}
 	return s, nil
+}
+
+// NoSuchContainer tells whether a command failed because there is no such container
+// (libpod/define/errors.go, ErrNoSuchCtr: "no such container"; `container inspect`
+// of 4.3.1 and 5.4.2, "no such container NAME").
+func NoSuchContainer(err error) bool {
+	return says(err, "no such container", "no container with name or id")
 }
 
 // Version is podman's, or the service's where there is one.

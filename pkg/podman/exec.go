@@ -18,8 +18,10 @@ const (
 	// maxStderr bounds what is kept of a command's standard error, in bytes:
 	// its end, where podman says what went wrong.
 	maxStderr = 4 << 10
-	// waitDelay is how long a command may take to end after it was told to.
+	// waitDelay is how long a command may take to end after it was told to, and
+	// killDelay when it gets SIGKILL.
 	waitDelay = 5 * time.Second
+	killDelay = 4 * time.Second
 )
 
 // Exit codes of podman itself (podman-run(1), EXIT STATUS). A container's
@@ -45,21 +47,38 @@ type ExitError struct {
 
 // Error returns verb, exit code and what podman said; never the command line.
 func (e *ExitError) Error() string {
-	if e.Stderr == "" {
+	switch {
+	case e.Code == -1 && e.Stderr == "":
+		return fmt.Sprintf("podman %s: ended by a signal", e.Verb)
+	case e.Code == -1:
+		return fmt.Sprintf("podman %s: ended by a signal: %s", e.Verb, e.Stderr)
+	case e.Stderr == "":
 		return fmt.Sprintf("podman %s: exit status %d", e.Verb, e.Code)
 	}
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
 // Output runs a podman command and returns its standard output. When ctx ends,
-// podman gets SIGTERM.
+// podman gets SIGTERM; when the command's own time is over, see [Timeouts], too, and
+// the error is a *[TimeoutError]. A command that finds podman's database locked is
+// tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
+	return unlessLocked(ctx, func() ([]byte, error) { return p.once(ctx, args) })
+}
+
+func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
 	var stdout bounded
 	var stderr tail
+	ctx, cancel := p.bound(ctx, args)
+	defer cancel()
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	started := time.Now()
-	err := p.ended(cmd.Run(), args, &stderr)
+	err := p.ended(execute(cmd), args, &stderr)
+	var late *TimeoutError
+	if err != nil && errors.As(context.Cause(ctx), &late) {
+		err = late
+	}
 	p.observe(args, started, err)
 	if err != nil {
 		return nil, err
@@ -100,7 +119,6 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	// Never nil: os/exec would pass the caller's own environment on.
 	cmd.Env = append([]string{}, p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = waitDelay
 	return cmd
 }

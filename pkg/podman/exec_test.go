@@ -128,7 +128,7 @@ func TestOutputFloods(t *testing.T) {
 func TestOutputKilled(t *testing.T) {
 	p, _ := fake(t, "killed")
 	_, err := p.Output(t.Context(), "ps")
-	if want := "podman ps: exit status -1"; err == nil || err.Error() != want {
+	if want := "podman ps: ended by a signal"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,9 @@ func fakePodman(act, dir string, args []string) int {
 	case "environment":
 		wd, _ := os.Getwd()
 		stdin, _ := io.ReadAll(os.Stdin)
-		fmt.Printf("%s\n%s\n%q\n%d\n%q\n", os.Environ(), wd, stdin, syscall.Getpgrp()-os.Getpid(), args)
+		seen := fmt.Sprintf("%s\n%s\n%q\n%d\n%q\n", os.Environ(), wd, stdin, syscall.Getpgrp()-os.Getpid(), args)
+		fmt.Print(seen)
+		_ = os.WriteFile(filepath.Join(dir, "environment"), []byte(seen), 0o600)
 		return 0
 	case "fails":
 		fmt.Fprintln(os.Stderr, "time=\"now\" level=warning msg=\"not found\"\nError: this\nError: that")
@@ -57,6 +60,10 @@ func fakePodman(act, dir string, args []string) int {
 		record(dir, "ready")
 		<-stop
 		return 3
+	case "stubborn":
+		return stubborn(dir)
+	case "locked":
+		return locked(dir)
 	case "ignores stdin":
 		return 7
 	case "reads stdin":
@@ -83,6 +90,29 @@ func answer(dir string, args []string) int {
 		_, _ = fmt.Sscan(string(text), &code)
 	}
 	return code
+}
+
+// stubborn does not end at SIGTERM, nor does what it has started.
+func stubborn(dir string) int {
+	signal.Ignore(syscall.SIGTERM)
+	child := exec.Command("/bin/sleep", "1000")
+	child.Stdout = os.Stdout
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	record(dir, fmt.Sprint(child.Process.Pid))
+	_ = child.Wait()
+	return 0
+}
+
+// locked finds its database locked until its third call.
+func locked(dir string) int {
+	text, _ := os.ReadFile(filepath.Join(dir, "log"))
+	if strings.Count(string(text), "\n") < 3 && !recorded(dir, "free") {
+		fmt.Fprintln(os.Stderr, "Error: beginning transaction: database is locked")
+		return ExitPodman
+	}
+	return 0
 }
 
 const megabyte = 1 << 20

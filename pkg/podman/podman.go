@@ -27,6 +27,8 @@ type Podman struct {
 	URL string
 	// Env is podman's whole environment, NAME=value; see [Environment].
 	Env []string
+	// Timeouts bound its commands.
+	Timeouts Timeouts
 	// Observe, where set, is told of each command that has ended. The
 	// arguments hold no secrets, the caller may log them.
 	Observe func(Command)

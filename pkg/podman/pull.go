@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -40,11 +41,11 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	lines := strings.Fields(string(out))
-	if len(lines) == 0 {
-		return Image{}, errors.New("podman image pull: no image ID in its answer")
+	pulled, err := lastID(pullVerb, out)
+	if err != nil {
+		return Image{}, err
 	}
-	image, err := p.inspectImage(ctx, lines[len(lines)-1])
+	image, err := p.inspectImage(ctx, pulled)
 	if err != nil {
 		return Image{}, err
 	}
@@ -54,6 +55,18 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
+}
+
+// isID knows an object's ID, as podman prints it.
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// lastID returns the last word of an answer, which has to be an ID.
+func lastID(verb string, answer []byte) (string, error) {
+	words := strings.Fields(string(answer))
+	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
+		return "", fmt.Errorf("podman %s: no ID in its answer", verb)
+	}
+	return words[len(words)-1], nil
 }
 
 // What registries, and podman itself, say of images that nobody can get: no
@@ -116,6 +129,23 @@ func PullWorthRetrying(err error) bool {
 	said, ok := saidBy(err)
 	var exit *ExitError
 	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
+}
+
+// insufficientIDs is what podman says where it cannot give a file of an image to its
+// owner (containers/storage pkg/idtools/idtools.go, checkChownErr).
+var insufficientIDs = regexp.MustCompile(`potentially insufficient uids or gids available in user namespace \(requested ([0-9]{1,10}):([0-9]{1,10}) for `)
+
+// PullLacksID tells whether a pull failed because the image has a file of a user or
+// group that the user namespace does not have, and returns the id, the larger one.
+func PullLacksID(err error) (int64, bool) {
+	said, ok := saidBy(err)
+	ids := insufficientIDs.FindStringSubmatch(said)
+	if !ok || ids == nil {
+		return 0, false
+	}
+	uid, _ := strconv.ParseInt(ids[1], 10, 64)
+	gid, _ := strconv.ParseInt(ids[2], 10, 64)
+	return max(uid, gid), true
 }
 
 // saidBy returns what podman said, in lower case.

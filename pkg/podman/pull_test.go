@@ -62,7 +62,7 @@ func TestLocal(t *testing.T) {
 			t.Errorf("calls\n%s", calls())
 		}
 	}
-	for said, unknown := range map[string]bool{missing: true, "Error: database is locked": false} {
+	for said, unknown := range map[string]bool{missing: true, "Error: database is malformed": false} {
 		p, _ := answers(t, map[string]string{"image-inspect.stderr": said, "image-inspect.exit": "125"})
 		if _, err := p.Local(t.Context(), "x", Platform{}); err == nil || errors.Is(err, ErrNoImage) != unknown {
 			t.Errorf("%s is %v", said, err)
@@ -70,8 +70,10 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+const pulledID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 func TestPull(t *testing.T) {
-	p, calls := answers(t, map[string]string{"image-pull": "local\n", "image-inspect": local})
+	p, calls := answers(t, map[string]string{"image-pull": pulledID + "\n", "image-inspect": local})
 	image, err := p.Pull(t.Context(), Pull{Name: "r.example.org/x:1"})
 	if err != nil || image.ID != "local" {
 		t.Errorf("got %+v, %v", image, err)
@@ -79,11 +81,11 @@ func TestPull(t *testing.T) {
 	if _, err := p.Pull(t.Context(), Pull{Name: "-x", AuthFile: "/a", Platform: Platform{"linux", "arm64", "v8"}}); !errors.Is(err, ErrPlatform) || !PullRefused(err) {
 		t.Errorf("an image that says nothing of its platform: %v", err)
 	}
-	want := "image pull --quiet -- r.example.org/x:1\nimage inspect -- local\nimage pull --quiet --platform linux/arm64/v8 --authfile /a -- -x\nimage inspect -- local"
+	want := "image pull --quiet -- r.example.org/x:1\nimage inspect -- " + pulledID + "\nimage pull --quiet --platform linux/arm64/v8 --authfile /a -- -x\nimage inspect -- " + pulledID
 	if calls() != want {
 		t.Errorf("got\n%s\nwant\n%s", calls(), want)
 	}
-	p, _ = answers(t, map[string]string{"image-pull": "local\n", "image-inspect": `[{"Id": "local", "Os": "linux", "Architecture": "arm"}]`})
+	p, _ = answers(t, map[string]string{"image-pull": pulledID + "\n", "image-inspect": `[{"Id": "local", "Os": "linux", "Architecture": "arm"}]`})
 	if _, err := p.Pull(t.Context(), Pull{Name: "x", Platform: Platform{"linux", "arm", "v6"}}); err != nil {
 		t.Errorf("podman 4 says no variant: %v", err)
 	}
@@ -91,9 +93,11 @@ func TestPull(t *testing.T) {
 	if _, err := p.Pull(t.Context(), Pull{Name: "x"}); !PullRefused(err) {
 		t.Errorf("got %v", err)
 	}
-	p, _ = answers(t, nil)
-	if _, err := p.Pull(t.Context(), Pull{Name: "x"}); err == nil || err.Error() != "podman image pull: no image ID in its answer" {
-		t.Errorf("got %v", err)
+	for _, answer := range []string{"", "\n", "local\n", "<html>502</html>\n", pulledID[1:] + "\n"} {
+		p, _ = answers(t, map[string]string{"image-pull": answer})
+		if _, err := p.Pull(t.Context(), Pull{Name: "x"}); err == nil || err.Error() != "podman image pull: no ID in its answer" {
+			t.Errorf("%q: %v", answer, err)
+		}
 	}
 }
 

@@ -105,6 +105,22 @@ type Info struct {
 	// Controllers are the cgroup controllers that podman's containers can have:
 	// none with v1 and without root (containers/common pkg/cgroups).
 	Controllers []string `json:"cgroupControllers"`
+	// Runtime is the OCI runtime: "crun" and "crun version 1.8.1\n…".
+	Runtime struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	} `json:"ociRuntime"`
+	// Network is what makes networks, and answers names in them: "netavark
+	// 1.4.0". podman says it from 4.4 on.
+	Network struct {
+		Version string `json:"version"`
+		DNS     struct {
+			Version string `json:"version"`
+		} `json:"dns"`
+	} `json:"networkBackendInfo"`
+	// GraphDriver is "overlay" or "vfs", GraphRoot the directory of the storage.
+	GraphDriver string `json:"-"`
+	GraphRoot   string `json:"-"`
 }
 
 // Info asks for it.
@@ -114,7 +130,11 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		return Info{}, err
 	}
 	var answer struct {
-		Host *Info `json:"host"`
+		Host  *Info `json:"host"`
+		Store struct {
+			GraphDriverName string `json:"graphDriverName"`
+			GraphRoot       string `json:"graphRoot"`
+		} `json:"store"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
 		return Info{}, fmt.Errorf("podman info: reading its answer: %w", err)
@@ -122,5 +142,6 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 	if answer.Host == nil {
 		return Info{}, fmt.Errorf("podman info: no host in its answer")
 	}
+	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
 	return *answer.Host, nil
 }

@@ -58,10 +58,21 @@ func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	return nil
 }
 
+// RemoveUnusedNetwork removes a network that no container is on; of one that is
+// used podman's refusal comes back. One that does not exist is no error.
+func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "network", "rm", "--", name)
+	if isExit(err, 1) && strings.Contains(err.Error(), "network not found") {
+		return nil
+	}
+	return err
+}
+
 // Network is one line of `podman network ls`.
 type Network struct {
-	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels"`
+	Name    string            `json:"name"`
+	Labels  map[string]string `json:"labels"`
+	Created time.Time         `json:"created"`
 }
 
 // Networks lists the networks that have a label, `KEY` or `KEY=VALUE`.
@@ -103,7 +114,7 @@ func (p *Podman) Logs(ctx context.Context, name string, since time.Time, lines i
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	started := time.Now()
-	err := p.ended(cmd.Run(), args, &tail{})
+	err := p.ended(execute(cmd), args, &tail{})
 	p.observe(args, started, err)
 	var list []string
 	for line := range strings.Lines(said.buffer.String()) {

@@ -36,6 +36,9 @@ const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 // only, a shell that waits for its child; `podman exec` is slow, and leaves
 // a process behind where podman is a service.) After the grace period it gets
 // SIGKILL. The container itself stays.
+//
+// The same happens, and a *[TimeoutError] comes back, where podman hangs before the
+// container runs, see [Timeouts.Command].
 func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.Duration) error {
 	args := []string{"start", "--attach", "--interactive", "--detach-keys", detachKeys, "--sig-proxy=false", "--", name}
 	stdin, feed, err := os.Pipe()
@@ -53,6 +56,12 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	}
 	// A container that ends before it has read everything is no error of its own.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
+	ctx, end := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		p.watch(ctx, name, end)
+	}()
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -67,8 +76,40 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	err = p.ended(cmd.Wait(), args, &tail{})
 	close(done)
 	<-stopped
+	end(nil)
+	<-watched
+	var late *TimeoutError
+	if err != nil && errors.As(context.Cause(ctx), &late) {
+		err = fmt.Errorf("the container does not run: %w", late)
+	}
 	p.observe(args, started, err)
 	return err
+}
+
+// watchLooks is how often in a row a container may be seen not to run, or not be
+// seen at all, until `podman start` is taken for one that hangs.
+const watchLooks = 2
+
+// watch ends a context where `podman start` hangs before the container runs. A
+// container that was seen running once is not looked at again: how long it may run
+// is the job's affair.
+func (p *Podman) watch(ctx context.Context, name string, end context.CancelCauseFunc) {
+	limit := p.Timeouts.Command
+	if limit == 0 {
+		return
+	}
+	for range watchLooks {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(limit):
+		}
+		state, err := p.State(ctx, name)
+		if err == nil && (state.Status == "running" || state.Status == "paused" || state.Status == "stopping") {
+			return
+		}
+	}
+	end(&TimeoutError{Verb: "start", Limit: watchLooks * limit})
 }
 
 // killPause is how long stop waits between two tries to kill a container that is

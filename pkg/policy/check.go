@@ -27,6 +27,7 @@ func (d *decoder) check() {
 		d.at("general.data_dir", "podman cannot mount a path with a colon: %q", g.DataDir)
 	}
 	d.absolute("general.state_dir", g.StateDir)
+	d.size("general.min_free_space", g.MinFreeSpace, 0, false)
 	d.absolute("general.log_file", g.LogFile)
 	d.absolute("general.podman.application_path", pm.ApplicationPath)
 
@@ -51,6 +52,7 @@ func (d *decoder) check() {
 	d.serviceURL("general.podman.service_url", pm.ServiceURL)
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
+	d.timeouts("general.podman.timeouts", pm.Timeouts)
 	d.userContainer("general.podman.container", pm.Container)
 	d.container("general.podman.service_container", pm.ServiceContainer)
 	for _, list := range []struct {

@@ -56,23 +56,37 @@ func (d *decoder) ownMounts() []string {
 
 // volumes checks the destinations of a table's volumes.
 func (d *decoder) volumes(table string, c Container) {
+	key := table + ".volumes"
+	if !d.given(key) {
+		return
+	}
 	taken := map[string]string{}
 	for _, t := range c.Tmpfs {
 		taken[t.Path] = "tmpfs"
 	}
 	for i, v := range c.Volumes {
-		switch key := table + ".volumes"; {
-		case !d.given(key):
+		switch {
 		case v.Source == "" && slices.Contains(driverMounts, v.Destination):
 			d.at(key, "entry %d: every job has %s anyway: leave it out", i+1, v.Destination)
 		case within(v.Destination, d.ownMounts()):
 			d.at(key, "entry %d: the driver has mounts of its own there: see data_dir for builds and cache on the host", i+1)
 		case taken[v.Destination] != "":
 			d.at(key, "entry %d: %s is mounted by %s already", i+1, v.Destination, taken[v.Destination])
+		case d.mountable(v.Source) != "":
+			d.at(key, "entry %d: jobs can mount %s (volume_allow_list), and so change what this is", i+1, d.mountable(v.Source))
 		default:
 			taken[v.Destination] = fmt.Sprintf("entry %d", i+1)
 		}
 	}
+}
+
+// mountable returns what jobs can mount of a path: itself, or a directory above it;
+// empty where that is nothing, or for reading only.
+func (d *decoder) mountable(source string) string {
+	if !path.IsAbs(source) || d.policy.General.Podman.Volumes.ReadOnly {
+		return ""
+	}
+	return d.policy.mountableAbove(source + "/x")
 }
 
 // container checks what both tables have.

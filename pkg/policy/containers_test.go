@@ -60,7 +60,7 @@ var containerEntries = slices.Concat(commonEntries(container), []entry{
 }, commonEntries(serviceContainer))
 
 func isSize(key string) bool {
-	return slices.Contains([]string{"memory", "memory_swap", "memory_reservation", "shm_size", "max_memory", "max_memory_swap", "max_shm_size"}, key)
+	return slices.Contains([]string{"memory", "memory_swap", "memory_reservation", "shm_size", "max_memory", "max_memory_swap", "max_shm_size", "min_free_space"}, key)
 }
 
 func TestEveryKeyOfContainers(t *testing.T) {
@@ -93,6 +93,15 @@ func TestEveryKeyOfContainers(t *testing.T) {
 	if diff := cmp.Diff(user, pm.Container, sameRule); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
 	}
+}
+
+// What a job can change is no volume for others.
+func TestVolumesBelowThoseOfJobs(t *testing.T) {
+	const of = "volume_allow_list = ['/data/[a-z]+']\n[general.podman.container]\nvolumes = [\"/data:/a\", \"/data/x:/b\", \"/data/x/y:/c\", \"/data/1/x:/d\"]\n"
+	wantProblems(t, smallPolicy(of),
+		"p.toml:7: general.podman.container.volumes: entry 2: jobs can mount /data/x (volume_allow_list), and so change what this is",
+		"p.toml:7: general.podman.container.volumes: entry 3: jobs can mount /data/x (volume_allow_list), and so change what this is")
+	wantProblems(t, smallPolicy(of+"[general.podman.volumes]\nread_only = true\n"))
 }
 
 // Keys of the job's own container are none of a service's.

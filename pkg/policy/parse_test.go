@@ -29,6 +29,7 @@ var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},
 	{general, "state_dir", `"/var/lib/state"`},
+	{general, "min_free_space", `"5g"`},
 	{general, "log_level", `"debug"`},
 	{general, "log_file", `"/var/log/podman-executor.log"`},
 	{general, "log_format", `"json"`},
@@ -58,6 +59,8 @@ var every = append([]entry{
 	{pod, "volume_allow_list", `["/data(/.*)?"]`},
 	{pod, "service_url", `"unix:///run/podman/podman.sock"`},
 	{pod, "environment", `["HTTPS_PROXY=http://proxy:3128"]`},
+	{pod + ".timeouts", "pull", `1800`},
+	{pod + ".timeouts", "command", `60`},
 	{volumes, "read_only", `true`},
 	{volumes, "allowed_options", `["z", "noexec"]`},
 }, containerEntries...)
@@ -149,7 +152,7 @@ func TestEveryKey(t *testing.T) {
 	// TestEveryKeyOfContainers looks at these.
 	got.Podman.Container, got.Podman.ServiceContainer = UserContainer{}, Container{}
 	want := General{
-		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state",
+		RunMechanism: "podman", DataDir: "/var/lib/podman-executor", StateDir: "/var/lib/state", MinFreeSpace: 5 << 30,
 		LogLevel: "debug", LogFile: "/var/log/podman-executor.log", LogFormat: "json",
 		Podman: Podman{
 			ApplicationPath: "/usr/bin/podman", RunnerImage: "registry.example.org/runner:1", DefaultImage: "debian:12",
@@ -163,6 +166,7 @@ func TestEveryKey(t *testing.T) {
 			AllowedUsers:     []string{"1000:1000", "nobody"},
 			ServiceAllowList: []Rule{{Expression: `docker\.io/.*`}}, ServicesLimit: Integer{3, true}, WaitForServicesTimeout: Integer{-1, true},
 			EnableIPv6: true, NetworkMTU: Integer{1400, true},
+			Timeouts:        Timeouts{Pull: Integer{1800, true}, Command: Integer{60, true}},
 			VolumeAllowList: []Rule{{Expression: `/data(/.*)?`}},
 			ServiceURL:      "unix:///run/podman/podman.sock", Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 			Volumes: Volumes{ReadOnly: true, AllowedOptions: []string{"z", "noexec"}},
@@ -188,7 +192,7 @@ func TestEveryKey(t *testing.T) {
 func TestEachKeyDeleted(t *testing.T) {
 	required := map[string]string{
 		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
-		"general.podman.runner_image": "p.toml:8: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
+		"general.podman.runner_image": "p.toml:9: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
 	}
 	for i, e := range every {
 		text, lines := write(slices.Delete(slices.Clone(every), i, i+1))

@@ -29,9 +29,14 @@ type General struct {
 	// they are podman volumes. `step_script_only` needs it.
 	DataDir string `toml:"data_dir"`
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
-	// images of the local storage only some projects may read. It must live as
-	// long as podman's storage does.
+	// images of the local storage only some projects may read, and when builds and
+	// caches were last used. It must live as long as podman's storage does.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
+	// MinFreeSpace is how much space must be free before a job starts, in podman's
+	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With
+	// less, the job fails as a failure of the system. Absent: jobs start until the
+	// disk is full. The storage of a podman service (`service_url`) is not looked at.
+	MinFreeSpace Size `toml:"min_free_space" default:"none"`
 	// LogLevel is the level of the administrator's own log: "error",
 	// "warning", "info" or "debug". "debug" records each podman command line.
 	LogLevel string `toml:"log_level" default:"info"`
@@ -163,6 +168,7 @@ type Podman struct {
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`
 
+	Timeouts         Timeouts      `toml:"timeouts"`
 	Volumes          Volumes       `toml:"volumes"`
 	Container        UserContainer `toml:"container"`
 	ServiceContainer Container     `toml:"service_container"`

@@ -30,6 +30,8 @@ func TestBadValues(t *testing.T) {
 		{"general.data_dir", `"/var:ro"`, `podman cannot mount a path with a colon: "/var:ro"`},
 		{"general.data_dir", `"/var\n"`, `want a path without control characters, got "/var\n"`},
 		{"general.log_file", `"log"`, `want an absolute path, got "log"`},
+		{"general.min_free_space", `"much"`, `want a size such as 512m or 2g, got "much"`},
+		{"general.min_free_space", `-1`, `want a size such as 512m, got -1`},
 		{"general.podman.application_path", `"podman"`, `want an absolute path, got "podman"`},
 		{"general.podman.application_path", `"./podman"`, `want an absolute path, got "./podman"`},
 		{"general.podman.application_path", `"/usr//bin/podman"`, `want a clean path below /, got "/usr//bin/podman"`},
@@ -63,6 +65,10 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.environment", `["=secret"]`, `entry 1: want NAME=value`},
 		{"general.podman.environment", `["A B=secret"]`, `entry 1: want NAME=value`},
 		{"general.podman.environment", `["A=sec\u0000ret"]`, `entry 1: the value of A has a NUL byte`},
+		{"general.podman.timeouts.pull", `0`, `want a number of seconds from 1 to 604800, got 0`},
+		{"general.podman.timeouts.pull", `"1h"`, `want a whole number, got a string`},
+		{"general.podman.timeouts.command", `-1`, `want a number of seconds from 1 to 604800, got -1`},
+		{"general.podman.timeouts.command", `604801`, `want a number of seconds from 1 to 604800, got 604801`},
 		{"general.podman.environment", `"A=secret"`, `want a list of strings, got a string`},
 	}
 	for _, test := range tests {

@@ -117,6 +117,9 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
 	case strings.ContainsAny(v.Resolved, ":\n"):
 		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
+	case p.changeable(v.Resolved) != "":
+		return Mount{}, p.denial(subject, key, fmt.Sprintf("jobs can mount %q, too, and so change what this is", p.changeable(v.Resolved)),
+			"podman is a service here (service_url), where a source cannot be pinned: the administrator can allow one of the two, or mount read-only (volumes.read_only)")
 	case !v.Mountable:
 		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "sockets, devices and pipes are not for jobs")
 	}
@@ -128,6 +131,27 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 		return Mount{}, d
 	}
 	return Mount{Source: v.Resolved, Destination: v.Destination, Options: options, Rule: rule.Expression, Variable: v.Variable}, nil
+}
+
+// changeable returns a directory above a source that a job can mount, and so
+// change while another uses the source; empty where there is none, or where sources
+// are pinned: podman on this machine mounts what was checked, whatever comes to
+// stand there. A service can do that only by path.
+func (p *Policy) changeable(source string) string {
+	if pm := p.General.Podman; pm.ServiceURL == "" || pm.Volumes.ReadOnly {
+		return ""
+	}
+	return p.mountableAbove(source)
+}
+
+// mountableAbove returns a directory above a path that jobs can mount.
+func (p *Policy) mountableAbove(source string) string {
+	for dir := path.Dir(source); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if _, ok := match(p.General.Podman.VolumeAllowList, dir); ok {
+			return dir
+		}
+	}
+	return ""
 }
 
 // destination refuses mount points that lie under, or above, the driver's own.

@@ -105,6 +105,22 @@ func TestVolumesGranted(t *testing.T) {
 	}
 }
 
+// A service mounts by path, which a job can change that has a directory above it.
+func TestVolumesOfAService(t *testing.T) {
+	const service = "volume_allow_list = ['/data/[a-z]+(/.*)?']\nservice_url = 'unix:///run/podman.sock'\n"
+	request := func(value string) Request {
+		return Request{Image: "x", Volumes: []VolumeRequest{volumeRequest(t, value)}}
+	}
+	if g := grant(t, policyWith(t, service), request("/data/a:/x")); g.Mounts[0].Source != "/data/a" {
+		t.Errorf("%+v", g.Mounts)
+	}
+	message, hint := deny(t, policyWith(t, service), request("/data/a/b/c:/x"))
+	if want := `policy denies USER_VOLUMES: volume "/data/a/b/c:/x": jobs can mount "/data/a/b", too, and so change what this is`; message != want || !strings.Contains(hint, "read_only") {
+		t.Errorf("got %s\n%s\nwant %s", message, hint, want)
+	}
+	grant(t, policyWith(t, service+"volumes.read_only = true\n"), request("/data/a/b/c:/x"))
+}
+
 func TestResolvedPathIsWhatCounts(t *testing.T) {
 	p := policyWith(t, "volume_allow_list = ['/data/.*']\n")
 	request := func(source, resolved string) Request {

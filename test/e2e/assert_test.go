@@ -129,11 +129,12 @@ func (m *machine) removeVolumes() {
 	}
 }
 
-// runtimeDirectories are directories with auth files of this machine's runner.
+// runtimeDirectories are directories with auth files, or pinned volumes, of this
+// machine's runner.
 func (m *machine) runtimeDirectories() []string {
 	m.Helper()
 	var left []string
-	found, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor", "*"))
+	found, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor*", "*"))
 	for _, dir := range found {
 		owner, err := os.ReadFile(filepath.Join(dir, "podman-executor-owner"))
 		if err == nil && strings.Contains(string(owner), fmt.Sprintf("/%d/", m.runner.PID())) {

@@ -92,7 +92,7 @@ tmpfs = { "/scratch" = "size=8m" }`))
 	j.Services = []gitlab.Image{service(redisImage, "cache"), service(healthyImage, "web")}
 	run := m.server.Submit(j)
 	m.waitLog(run, "Executing \"step_script\"")
-	name := fmt.Sprintf("podman-executor-%s-%d-service-", m.token, run.Job.ID)
+	name := strings.TrimSuffix(m.container(run, "user"), "user") + "service-"
 	const shown = "{{.HostConfig.Privileged}} {{.HostConfig.Memory}} {{.HostConfig.ShmSize}} {{index .HostConfig.Tmpfs \"/scratch\"}}"
 	cache, web := podman(t, "inspect", "--format", shown, name+"0"), podman(t, "inspect", "--format", shown, name+"1")
 	podman(t, "exec", name+"0", "redis-cli", "lpush", "seen", "yes")
@@ -226,7 +226,7 @@ func TestOutOfMemory(t *testing.T) {
 	j.AddAfterScript("echo in after_script", "exit 3")
 	run := m.server.Submit(j)
 	m.waitLog(run, "\nstarted")
-	name := fmt.Sprintf("podman-executor-%s-%d-user", m.token, run.Job.ID)
+	name := m.container(run, "user")
 	write(t, filepath.Join(filepath.Dir(podman(t, "inspect", "--format", "{{.OCIConfigPath}}", name)), "oom"), "")
 	podman(t, "exec", name, "touch", "/tmp/go")
 	m.wait(run)

@@ -127,7 +127,7 @@ func TestDisableContainerRemoval(t *testing.T) {
 	}
 	t.Cleanup(func() { podman(t, append([]string{"rm", "--force"}, names...)...) })
 	file := filepath.Join(t.TempDir(), "file")
-	podman(t, "cp", fmt.Sprintf("podman-executor-%s-%d-user:/tmp/file", m.token, run.Job.ID), file)
+	podman(t, "cp", m.container(run, "user")+":/tmp/file", file)
 	if text, err := os.ReadFile(file); err != nil || string(text) != "left here\n" {
 		t.Errorf("the kept container has %q (%v)", text, err)
 	}

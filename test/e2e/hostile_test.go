@@ -12,9 +12,9 @@ import (
 	"podman-executor/test/gitlab"
 )
 
-// until is a script that prints a line and waits for a file in the job's
+// untilReleased is a script that prints a line and waits for a file in the job's
 // container, which [machine.release] makes.
-var until = []string{"echo holding", "while ! [ -e /tmp/released ]; do sleep 0.1; done", "echo released"}
+var untilReleased = []string{"echo holding", "while ! [ -e /tmp/released ]; do sleep 0.1; done", "echo released"}
 
 // container returns the name of one of a job's containers.
 func (m *machine) container(run *gitlab.Run, role string) string {
@@ -42,7 +42,7 @@ func TestAnotherGitLabsJob(t *testing.T) {
 	t.Parallel()
 	victims, attackers := start(t, defaults()), startConfigured(t, 1, defaults(), customBuildDir)
 	for _, place := range []string{"$CI_BUILDS_DIR/mine", "$CI_BUILDS_DIR/" + victims.token + "/0/group/mine"} {
-		victim := victims.server.Submit(victims.cloneOnce("victim", append([]string{"echo top secret >secret"}, until...)...))
+		victim := victims.server.Submit(victims.cloneOnce("victim", append([]string{"echo top secret >secret"}, untilReleased...)...))
 		victims.waitLog(victim, "holding")
 		j := attackers.cloneOnce("attacker", "find /builds -name secret -exec cat {} +", "echo ran")
 		j.SetVariable("GIT_CLONE_PATH", place)
@@ -143,7 +143,7 @@ func TestHostileImage(t *testing.T) {
 	logs(t, run, "the script runs\n", "/builds/")
 	lacks(t, run, "PWNED", "healthcheck")
 
-	run = m.server.Submit(in(image, job("killed", until...)))
+	run = m.server.Submit(in(image, job("killed", untilReleased...)))
 	m.waitLog(run, "holding")
 	name := m.container(run, "user")
 	volumes := strings.Fields(podman(t, "inspect", "--format", `{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}`, name))

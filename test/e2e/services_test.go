@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +45,7 @@ func TestServices(t *testing.T) {
 	stop, seen := make(chan struct{}), make(chan string, 1)
 	go func() { seen <- watchCommandLines(stop, "git", password, "kept-from-services") }()
 	m.waitLog(run, "Executing \"step_script\"")
-	services := fmt.Sprintf("podman-executor-%s-%d-service-", m.token, run.Job.ID)
+	services := strings.TrimSuffix(m.container(run, "user"), "user") + "service-"
 	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", services+"0")
 	podman(t, "exec", services+"1", "redis-cli", "lpush", "seen", "yes")
 	m.wait(run)

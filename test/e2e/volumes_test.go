@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"podman-executor/test/gitlab"
 )
@@ -141,5 +142,88 @@ func TestVolumesOfThePolicy(t *testing.T) {
 		run = m.run(j)
 		succeeded(t, run)
 		logs(t, run, "nothing kept")
+	}
+}
+
+// A job that can write above one of its volumes puts a link in that volume's place.
+// The container is started again for after_script, and has what was checked.
+func TestVolumeReplacedByItsJob(t *testing.T) {
+	t.Parallel()
+	allowed, secret := shared(t)
+	chmodAll(t, allowed, secret)
+	m := start(t, defaults(`user_volume_variable = "USER_VOLUMES"`, fmt.Sprintf("volume_allow_list = [%q]", allowed+"(/.*)?")))
+	j := volumes(job("replaces", "cat /d/file",
+		"mv /all/data /all/moved && ln -s "+secret+" /all/data && echo replaced"),
+		allowed+":/all", allowed+"/data:/d")
+	j.AddAfterScript("echo after: $(cat /d/file)", "ls /all/data/ || echo the link leads nowhere here")
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "shared data", "replaced", "after: shared data")
+	lacks(t, run, "top secret")
+	// The link is not what is allowed.
+	run = m.run(volumes(job("asks for the link", "cat /d/file"), allowed+"/data:/d"))
+	refused(t, run, "no entry of volume_allow_list matches the source")
+}
+
+// Somebody replaces a volume by a link, and back, all the time. A job has the
+// volume, or is refused, and never has what the link leads to.
+func TestVolumeReplacedAllTheTime(t *testing.T) {
+	t.Parallel()
+	allowed, secret := shared(t)
+	chmodAll(t, allowed, secret)
+	data, moved := filepath.Join(allowed, "data"), filepath.Join(allowed, "moved")
+	m := start(t, volumePolicy(allowed))
+	done, swapped := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-done:
+				swapped <- n
+				return
+			default:
+			}
+			_ = os.Rename(data, moved)
+			_ = os.Symlink(secret, data)
+			time.Sleep(time.Millisecond)
+			_ = os.Remove(data)
+			_ = os.Rename(moved, data)
+			time.Sleep(4 * time.Millisecond)
+		}
+	}()
+	had, refusals := 0, 0
+	for jobs := 0; jobs < 8 || (had == 0 && jobs < 40); jobs++ {
+		j := volumes(job("in the middle", "cat /d/file"), data+":/d")
+		j.AddAfterScript("cat /d/file")
+		run := m.run(j)
+		lacks(t, run, "top secret")
+		switch {
+		case count(run, "shared data") == 2:
+			had++
+			succeeded(t, run)
+		default:
+			refusals++
+			refused(t, run)
+		}
+	}
+	close(done)
+	if n := <-swapped; n < 100 || had == 0 {
+		t.Errorf("replaced %d times; %d jobs had the volume, %d were refused", n, had, refusals)
+	}
+}
+
+// chmodAll lets every user of an image read what shared has made.
+func chmodAll(t *testing.T, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.Type()&os.ModeSymlink != 0 {
+				return err
+			}
+			return os.Chmod(path, 0o755)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 	// podman 4.3 it fails now and then, whatever the job: attaching is answered
 	// with 500, or a container that is started again soon after its end is
 	// killed. The driver has one try. See docs/decisions/0014.
-	dockerTries = 3
+	dockerTries = 5
 )
 
 // run runs all pipelines by both executors and compares. A job that is not as

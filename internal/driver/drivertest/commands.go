@@ -27,6 +27,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"env-of": positive(printEnv),
 	"code":   positive(checkCode),
 	"plan":   positive(writePlan),
+	"old":    positive(makeOld),
 }
 
 // positive refuses the `!` of scripts: each command says exactly what it wants.
@@ -246,6 +247,19 @@ func checkCode(ts *testscript.TestScript, args []string) {
 	}
 }
 
+// makeOld gives files a time in the past: `old DAYS FILE...`.
+func makeOld(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: old DAYS FILE...")
+	}
+	days, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	past := time.Now().AddDate(0, 0, -days)
+	for _, file := range args[1:] {
+		ts.Check(os.Chtimes(ts.MkAbs(file), past, past))
+	}
+}
+
 // writePlan writes the plan that prepare would: `plan keep runner= grace=1s`.
 func writePlan(ts *testscript.TestScript, args []string) {
 	w := worldOf(ts)
@@ -281,6 +295,8 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Log = plan.Log{File: value, Level: "debug", Format: "json"}
 		case "memory":
 			p.Memory = map[string]plan.Memory{p.UserContainer: {Limit: value, More: "ask for more"}}
+		case "timeout":
+			p.Podman.Timeouts.Command, err = time.ParseDuration(value)
 		case "grace":
 			p.Grace, err = time.ParseDuration(value)
 		default:

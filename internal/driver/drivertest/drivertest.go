@@ -13,6 +13,7 @@
 //	tmp/custom-executor1/response.json     the job: number 42 of project 7, image debian:12
 //	home/                                  HOME
 //	home/fake-podman/                      the fake's answers and its log, see fake.go
+//	home/.config/containers/storage.conf   podman's storage needs no ranges of ids
 //	run/                                   XDG_RUNTIME_DIR
 //
 // ${WORK}, ${PODMAN}, ${OWNER} (a runner that lives), ${DEAD} (one that does not),
@@ -51,6 +52,16 @@ runner_image = "registry.example.com/ops/runner:1"
 `
 
 const defaultResponse = `{"id": 42, "job_info": {"project_id": 7}, "runner_info": {"timeout": 600}, "image": {"name": "debian:12"}}
+`
+
+// storageConf lets the user who runs the tests have no ranges in /etc/subuid.
+const storageConf = "home/.config/containers/storage.conf"
+
+const defaultStorage = `[storage]
+driver = "overlay"
+
+[storage.options]
+ignore_chown_errors = "true"
 `
 
 // Main is the TestMain of a program's package.
@@ -110,12 +121,14 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Values[worldKey{}] = w
-	for _, dir := range []string{"home/fake-podman", "run", attempt} {
+	for _, dir := range []string{"home/fake-podman", "home/.config/containers", "run", attempt} {
 		if err := os.MkdirAll(filepath.Join(w.dir, dir), 0o700); err != nil {
 			return err
 		}
 	}
-	for name, text := range map[string]string{"policy.toml": defaultPolicy, attempt + "/response.json": defaultResponse} {
+	for name, text := range map[string]string{
+		"policy.toml": defaultPolicy, attempt + "/response.json": defaultResponse, storageConf: defaultStorage,
+	} {
 		name = filepath.Join(w.dir, name)
 		if _, err := os.Lstat(name); err == nil {
 			continue

@@ -21,6 +21,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`the next is in [0-9]+\.[0-9] s`), "the next is in N s"},
 	{regexp.MustCompile(`"hostname":"[^"]*",`), `"hostname":"HOST",`},
 	{regexp.MustCompile(`"version":"[^"]+"`), `"version":"VERSION"`},
+	{regexp.MustCompile(`ok       [0-9]+ MB in /`), "ok       N MB in /"},
+	// The ranges of the user who runs the tests, or none.
+	{regexp.MustCompile(`(?m)^(subuid, subgid) .*\n(?: +-> .*\n)?`), "$1   RANGES\n"},
 }
 
 // normalised replaces what differs from run to run, and what nobody can read:

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/storage"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// request is what a call by hand, or by a timer, asks for.
+type request struct {
+	orphans, dryRun bool
+	limits          storage.Limits
+}
+
+// addFlags adds the options; each makes the call one by hand.
+func addFlags(flags *flag.FlagSet, call *driver.Call) {
+	r := &request{}
+	byHand := func(set *bool) func(string) error {
+		return func(text string) (err error) {
+			call.ByHand = r.run
+			*set, err = strconv.ParseBool(text)
+			return err
+		}
+	}
+	flags.Func("builds-older-than", "remove builds that no job has used for that `DURATION`, such as 12h or 30d", func(text string) error {
+		call.ByHand = r.run
+		d, err := parseDuration(text)
+		r.limits.BuildsUnused = &d
+		return err
+	})
+	flags.Func("cache-larger-than", "remove caches and volumes of projects, those first that no job has used for longest, until all together take no more than that `SIZE`, such as 20g", func(text string) error {
+		call.ByHand = r.run
+		size, err := policy.ParseSize(text)
+		bytes := int64(size)
+		r.limits.Caches = &bytes
+		return err
+	})
+	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, directories", byHand(&r.orphans))
+	flags.BoolFunc("dry-run", "print what would be removed, and remove nothing", byHand(&r.dryRun))
+}
+
+// mostDays keeps a number of days within what time.Duration can hold.
+const mostDays = 10000
+
+// parseDuration reads "12h", "90m" and, beyond what Go takes, "30d".
+func parseDuration(text string) (time.Duration, error) {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		days, err := strconv.Atoi(number)
+		if err == nil && days >= 0 && days <= mostDays {
+			return time.Duration(days) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, errors.New("want a duration such as 12h or 30d")
+}
+
+// housekeeping is one call by hand.
+type housekeeping struct {
+	request
+	call   *driver.Call
+	policy *policy.Policy
+	podman *podman.Podman
+	log    *driver.Log
+	now    time.Time
+	table  table
+}
+
+// run removes what is asked for, and prints a table of it. What cannot be removed
+// does not keep it from the rest.
+func (r *request) run(ctx context.Context, call *driver.Call) error {
+	if err := r.check(call); err != nil {
+		return err
+	}
+	h := &housekeeping{request: *r, call: call, now: time.Now()}
+	if err := h.begin(); err != nil {
+		return err
+	}
+	defer h.log.Close()
+	var problems []error
+	if r.orphans {
+		problems = append(problems, h.removeOrphans(ctx))
+	}
+	if r.limits != (storage.Limits{}) {
+		problems = append(problems, h.freeStorage(ctx))
+	}
+	h.table.print(call.Stdout)
+	if err := errors.Join(problems...); err != nil {
+		return &driver.Fault{
+			Err:  err,
+			Todo: "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as",
+		}
+	}
+	return ctx.Err()
+}
+
+func (r *request) check(call *driver.Call) error {
+	switch {
+	case call.Getenv(api.JobResponseFileVariable) != "":
+		return &driver.Fault{
+			Err:  errors.New("these options are for calls outside any job, and this is one for a job"),
+			Todo: "take them out of cleanup_args in [runners.custom] of config.toml, and call the program by a timer",
+		}
+	case len(call.Args) > 0:
+		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Todo: "--help shows the options"}
+	case !r.orphans && r.limits == (storage.Limits{}):
+		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION or --cache-larger-than SIZE; --help tells more"}
+	}
+	return nil
+}
+
+// begin finds policy, podman and log.
+func (h *housekeeping) begin() (err error) {
+	if h.policy, err = h.call.LoadPolicy(); err != nil {
+		return err
+	}
+	g := h.policy.General
+	program, err := podman.Find(g.Podman.ApplicationPath)
+	if err != nil {
+		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + h.policy.File() + " to podman's absolute path"}
+	}
+	if h.log, err = h.call.OpenLog(plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0); err != nil {
+		return err
+	}
+	h.podman = &podman.Podman{
+		Program: program, URL: g.Podman.ServiceURL, Observe: h.log.Podman,
+		Env: podman.Environment(h.call.Getenv, os.Getuid(), g.Podman.Environment),
+	}
+	return nil
+}
+
+// removeOrphans removes what jobs that are over have left. gitlab-runner makes its
+// directories in its TMPDIR, which is taken to be this program's.
+func (h *housekeeping) removeOrphans(ctx context.Context) error {
+	places := leftovers.Places{TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: driver.RuntimeDir(h.podman)}
+	if places.TempDir == "" {
+		places.TempDir = os.TempDir()
+	}
+	orphans, err := leftovers.Find(ctx, h.podman, places, h.now)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, o := range orphans {
+		if !h.dryRun {
+			if err := o.Remove(ctx, h.podman); err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			h.log.Warn("removed a leftover: " + o.Kind + " " + o.Name + ": " + o.Reason)
+		}
+		h.table.add(o.Kind, o.Name, o.Job, o.Project, ownerInShort(o.Owner), o.Reason, age(h.now.Sub(o.Made)), "")
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/internal/driver"
+)
+
+// The unit of examples/ asks for what this program knows.
+func TestSystemdUnit(t *testing.T) {
+	text, err := os.ReadFile("../../examples/systemd/podman-executor-cleanup.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\nExecStart=/usr/libexec/podman-executor/cleanup ")
+	line, _, _ := strings.Cut(rest, "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		t.Fatal("it does not start this program")
+	}
+	flags := flag.NewFlagSet("cleanup", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	call := &driver.Call{}
+	addFlags(flags, call)
+	if err := flags.Parse(words); err != nil || call.ByHand == nil || flags.NArg() > 0 {
+		t.Errorf("%q: %v, rest %q", words, err, flags.Args())
+	}
+	timer, err := os.ReadFile("../../examples/systemd/podman-executor-cleanup.timer")
+	if err != nil || !strings.Contains(string(timer), "\nOnCalendar=") || !strings.Contains(string(timer), "\nWantedBy=timers.target\n") {
+		t.Errorf("the timer: %v\n%s", err, timer)
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "12h": 12 * time.Hour, "0": 0, "0d": 0, "30d": 720 * time.Hour, "10000d": 240000 * time.Hour} {
+		if got, err := parseDuration(text); got != want || err != nil {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "d", "-1h", "-1d", "1.5d", "30", "10001d", "1w", "d30", "1h30d"} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for want, d := range map[string]time.Duration{"0s": -time.Hour, "90s": 90 * time.Second, "2m": 2 * time.Minute, "119m": 119 * time.Minute, "47h": 47 * time.Hour, "2d": 48 * time.Hour} {
+		if got := age(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+	for n, want := range map[int64]string{-1: "", 0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 5 << 30: "5.0 GiB", 5 << 50: "5120.0 TiB"} {
+		if got := bytes(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/preflight"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// doctorTime bounds all of it; most of that is for pulling the images.
+const doctorTime = 10 * time.Minute
+
+// examination is one call of --doctor.
+type examination struct {
+	call    *driver.Call
+	policy  *policy.Policy
+	podman  *podman.Podman
+	results []preflight.Result
+}
+
+// doctor prints whether this machine can run jobs, one check a line, and what to do
+// where it cannot. What makes the next checks pointless ends it: a container is
+// started only where nothing is known to be wrong.
+func doctor(ctx context.Context, call *driver.Call) error {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	e := &examination{call: call}
+	all := true
+	for _, check := range []func(context.Context){e.checkPolicy, e.checkProgram, e.checkFiles, e.checkPodman, e.checkImages} {
+		check(ctx)
+		if preflight.Worst(e.results) == preflight.Error {
+			all = false
+			break
+		}
+	}
+	e.print()
+	if all {
+		return nil
+	}
+	return &driver.Fault{
+		Err:  errors.New("no job can run on this machine"),
+		Todo: "mend what the table calls an error, and look again: what depends on it was not checked",
+	}
+}
+
+func (e *examination) add(results ...preflight.Result) { e.results = append(e.results, results...) }
+
+// fail adds the result of a check that could not be made.
+func (e *examination) fail(check string, err error, cure string) {
+	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Cure: cure})
+}
+
+// print prints the table, with the cure below what it is for.
+func (e *examination) print() {
+	width := len("check")
+	for _, r := range e.results {
+		width = max(width, len(r.Check))
+	}
+	row := func(check, level, detail string) {
+		fmt.Fprintf(e.call.Stdout, "%-*s  %-7s  %s\n", width, check, level, driver.Printable(detail))
+	}
+	row("check", "result", "detail, and cure")
+	for _, r := range e.results {
+		check, level := r.Check, r.Level.String()
+		for line := range strings.Lines(r.Detail) {
+			row(check, level, strings.TrimSuffix(line, "\n"))
+			check, level = "", ""
+		}
+		if r.Cure != "" {
+			row("", "", "-> "+r.Cure)
+		}
+	}
+}
+
+func (e *examination) checkPolicy(context.Context) {
+	const check = "policy"
+	p, err := e.call.LoadPolicy()
+	if err != nil {
+		var hinted interface{ Hint() string }
+		cure := ""
+		if errors.As(err, &hinted) {
+			cure = hinted.Hint()
+		}
+		e.fail(check, err, cure)
+		return
+	}
+	e.policy = p
+	e.add(preflight.Result{Check: check, Detail: p.File()})
+}
+
+func (e *examination) checkProgram(context.Context) {
+	const check = "podman program"
+	pm := e.policy.General.Podman
+	program, err := podman.Find(pm.ApplicationPath)
+	if err != nil {
+		e.fail(check, err, "install podman, or set general.podman.application_path in "+e.policy.File()+" to its absolute path")
+		return
+	}
+	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
+	e.podman = &podman.Podman{Program: program, URL: pm.ServiceURL, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
+}
+
+// checkFiles makes the checks that prepare makes before each job, and those of
+// directories.
+func (e *examination) checkFiles(context.Context) {
+	if e.podman.URL == "" {
+		user := preflight.CurrentUser()
+		for _, r := range preflight.Host(e.podman.Getenv, user) {
+			// podman says below which storage it has.
+			if r.Check != preflight.StorageCheck {
+				e.add(r)
+			}
+		}
+		if r, ok := preflight.Linger(e.podman.Getenv("XDG_RUNTIME_DIR"), user); ok {
+			e.add(r)
+		}
+	}
+	if dir := e.policy.General.DataDir; dir != "" {
+		e.checkSpace(dir)
+	}
+}
+
+func (e *examination) checkSpace(dir string) {
+	free, err := preflight.Free(dir)
+	if err != nil {
+		e.fail("free space", err, "make "+dir+" readable for the user that gitlab-runner runs as")
+		return
+	}
+	e.add(preflight.Space(dir, free, int64(e.policy.General.MinFreeSpace)))
+}
+
+// checkPodman asks podman of itself and of the machine.
+func (e *examination) checkPodman(ctx context.Context) {
+	version, err := e.podman.Version(ctx)
+	if err != nil {
+		e.fail("podman", err, "run `"+e.podman.Program+" version` as this user")
+		return
+	}
+	e.add(preflight.Program("podman", version.Version))
+	info, err := e.podman.Info(ctx)
+	if err != nil {
+		e.fail("podman info", err, "run `"+e.podman.Program+" info` as this user")
+		return
+	}
+	e.add(preflight.Program(info.Runtime.Name, info.Runtime.Version))
+	for _, p := range []struct{ name, says string }{{"netavark", info.Network.Version}, {"aardvark-dns", info.Network.DNS.Version}} {
+		if strings.HasPrefix(p.says, p.name+" ") {
+			e.add(preflight.Program(p.name, p.says))
+		}
+	}
+	e.add(preflight.Driver(info.GraphDriver))
+	if e.podman.URL == "" {
+		e.checkSpace(info.GraphRoot)
+	}
+	e.add(preflight.Controllers(info.CgroupVersion, info.Controllers, e.policy.General.Podman.RequireLimits && e.limited()))
+}
+
+// limited tells whether the policy limits containers by a cgroup controller.
+func (e *examination) limited() bool {
+	pm := e.policy.General.Podman
+	grant := policy.Grant{Container: pm.Container.Container, Services: []policy.ServiceGrant{{Container: pm.ServiceContainer}}}
+	return len(grant.Controlled()) > 0
+}

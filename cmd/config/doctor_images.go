@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	podmanconfig "github.com/containers/common/pkg/config"
+
+	"podman-executor/internal/preflight"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// examined is an image of the policy, and what it must hold.
+type examined struct {
+	key, name string
+	options   []string
+	// needs are programs without which no step runs in it; wants those that it
+	// may have from elsewhere.
+	needs, wants []string
+}
+
+// shellNeeds are what every image needs: see internal/step.
+var shellNeeds = []string{"sh", "head", "wc"}
+
+// checkImages starts a container of each image that the policy names.
+func (e *examination) checkImages(ctx context.Context) {
+	pm := e.policy.General.Podman
+	var images []examined
+	if !pm.StepScriptOnly {
+		runner := examined{key: "runner_image", name: pm.RunnerImage, options: pm.RunnerOptions, needs: slices.Concat(shellNeeds, []string{"bash", "git"})}
+		switch pm.RunnerBinary {
+		case policy.NoRunnerBinary:
+			runner.needs = append(runner.needs, "gitlab-runner")
+		case "":
+			runner.wants = []string{"gitlab-runner"}
+		}
+		images = append(images, runner)
+	}
+	if pm.DefaultImage != "" {
+		images = append(images, examined{key: "default_image", name: pm.DefaultImage, options: pm.CustomOptions, needs: shellNeeds})
+	}
+	for _, image := range images {
+		e.add(e.examine(ctx, image))
+	}
+}
+
+// examine finds or pulls an image as prepare would, and looks into a container of
+// it.
+func (e *examination) examine(ctx context.Context, x examined) preflight.Result {
+	key := "general.podman." + x.key
+	where := fmt.Sprintf("%s:%d: %s", e.policy.File(), e.policy.Line(key), key)
+	failed := func(err error, cure string) preflight.Result {
+		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Cure: cure}
+	}
+	name, err := policy.ParseImage(x.name)
+	if err != nil {
+		return failed(err, "mend "+where)
+	}
+	image, err := e.podman.Local(ctx, name.String(), podman.Platform{})
+	if errors.Is(err, podman.ErrNoImage) && !slices.Equal(e.policy.General.Podman.ImagePullPolicy, policy.PullPolicies{podmanconfig.PullPolicyNever}) {
+		image, err = e.podman.Pull(ctx, podman.Pull{Name: name.String(), AuthFile: e.policy.General.Podman.RegistryAuthFile})
+	}
+	if id, ok := podman.PullLacksID(err); ok {
+		return failed(err, preflight.ReadSubIDs(preflight.CurrentUser(), false).Enlarge(max(id, preflight.LastID)))
+	}
+	if err != nil {
+		return failed(err, fmt.Sprintf("check the image of %s, and that this host reaches its registry", where))
+	}
+	script := `for p in "$@"; do command -v "$p" >/dev/null || echo "$p"; done`
+	out, err := e.podman.Probe(ctx, podman.Probe{Options: x.options, Image: image.ID, Script: script, Words: slices.Concat(x.needs, x.wants)})
+	if err != nil {
+		return failed(fmt.Errorf("starting a container of %s: %w", name, err), "run `"+e.podman.Program+" run --rm "+name.String()+" true` as this user, and check the options of "+where)
+	}
+	return x.judge(name.String(), where, strings.Fields(out))
+}
+
+// judge says what it means that an image lacks programs.
+func (x examined) judge(name, where string, missing []string) preflight.Result {
+	r := preflight.Result{Check: x.key, Detail: name + " starts"}
+	needed := slices.DeleteFunc(slices.Clone(missing), func(p string) bool { return !slices.Contains(x.needs, p) })
+	switch {
+	case len(needed) > 0:
+		r.Level, r.Detail = preflight.Error, fmt.Sprintf("%s has no %s", name, strings.Join(needed, ", "))
+		r.Cure = "install it in the image of " + where
+	case len(missing) > 0:
+		r.Level, r.Detail = preflight.Warning, fmt.Sprintf("%s starts; it has no %s", name, strings.Join(missing, ", "))
+		r.Cure = "nothing, where gitlab-runner is statically linked, as GitLab's packages are: jobs get that one; else install it in the image of " + where
+	}
+	return r
+}

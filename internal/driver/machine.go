@@ -1,0 +1,47 @@
+package driver
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"podman-executor/pkg/podman"
+)
+
+// machineHint returns what the administrator can do about a fault that any command
+// of podman, or any file, can meet; empty for other errors. It says more than the
+// hint of the place where the fault was met.
+func machineHint(err error) string {
+	var late *podman.TimeoutError
+	switch {
+	case errors.As(err, &late):
+		return timeoutHint(late)
+	case podman.DiskFull(err):
+		return "the disk is full: free space where podman has its storage (`podman system df`), in /var/tmp, where it unpacks images, and in the TMPDIR of gitlab-runner"
+	case podman.Locked(err):
+		return "another process held podman's database all the time: see which (`fuser` on db.sql of podman's storage), and whether the disk is slow"
+	case podman.NoProcesses(err):
+		return "no process could be started: raise TasksMax= of gitlab-runner's unit and of its user's slice, and `ulimit -u` of its user, or run fewer jobs at a time"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return permissionHint(err)
+	}
+	return ""
+}
+
+func timeoutHint(late *podman.TimeoutError) string {
+	if late.IsPull() {
+		return "the registry, the network or podman hangs: pull the image by hand as gitlab-runner's user; a pull may take as long as general.podman.timeouts.pull of the policy says"
+	}
+	return "podman hangs, or the machine is too slow for it: run `podman ps` as gitlab-runner's user; a command may take as long as general.podman.timeouts.command of the policy says"
+}
+
+// permissionHint is for the files of the driver itself that no key of the policy
+// names: all of them lie in the runner's TMPDIR.
+func permissionHint(err error) string {
+	var path *fs.PathError
+	var own hinter
+	if !errors.As(err, &path) || errors.As(err, &own) {
+		return ""
+	}
+	return "make the TMPDIR of gitlab-runner a directory on a local disk that its user can write to"
+}

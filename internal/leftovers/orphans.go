@@ -1,0 +1,118 @@
+package leftovers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"podman-executor/internal/job"
+	"podman-executor/internal/pin"
+	"podman-executor/pkg/podman"
+)
+
+// Orphan is an object of a job that is over.
+type Orphan struct {
+	// Kind is "container", "network", "volumes" or "directory".
+	Kind string
+	// Name is the object's, or the directory's path.
+	Name string
+	// Job, Project and Owner are as the object bears them; empty where it does not.
+	Job, Project, Owner string
+	// Reason is why the job is taken for over.
+	Reason string
+	// Made is when the object was made, of a directory when it was last changed.
+	Made time.Time
+
+	id string
+}
+
+// Places are directories that hold those of jobs: TempDir the runner's for each
+// attempt at a job, RuntimeDir the auth files.
+type Places struct{ TempDir, RuntimeDir string }
+
+// attemptPattern is the runner's name for the directory of an attempt
+// (gitlab-runner executors/custom/custom.go:101).
+const attemptPattern = "custom-executor*"
+
+// RemoveDirectories removes the directories of jobs that are over.
+func (p Places) RemoveDirectories(now time.Time) error {
+	return errors.Join(Directories(p.TempDir, attemptPattern, now), Directories(p.RuntimeDir, "*", now))
+}
+
+// PinParent is the directory of the directories with pinned volumes: beside the auth
+// files, which are removed with whatever is beside them.
+func (p Places) PinParent() string { return p.RuntimeDir + "-volumes" }
+
+// Pinned returns the directories of pinned volumes of jobs that are over.
+func (p Places) Pinned(now time.Time) ([]Orphan, error) {
+	list, err := directories(p.PinParent(), "*", now)
+	for i := range list {
+		list[i].Kind = "volumes"
+	}
+	return list, err
+}
+
+// Find returns everything of jobs that are over: containers, then the networks
+// that they are on and their pinned volumes, then directories.
+func Find(ctx context.Context, p *podman.Podman, places Places, now time.Time) ([]Orphan, error) {
+	var found []Orphan
+	add := func(o Orphan, labels map[string]string) {
+		if o.Reason = reason(labels, now); o.Reason != "" {
+			o.Job, o.Project, o.Owner = labels[job.LabelJob], labels[job.LabelProject], labels[job.LabelOwner]
+			found = append(found, o)
+		}
+	}
+	containers, err := p.Containers(ctx, job.LabelManaged)
+	if err != nil {
+		return nil, fmt.Errorf("looking for containers of jobs that are over: %w", err)
+	}
+	for _, c := range containers {
+		if len(c.Names) > 0 {
+			add(Orphan{Kind: "container", Name: c.Names[0], Made: time.Unix(c.Created, 0), id: c.ID}, c.Labels)
+		}
+	}
+	networks, err := p.Networks(ctx, job.LabelManaged)
+	if err != nil {
+		return nil, fmt.Errorf("looking for networks of jobs that are over: %w", err)
+	}
+	for _, n := range networks {
+		add(Orphan{Kind: "network", Name: n.Name, Made: n.Created}, n.Labels)
+	}
+	pinned, err := places.Pinned(now)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, pinned...)
+	for _, place := range []struct{ parent, pattern string }{{places.TempDir, attemptPattern}, {places.RuntimeDir, "*"}} {
+		list, err := directories(place.parent, place.pattern, now)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, list...)
+	}
+	return found, nil
+}
+
+// Remove removes it. One that is gone by now is no error; a network that some
+// other container has joined meanwhile stays, and that is one.
+func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
+	var err error
+	switch o.Kind {
+	case "container":
+		// By its id: the name may be another's by now.
+		err = p.Remove(ctx, o.id)
+	case "network":
+		err = p.RemoveUnusedNetwork(ctx, o.Name)
+	case "volumes":
+		err = pin.Undo(ctx, p, o.Name)
+	case "directory":
+		err = os.RemoveAll(o.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("removing the %s %s: %w", o.Kind, filepath.Base(o.Name), err)
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Controllers says whether containers can be limited: by the cgroup version, "v1" or
+// "v2", and the controllers that podman has. Where jobs are refused for a limit that
+// is not enforced, it is an error.
+func Controllers(version string, has []string, refused bool) Result {
+	r := Result{Check: "limits"}
+	var missing []string
+	for _, c := range []string{"cpu", "memory", "pids"} {
+		if !slices.Contains(has, c) {
+			missing = append(missing, c)
+		}
+	}
+	if len(missing) == 0 {
+		r.Detail = fmt.Sprintf("cgroup %s with %s", version, strings.Join(has, ", "))
+		return r
+	}
+	r.Level = Warning
+	if refused {
+		r.Level = Error
+	}
+	r.Detail = fmt.Sprintf("limits of %s are taken, and not enforced: podman has no cgroup controller for them (cgroup %s)", list(missing), version)
+	r.Cure = "on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
+	return r
+}

@@ -1,0 +1,50 @@
+// Package preflight tells whether a machine can run jobs, before it fails in the
+// middle of one. Each check is a function of plain data; what reads the machine is
+// apart from it. prepare uses the cheap ones for every job, `podman-executor-config
+// --doctor` all of them.
+package preflight
+
+import "strings"
+
+// Level is how a check ended.
+type Level int
+
+// The levels, the worst last.
+const (
+	OK Level = iota
+	// Warning is something to mend that jobs run in spite of.
+	Warning
+	// Error is something that no job runs with.
+	Error
+)
+
+// String returns the level as the table has it.
+func (l Level) String() string { return [...]string{"ok", "warning", "error"}[l] }
+
+// Result is how one check ended.
+type Result struct {
+	// Check is its name: one or two words.
+	Check string
+	Level Level
+	// Detail is what was found.
+	Detail string
+	// Cure is what the administrator can do; empty where all is well.
+	Cure string
+}
+
+// Worst returns the worst level of a list.
+func Worst(results []Result) Level {
+	worst := OK
+	for _, r := range results {
+		worst = max(worst, r.Level)
+	}
+	return worst
+}
+
+// list is "a, b and c".
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}

@@ -1,0 +1,126 @@
+package preflight
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Storage is the part of podman's storage.conf that decides whether jobs can run.
+type Storage struct {
+	// File is where it was read; empty: nowhere.
+	File   string
+	Driver string
+	// IgnoreChownErrors gives all files of images to the user itself.
+	IgnoreChownErrors bool
+}
+
+// ReadStorage reads the storage.conf that podman with that environment does
+// (containers/storage types/options.go). Without a file, or with one that is not
+// TOML, which podman will speak of, it is the zero Storage.
+func ReadStorage(getenv func(string) string) Storage {
+	for _, name := range storageFiles(getenv) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		s := parseStorage(string(text))
+		s.File = name
+		if driver := getenv("STORAGE_DRIVER"); driver != "" {
+			s.Driver = driver
+		}
+		return s
+	}
+	return Storage{Driver: getenv("STORAGE_DRIVER")}
+}
+
+func storageFiles(getenv func(string) string) []string {
+	if name := getenv("CONTAINERS_STORAGE_CONF"); name != "" {
+		return []string{name}
+	}
+	var files []string
+	if dir := getenv("XDG_CONFIG_HOME"); dir != "" {
+		files = append(files, filepath.Join(dir, "containers", "storage.conf"))
+	} else if home := getenv("HOME"); home != "" {
+		files = append(files, filepath.Join(home, ".config", "containers", "storage.conf"))
+	}
+	return append(files, "/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
+}
+
+func parseStorage(text string) Storage {
+	type chown struct {
+		Ignore any `toml:"ignore_chown_errors"`
+	}
+	var file struct {
+		Storage struct {
+			Driver  string `toml:"driver"`
+			Options struct {
+				chown
+				Overlay chown `toml:"overlay"`
+				VFS     chown `toml:"vfs"`
+			} `toml:"options"`
+		} `toml:"storage"`
+	}
+	if _, err := toml.Decode(text, &file); err != nil {
+		return Storage{}
+	}
+	s := Storage{Driver: file.Storage.Driver}
+	for _, c := range []chown{file.Storage.Options.chown, file.Storage.Options.Overlay, file.Storage.Options.VFS} {
+		s.IgnoreChownErrors = s.IgnoreChownErrors || c.Ignore == "true" || c.Ignore == true
+	}
+	return s
+}
+
+// StorageCheck is the name of the check of [Driver].
+const StorageCheck = "storage"
+
+// Driver says whether podman's storage driver is one for jobs.
+func Driver(name string) Result {
+	r := Result{Check: StorageCheck, Detail: name}
+	if name == "vfs" {
+		r.Level = Warning
+		r.Detail = "vfs copies the whole image for each container: jobs start slowly, and the disk fills"
+		r.Cure = `set driver = "overlay" under [storage] of storage.conf; it counts for a new storage only: ` + "`podman system reset` removes the old one with all that is in it"
+	}
+	return r
+}
+
+// Free returns how many bytes the user can still write to the file system of a
+// directory that may have to be made yet.
+func Free(dir string) (int64, error) {
+	var fs syscall.Statfs_t
+	for {
+		err := syscall.Statfs(dir, &fs)
+		if err == nil {
+			return int64(fs.Bavail) * fs.Bsize, nil
+		}
+		if err != syscall.ENOENT || dir == "/" {
+			return 0, fmt.Errorf("looking at the free space of %s: %w", dir, err)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// little is the free space, in bytes, below which the table warns without being
+// told a limit: most images do not fit.
+const little = 1 << 30
+
+// Space says whether there is enough free space in a directory; least is 0 where
+// no limit is set. Both are in bytes.
+func Space(dir string, free, least int64) Result {
+	r := Result{Check: "free space", Detail: fmt.Sprintf("%d MB in %s", free/1e6, dir)}
+	switch {
+	case least > 0 && free < least:
+		r.Level = Error
+		r.Detail = fmt.Sprintf("only %d MB are free in %s; general.min_free_space asks for %d MB", free/1e6, dir, least/1e6)
+	case least == 0 && free < little:
+		r.Level = Warning
+	default:
+		return r
+	}
+	r.Cure = "make room there: `podman system df` shows what images and volumes take"
+	return r
+}

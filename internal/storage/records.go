@@ -1,0 +1,136 @@
+// Package storage knows what jobs leave on purpose for those after them: builds,
+// caches, volumes of projects. It records when each was last used, and frees those
+// that nobody uses.
+//
+// podman does not say when a volume was used: its times of creation and of its
+// directory tell little, and labels do not change. So prepare leaves a file for
+// each in the policy's state_dir, whose time is that of the latest job, and which is
+// locked while containers are made: see docs/decisions/0019.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Records are the files in a directory: one for each volume, by its name, and for
+// each directory below data_dir, by its path below that, such as
+// "builds/project-7".
+type Records struct{ Dir string }
+
+// RecordsIn returns the records of a state_dir.
+func RecordsIn(stateDir string) Records { return Records{Dir: filepath.Join(stateDir, "used")} }
+
+// ErrInUse is the error of something that a job uses, or has used meanwhile.
+var ErrInUse = errors.New("it is in use")
+
+// lockPoll is the time between two tries to get a lock. Who has it is removing a
+// volume, and does not take long.
+const lockPoll = 100 * time.Millisecond
+
+// Hold records that a job uses something now, and keeps it from being freed until
+// release, when a container of the job has it.
+func (r Records) Hold(ctx context.Context, name string) (release func(), err error) {
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the records: %w", err)
+	}
+	for {
+		f, err := r.open(name, os.O_CREATE|os.O_RDWR, syscall.LOCK_SH)
+		if err == nil {
+			now := time.Now()
+			if err := os.Chtimes(f.Name(), now, now); err != nil {
+				_ = f.Close()
+				return nil, fmt.Errorf("recording the use of %s: %w", name, err)
+			}
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, ErrInUse) {
+			return nil, fmt.Errorf("recording the use of %s: %w", name, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// Free removes what was last used at that time, and its record. [ErrInUse] comes
+// back where a job has used it since, or is about to.
+func (r Records) Free(name string, lastUse time.Time, remove func() error) error {
+	f, err := r.open(name, os.O_RDWR, syscall.LOCK_EX)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrInUse // freed by another call, perhaps used again since
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.ModTime().Equal(lastUse) {
+		return ErrInUse
+	}
+	if err := remove(); err != nil {
+		return err
+	}
+	return os.Remove(f.Name())
+}
+
+// LastUses returns when everything that has a record was last used.
+func (r Records) LastUses() (map[string]time.Time, error) {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the records: %w", err)
+	}
+	uses := map[string]time.Time{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		name, nameErr := url.PathUnescape(entry.Name())
+		if err == nil && nameErr == nil && info.Mode().IsRegular() {
+			uses[name] = info.ModTime()
+		}
+	}
+	return uses, nil
+}
+
+// open opens and locks a record; ErrInUse: another has the lock, or has removed the
+// record since it was opened.
+func (r Records) open(name string, flags, lock int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(r.Dir, url.PathEscape(name)), flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f, lock|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrInUse
+		}
+		return nil, err
+	}
+	locked, err := f.Stat()
+	named, nameErr := os.Stat(f.Name())
+	if err != nil || nameErr != nil || !os.SameFile(locked, named) {
+		_ = f.Close()
+		return nil, ErrInUse
+	}
+	return f, nil
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// RunInNamespace runs a program where podman sees the host's files: for rootless
+// podman in its user and mount namespaces, which last from command to command; as
+// root right here. Of a podman service there is no such place.
+func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
+	local := *p
+	local.URL = ""
+	_, err := local.Output(ctx, append([]string{"unshare", "--", program}, args...)...)
+	var exit *ExitError
+	if errors.As(err, &exit) && strings.Contains(exit.Stderr, "use unshare with rootless") {
+		local.Program = program
+		_, err = local.Output(ctx, args...)
+	}
+	return err
+}

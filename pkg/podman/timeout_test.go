@@ -1,0 +1,167 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// brief is a bound that every fake which hangs passes.
+const brief = 50 * time.Millisecond
+
+// TestTimeout: a command that takes too long is told to end, and the error says
+// which it was, and the bound.
+func TestTimeout(t *testing.T) {
+	tests := []struct {
+		timeouts Timeouts
+		args     []string
+		want     string
+		pull     bool
+	}{
+		{Timeouts{Command: brief}, []string{"volume", "create", "s3cret"}, "podman volume create: stopped, since it took longer than 50ms", false},
+		{Timeouts{Pull: brief, Command: time.Hour}, []string{"image", "pull", "s3cret"}, "podman image pull: stopped, since it took longer than 50ms", true},
+	}
+	for _, tt := range tests {
+		p, _ := fake(t, "waits")
+		p.Timeouts = tt.timeouts
+		var seen []Command
+		p.Observe = func(c Command) { seen = append(seen, c) }
+		_, err := p.Output(t.Context(), tt.args...)
+		var late *TimeoutError
+		if !errors.As(err, &late) || err.Error() != tt.want || late.IsPull() != tt.pull {
+			t.Errorf("got %v, want %s", err, tt.want)
+		}
+		if len(seen) != 1 || seen[0].Err != err {
+			t.Errorf("observed %+v", seen)
+		}
+	}
+}
+
+// TestTimeoutOfTheCaller: who gives a command less time than its bound is not told
+// of the bound.
+func TestTimeoutOfTheCaller(t *testing.T) {
+	p, _ := fake(t, "waits")
+	p.Timeouts = Timeouts{Command: time.Hour}
+	ctx, cancel := context.WithTimeout(t.Context(), brief)
+	defer cancel()
+	_, err := p.Output(ctx, "ps")
+	var late *TimeoutError
+	if err == nil || errors.As(err, &late) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestTimeoutStubborn: what does not end at SIGTERM is killed, with what it started.
+func TestTimeoutStubborn(t *testing.T) {
+	t.Parallel()
+	p, dir := fake(t, "stubborn")
+	p.Timeouts = Timeouts{Command: time.Second}
+	_, err := p.Output(t.Context(), "ps")
+	var late *TimeoutError
+	if !errors.As(err, &late) {
+		t.Errorf("got %v", err)
+	}
+	var child int
+	if _, err := fmt.Sscan(strings.TrimPrefix(calls(t, dir), "ps "), &child); err != nil {
+		t.Fatal(err)
+	}
+	for alive(child) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// alive tells whether a process is there, and no zombie.
+func alive(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(text), ") Z ")
+}
+
+// TestLocked: a database that another process holds is waited for, and not for ever.
+func TestLocked(t *testing.T) {
+	p, dir := fake(t, "locked")
+	if _, err := p.Output(t.Context(), "ps"); err != nil || calls(t, dir) != "ps ps ps" {
+		t.Errorf("got %v after %q", err, calls(t, dir))
+	}
+	p, asked := answers(t, map[string]string{"ps.stderr": "Error: database is locked", "ps.exit": "125"})
+	_, err := p.Output(t.Context(), "ps")
+	if !Locked(err) || asked() != "ps\nps\nps\nps" {
+		t.Errorf("got %v after\n%s", err, asked())
+	}
+	p, asked = answers(t, map[string]string{"create.stderr": `Error: creating container storage: the container name "database is locked" is already in use`, "create.exit": "1"})
+	if _, err := p.Output(t.Context(), "create"); Locked(err) || asked() != "create" {
+		t.Errorf("got %v after\n%s", err, asked())
+	}
+}
+
+// TestStartNeverRuns: a `podman start` that hangs before the container runs is
+// stopped.
+func TestStartNeverRuns(t *testing.T) {
+	t.Parallel()
+	p, dir := fake(t, "hangs")
+	p.Timeouts = Timeouts{Command: time.Second}
+	err := p.Start(t.Context(), "c", Streams{Stdin: strings.NewReader("script")}, time.Millisecond)
+	var late *TimeoutError
+	if !errors.As(err, &late) || err.Error() != "the container does not run: podman start: stopped, since it took longer than 2s" {
+		t.Errorf("got %v", err)
+	}
+	if got := calls(t, dir); !strings.HasPrefix(got, "start container container kill") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestWatch: which containers are taken for ones that do not run.
+func TestWatch(t *testing.T) {
+	for state, hangs := range map[string]bool{
+		`{"Status": "running"}`:     false,
+		`{"Status": "paused"}`:      false,
+		`{"Status": "stopping"}`:    false,
+		`{"Status": "created"}`:     true,
+		`{"Status": "initialized"}`: true,
+		`{"Status": "exited"}`:      true,
+		`garbage`:                   true,
+		``:                          true,
+	} {
+		p, _ := answers(t, map[string]string{"container-inspect": state})
+		p.Timeouts = Timeouts{Command: time.Second}
+		ctx, end := context.WithCancelCause(t.Context())
+		p.watch(ctx, "c", end)
+		if got := ctx.Err() != nil; got != hangs {
+			t.Errorf("%s: taken for one that hangs: %v, want %v", state, got, hangs)
+		}
+		end(nil)
+	}
+}
+
+// TestMachineFaults: what podman, or the kernel, says when the machine has no more
+// of something.
+func TestMachineFaults(t *testing.T) {
+	tests := []struct {
+		err         error
+		full, procs bool
+	}{
+		{&ExitError{Code: 125, Stderr: "writing blob: storing blob to file \"/var/tmp/x\": write /var/tmp/x: no space left on device"}, true, false},
+		{&ExitError{Code: 125, Stderr: "mkdir /x: disk quota exceeded"}, true, false},
+		{&ExitError{Code: 125, Stderr: "saving state: database or disk is full"}, true, false},
+		{fmt.Errorf("writing the plan: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), true, false},
+		{&ExitError{Code: 125, Stderr: "fork/exec /usr/bin/conmon: resource temporarily unavailable"}, false, true},
+		{&ExitError{Code: 2, Stderr: "runtime: failed to create new OS thread (have 5 already; errno=11)"}, false, true},
+		{fmt.Errorf("running podman ps: %w", &os.PathError{Op: "fork/exec", Path: "/usr/bin/podman", Err: syscall.EAGAIN}), false, true},
+		{&ExitError{Code: 126, Stderr: "crun: clone: Resource temporarily unavailable: OCI runtime error"}, false, true},
+		{&ExitError{Code: 125, Stderr: "dial tcp: lookup x: Resource temporarily unavailable"}, false, false},
+		{errors.New("no space left on device"), false, false},
+		{nil, false, false},
+	}
+	for _, tt := range tests {
+		if full, procs := DiskFull(tt.err), NoProcesses(tt.err); full != tt.full || procs != tt.procs {
+			t.Errorf("%v: disk full %v, no processes %v", tt.err, full, procs)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package podman
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func says(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVolumes(t *testing.T) {
+	p, dir := fake(t, "answers")
+	says(t, dir, "volume-ls", `[{"Name": "v", "Mountpoint": "/m", "Labels": {"a": "b"}, "Driver": "local"}]`)
+	list, err := p.Volumes(t.Context(), "label=a")
+	if err != nil || len(list) != 1 || list[0].Name != "v" || list[0].Mountpoint != "/m" || list[0].Labels["a"] != "b" {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	says(t, dir, "volume-ls", "none")
+	if _, err := p.Volumes(t.Context(), "label=a"); err == nil || !strings.HasPrefix(err.Error(), "podman volume ls: reading its answer: ") {
+		t.Errorf("garbage: %v", err)
+	}
+}
+
+// The words are those of podman 4.3.1.
+func TestRemovals(t *testing.T) {
+	remove := map[string]func(*Podman) error{
+		"volume-rm":  func(p *Podman) error { return p.RemoveVolume(t.Context(), "x") },
+		"network-rm": func(p *Podman) error { return p.RemoveUnusedNetwork(t.Context(), "x") },
+	}
+	for _, test := range []struct {
+		verb, exit, stderr string
+		want               func(error) bool
+	}{
+		{"volume-rm", "0", "", func(err error) bool { return err == nil }},
+		{"volume-rm", "2", "Error: volume x is being used by the following container(s): abc: volume is being used", func(err error) bool { return errors.Is(err, ErrVolumeInUse) }},
+		{"volume-rm", "1", `Error: no volume with name "x" found: no such volume`, func(err error) bool { return err == nil }},
+		{"volume-rm", "1", "Error: other", func(err error) bool { return isExit(err, 1) }},
+		{"volume-rm", "125", "Error: no such volume", func(err error) bool { return isExit(err, 125) }},
+		{"network-rm", "0", "", func(err error) bool { return err == nil }},
+		{"network-rm", "1", "Error: unable to find network with name or ID x: network not found", func(err error) bool { return err == nil }},
+		{"network-rm", "2", `Error: "x" has associated containers with it`, func(err error) bool { return isExit(err, 2) }},
+	} {
+		p, dir := fake(t, "answers")
+		says(t, dir, test.verb+".exit", test.exit)
+		says(t, dir, test.verb+".stderr", test.stderr)
+		if err := remove[test.verb](p); !test.want(err) {
+			t.Errorf("%s ends with %s, %s: %v", test.verb, test.exit, test.stderr, err)
+		}
+	}
+}
+
+func TestUnshareElsewhere(t *testing.T) {
+	p, _ := fake(t, "answers")
+	p.URL = "ssh://ci@example.com/run/podman.sock"
+	if err := p.RemoveTree(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
+		t.Errorf("removing a directory: %v", err)
+	}
+	if _, err := p.DiskUsage(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
+		t.Errorf("measuring a directory: %v", err)
+	}
+	if sizes, err := p.DiskUsage(t.Context()); err != nil || len(sizes) != 0 {
+		t.Errorf("measuring nothing: %v, %v", sizes, err)
+	}
+}
