@@ -3,6 +3,8 @@ VERSION ?= 0.1.0-dev
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 PREFIX ?= /usr
 DESTDIR ?=
+DIST ?= bin/dist
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 FUZZTIME ?= 1m
 
 STAGES := config prepare run cleanup
@@ -32,13 +34,21 @@ install: build ## install the programs below DESTDIR (/usr/libexec/podman-execut
 	install -d $(DESTDIR)$(PREFIX)/libexec/podman-executor
 	for s in $(STAGES); do install -m 755 bin/podman-executor-$$s $(DESTDIR)$(PREFIX)/libexec/podman-executor/$$s; done
 
+.PHONY: dist
+dist: ## make archives, their contents (CycloneDX) and checksums in DIST (bin/dist)
+	@VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' release/dist '$(DIST)'
+
+.PHONY: audit
+audit: ## look for known vulnerabilities (needs vuln.go.dev), and verify the modules
+	release/audit
+
 .PHONY: demo
 demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/run-demo ./demo
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-e2e ## run all tests
+test: test-unit test-gitlab test-dist test-e2e ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -51,6 +61,11 @@ test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that
 	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race ./...
 	cd test/gitlab-runner && $(GOTESTSUM) -- . ./standin/...
 	@test/no-skips bin/test/gitlab.json
+
+.PHONY: test-dist
+test-dist: ## run the tests of what `make dist` makes
+	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 -tags dist ./dist
+	@test/no-skips bin/test/dist.json
 
 .PHONY: test-e2e
 test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through a real gitlab-runner
@@ -102,7 +117,9 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	go vet ./...
 	cd test && go vet -tags e2e ./...
 	cd test/gitlab-runner && go vet .
+	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
+	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
 	cd test && $(TOOL) staticcheck -tags e2e ./...
 	shellcheck --external-sources $(SCRIPTS)

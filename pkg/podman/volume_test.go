@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func says(t *testing.T, dir, name, text string) {
+func answering(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -17,12 +17,12 @@ func says(t *testing.T, dir, name, text string) {
 
 func TestVolumes(t *testing.T) {
 	p, dir := fake(t, "answers")
-	says(t, dir, "volume-ls", `[{"Name": "v", "Mountpoint": "/m", "Labels": {"a": "b"}, "Driver": "local"}]`)
+	answering(t, dir, "volume-ls", `[{"Name": "v", "Mountpoint": "/m", "Labels": {"a": "b"}, "Driver": "local"}]`)
 	list, err := p.Volumes(t.Context(), "label=a")
 	if err != nil || len(list) != 1 || list[0].Name != "v" || list[0].Mountpoint != "/m" || list[0].Labels["a"] != "b" {
 		t.Errorf("got %+v, %v", list, err)
 	}
-	says(t, dir, "volume-ls", "none")
+	answering(t, dir, "volume-ls", "none")
 	if _, err := p.Volumes(t.Context(), "label=a"); err == nil || !strings.HasPrefix(err.Error(), "podman volume ls: reading its answer: ") {
 		t.Errorf("garbage: %v", err)
 	}
@@ -48,8 +48,8 @@ func TestRemovals(t *testing.T) {
 		{"network-rm", "2", `Error: "x" has associated containers with it`, func(err error) bool { return isExit(err, 2) }},
 	} {
 		p, dir := fake(t, "answers")
-		says(t, dir, test.verb+".exit", test.exit)
-		says(t, dir, test.verb+".stderr", test.stderr)
+		answering(t, dir, test.verb+".exit", test.exit)
+		answering(t, dir, test.verb+".stderr", test.stderr)
 		if err := remove[test.verb](p); !test.want(err) {
 			t.Errorf("%s ends with %s, %s: %v", test.verb, test.exit, test.stderr, err)
 		}

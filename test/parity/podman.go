@@ -58,12 +58,12 @@ func (s *service) stop() {
 // executor: they are kept for the next job of the project.
 func removeVolumes(ctx context.Context, token string) error {
 	short := strings.TrimPrefix(token, "glrt-")[:9] // gitlab-runner helpers/shorten_token.go
-	list, err := exec.CommandContext(ctx, "podman", "volume", "ls", "--format", `{{.Name}} {{index .Labels "com.gitlab.gitlab-runner.runner.id"}}`).Output()
+	list, err := listVolumes(ctx)
 	if err != nil {
-		return fmt.Errorf("listing the volumes: %w", err)
+		return err
 	}
 	args := []string{"volume", "rm", "--force"}
-	for line := range strings.Lines(string(list)) {
+	for line := range strings.Lines(list) {
 		name, runner, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if runner == short || strings.HasPrefix(name, "podman-executor-"+short+"-") {
 			args = append(args, name)
@@ -76,4 +76,23 @@ func removeVolumes(ctx context.Context, token string) error {
 		return fmt.Errorf("removing the volumes: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// listVolumes prints the volumes' names, each with the runner of the docker
+// executor that it is of. podman fails when another process removes a volume
+// while it lists them: then it is asked again.
+func listVolumes(ctx context.Context) (string, error) {
+	for {
+		format := `{{.Name}} {{index .Labels "com.gitlab.gitlab-runner.runner.id"}}`
+		cmd := exec.CommandContext(ctx, "podman", "volume", "ls", "--format", format)
+		var complaint strings.Builder
+		cmd.Stderr = &complaint
+		list, err := cmd.Output()
+		if err == nil {
+			return string(list), nil
+		}
+		if !strings.Contains(complaint.String(), "no such ") {
+			return "", fmt.Errorf("listing the volumes: %w\n%s", err, complaint.String())
+		}
+	}
 }
