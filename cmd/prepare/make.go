@@ -169,7 +169,11 @@ func (s *preparation) volumes(ctx context.Context) error {
 		}
 		return nil
 	}
-	for _, dir := range []string{s.builds, s.cache} {
+	held := []string{s.builds, s.cache}
+	if s.choseItsPlace() && !s.policy.General.Podman.StepScriptOnly {
+		held[0] = s.hostBuilds()
+	}
+	for _, dir := range held {
 		if err := s.hold(ctx, strings.TrimPrefix(dir, s.policy.General.DataDir+"/")); err != nil {
 			return err
 		}

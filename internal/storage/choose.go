@@ -21,8 +21,9 @@ type Item struct {
 	// negative where that is not known.
 	Dir  string
 	Size int64
-	// Used tells that a container has it.
-	Used bool
+	// Used tells that a container has it; mount is where it would have it.
+	Used  bool
+	mount string
 	// Reason is why it was chosen.
 	Reason string
 }

@@ -23,8 +23,9 @@ type Store struct {
 	Records Records
 }
 
-// recordedDir is the record of a directory below data_dir.
-var recordedDir = regexp.MustCompile(`\A(builds|cache)/project-([0-9]+)(?:-protected)?\z`)
+// recordedDir is the record of a directory below data_dir: internal/job,
+// Directories; "chosen" has builds where jobs have chosen a place of their own.
+var recordedDir = regexp.MustCompile(`\A(builds|cache|chosen)/(project-(?:[0-9a-f]{12}-)?([0-9]+)(?:-protected)?)\z`)
 
 // Items returns the volumes and directories that have a record: what jobs under
 // this policy have used. Others are somebody else's. Their sizes are not known yet.
@@ -47,10 +48,15 @@ func (s Store) Items(ctx context.Context) ([]Item, error) {
 		if info, err := os.Lstat(dir); parts == nil || err != nil || !info.IsDir() {
 			continue
 		}
-		items = append(items, Item{
-			Kind: "directory", Role: parts[1], Record: record, Name: dir, Dir: dir, Project: parts[2],
-			LastUse: lastUse, Size: -1, Used: mounted(mounts, dir),
-		})
+		i := Item{
+			Kind: "directory", Role: parts[1], Record: record, Name: dir, Dir: dir, Project: parts[3],
+			LastUse: lastUse, Size: -1, mount: dir,
+		}
+		if i.Role == "chosen" {
+			i.Role, i.mount = "builds", filepath.Join(s.DataDir, "builds", parts[2])
+		}
+		i.Used = mounted(mounts, i.mount)
+		items = append(items, i)
 	}
 	return items, nil
 }
@@ -80,7 +86,7 @@ func (s Store) volumes(ctx context.Context, uses map[string]time.Time) ([]Item, 
 }
 
 // mounts are the paths that the containers of jobs have mounts at, running or not.
-// What is below data_dir is mounted at its own path, so these tell who uses it:
+// What is below data_dir is mounted at a known path, so these tell who uses it:
 // podman itself does not know that of directories.
 func (s Store) mounts(ctx context.Context) ([]string, error) {
 	list, err := s.Podman.Containers(ctx, job.LabelManaged)
@@ -134,7 +140,7 @@ func (s Store) Free(ctx context.Context, i Item) error {
 		if err != nil {
 			return err
 		}
-		if mounted(mounts, i.Dir) {
+		if mounted(mounts, i.mount) {
 			return ErrInUse
 		}
 		return s.Podman.RemoveTree(ctx, i.Dir)
