@@ -176,10 +176,31 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// tail keeps the last maxStderr bytes written to it.
-type tail struct{ buffer []byte }
+// tail keeps the last maxStderr bytes written to it, and the first maxHead.
+type tail struct{ buffer, head []byte }
+
+// maxHead bounds what is kept of the beginning of a command's standard error, in
+// bytes: where a podman that crashes says why, before its stacks and registers.
+const maxHead = 1 << 10
+
+// crashes are how Go's runtime begins that line (runtime/panic.go,
+// runtime/cgo/gcc_util.c).
+var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
+
+// crash returns why podman has crashed; empty where it has not.
+func (t *tail) crash() string {
+	for line := range strings.Lines(string(t.head)) {
+		for _, begin := range crashes {
+			if strings.HasPrefix(line, begin) {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
+}
 
 func (t *tail) Write(p []byte) (int, error) {
+	t.head = append(t.head, p[:min(len(p), maxHead-len(t.head))]...)
 	t.buffer = append(t.buffer, p...)
 	if extra := len(t.buffer) - maxStderr; extra > 0 {
 		t.buffer = append(t.buffer[:0], t.buffer[extra:]...)
@@ -189,8 +210,11 @@ func (t *tail) Write(p []byte) (int, error) {
 
 // message returns the tail as one line, without podman's prefix, and without its
 // warnings where it says anything else: they are of things that went well after
-// all, such as the first tries of a pull.
+// all, such as the first tries of a pull. Of a crash it is the reason alone.
 func (t *tail) message() string {
+	if crash := t.crash(); crash != "" {
+		return crash
+	}
 	var errs, warnings []string
 	for _, line := range strings.Split(strings.TrimSpace(string(t.buffer)), "\n") {
 		line = strings.TrimSpace(strings.TrimPrefix(line, "Error: "))

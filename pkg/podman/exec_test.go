@@ -63,6 +63,24 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// TestCrash: of a podman that crashes the reason is kept, and not the registers.
+func TestCrash(t *testing.T) {
+	for _, reason := range []string{
+		"runtime/cgo: pthread_create failed: Resource temporarily unavailable",
+		"panic: runtime error: index out of range [1] with length 1",
+		"fatal error: newosproc",
+	} {
+		var all tail
+		fmt.Fprintf(&all, "%s\nSIGABRT: abort\n", reason)
+		for range maxStderr {
+			fmt.Fprint(&all, "0x00007fff052480d0:  0x0000000000000000\n")
+		}
+		if got := all.message(); got != reason || len(all.head) != maxHead {
+			t.Errorf("got %q, %d bytes kept", got, len(all.head))
+		}
+	}
+}
+
 func TestBounded(t *testing.T) {
 	var b bounded
 	if n, err := b.Write(make([]byte, maxOutput)); n != maxOutput || err != nil || b.cut {

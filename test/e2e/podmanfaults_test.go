@@ -100,6 +100,19 @@ func TestBehindTheDriversBack(t *testing.T) {
 	}
 }
 
+// A program of the driver that is killed alone, while a script runs that does not
+// end at SIGTERM: the job is none that passed, and the next one works.
+func TestRunKilledAlone(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	run := m.server.Submit(job("run killed alone", stubborn...))
+	m.waitLog(run, "tick")
+	m.killDriver()
+	m.wait(run)
+	failed(t, run, "runner_system_failure", 0)
+	succeeded(t, m.run(killed("next")))
+}
+
 // kill kills the processes of that name that belong to this machine's user
 // containers.
 func (m *machine) kill(name string) {

@@ -1,0 +1,59 @@
+package podman
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestProbeArgs(t *testing.T) {
+	want := []string{
+		"run", "--rm", "--pull=never", "--http-proxy=false", "--timeout", "60", "--entrypoint", "sh",
+		"--network=host", "--", "-x", "-c", `echo "$@"`, "sh", "a", "--b",
+	}
+	got := Probe{Options: []string{"--network=host"}, Image: "-x", Script: `echo "$@"`, Words: []string{"a", "--b"}}.Args()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPullLacksID(t *testing.T) {
+	const words = `writing blob: adding layer with blob "sha256:12": Error processing tar file(exit status 1): potentially insufficient UIDs or GIDs available in user namespace (requested `
+	for said, want := range map[string]int64{
+		words + "65534:5 for /x): Check /etc/subuid and /etc/subgid: lchown /x: invalid argument": 65534,
+		words + "5:119525 for /x): Check":           119525,
+		words + "0:0 for /x (requested 7:7 for /y)": 0,
+		words + "99999999999:0 for /x)":             -1,
+		words + "a:b for /x)":                       -1,
+		"unauthorized: authentication required":     -1,
+	} {
+		id, ok := PullLacksID(&ExitError{Verb: "image pull", Code: 125, Stderr: said})
+		if !ok {
+			id = -1
+		}
+		if id != want {
+			t.Errorf("%s: %d, want %d", said, id, want)
+		}
+	}
+	if _, ok := PullLacksID(errors.New(words + "1:1 for /x)")); ok {
+		t.Error("an error that is not podman's")
+	}
+}
+
+// TestInfoOfPrograms: what podman runs, and where its storage is; podman 4.3 does not
+// say what makes networks.
+func TestInfoOfPrograms(t *testing.T) {
+	p, _ := answers(t, map[string]string{"info": `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1\ncommit: 1"},
+		"networkBackendInfo": {"backend": "netavark", "version": "netavark 1.14.0", "dns": {"version": "aardvark-dns 1.14.0"}}},
+		"store": {"graphDriverName": "overlay", "graphRoot": "/storage"}}`})
+	info, err := p.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{info.Runtime.Name, info.Runtime.Version, info.Network.Version, info.Network.DNS.Version, info.GraphDriver, info.GraphRoot}
+	want := []string{"crun", "crun version 1.8.1\ncommit: 1", "netavark 1.14.0", "aardvark-dns 1.14.0", "overlay", "/storage"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
