@@ -75,7 +75,7 @@ func TestSecretsOfAJobWithEverything(t *testing.T) {
 		`user_volume_variable = "USER_VOLUMES"`, fmt.Sprintf("volume_allow_list = [%q]", allowed+"/.*")))
 	const masked, inFile, ofService = "correct-horse-battery-staple", "content-of-the-secret-file", "staple-of-the-service"
 	withEverything := func(name, image string) gitlab.Job {
-		j := m.cloneOnce(name, append([]string{`echo "the secret is $A_SECRET"`, `cat "$A_SECRET_FILE" >/dev/null`, "mkdir -p out", "echo made >out/file"}, until...)...)
+		j := m.cloneOnce(name, append([]string{`echo "the secret is $A_SECRET"`, `cat "$A_SECRET_FILE" >/dev/null`, "mkdir -p out", "echo made >out/file"}, untilReleased...)...)
 		j = volumes(in(image, j), allowed+"/data:/shared")
 		j.Variables = append(j.Variables,
 			gitlab.Variable{Key: "A_SECRET", Value: masked, Masked: true},
