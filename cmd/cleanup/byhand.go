@@ -138,7 +138,8 @@ func (h *housekeeping) begin() (err error) {
 	}
 	h.podman = &podman.Podman{
 		Program: program, URL: g.Podman.ServiceURL, Observe: h.log.Podman,
-		Env: podman.Environment(h.call.Getenv, os.Getuid(), g.Podman.Environment),
+		Env:      podman.Environment(h.call.Getenv, os.Getuid(), g.Podman.Environment),
+		Timeouts: podman.Timeouts{Command: g.Podman.Timeouts.CommandTime()},
 	}
 	return nil
 }

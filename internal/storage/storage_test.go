@@ -97,7 +97,11 @@ func TestRecords(t *testing.T) {
 	removing, end := make(chan bool), make(chan bool)
 	freed := make(chan error)
 	go func() { freed <- r.Free(name, seen, func() error { close(removing); <-end; return nil }) }()
-	<-removing
+	select {
+	case <-removing:
+	case err := <-freed:
+		t.Fatalf("it is not removed: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*lockPoll)
 	defer cancel()
 	if _, err := r.Hold(ctx, name); !errors.Is(err, context.DeadlineExceeded) {

@@ -54,9 +54,13 @@ func (p *Podman) Volumes(ctx context.Context, filter string) ([]Volume, error) {
 var ErrVolumeInUse = errors.New("the volume is in use")
 
 // RemoveVolume removes a volume that no container has: podman itself looks, under
-// its lock. One that does not exist is no error.
+// its lock. One that does not exist is no error. It may take as long as it does:
+// podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
+// removeVolume), and would leave them where it is stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
-	_, err := p.Output(ctx, "volume", "rm", "--", name)
+	patient := *p
+	patient.Timeouts = Timeouts{}
+	_, err := patient.Output(ctx, "volume", "rm", "--", name)
 	switch {
 	case isExit(err, 2):
 		return ErrVolumeInUse
