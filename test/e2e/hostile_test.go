@@ -29,9 +29,11 @@ func (m *machine) container(run *gitlab.Run, role string) string {
 	return ""
 }
 
+// release lets such a job end. podman may miss the end of its own command when the
+// job is over before it looks; a job that goes on fails the test anyway.
 func (m *machine) release(run *gitlab.Run) {
 	m.Helper()
-	podman(m.T, "exec", m.container(run, "user"), "touch", "/tmp/released")
+	_ = podmanCommand("exec", m.container(run, "user"), "touch", "/tmp/released").Run()
 }
 
 // Two GitLabs whose jobs one user runs, with the same ids of job and project. The

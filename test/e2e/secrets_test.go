@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"os"
@@ -73,7 +74,8 @@ func TestSecretsOfAJobWithEverything(t *testing.T) {
 	m := start(t, defaults(r.policy(), `image_pull_policy = "always"`, fmt.Sprintf("application_path = %q", program),
 		fmt.Sprintf("runner_image = %q", r.push(runnerImage, "admin/secrets-runner:1")), fmt.Sprintf("registry_auth_file = %q", authFile),
 		`user_volume_variable = "USER_VOLUMES"`, fmt.Sprintf("volume_allow_list = [%q]", allowed+"/.*")))
-	const masked, inFile, ofService = "correct-horse-battery-staple", "content-of-the-secret-file", "staple-of-the-service"
+	// Its own: other tests have containers in the same storage.
+	masked, inFile, ofService := "masked-"+rand.Text(), "file-"+rand.Text(), "service-"+rand.Text()
 	withEverything := func(name, image string) gitlab.Job {
 		j := m.cloneOnce(name, append([]string{`echo "the secret is $A_SECRET"`, `cat "$A_SECRET_FILE" >/dev/null`, "mkdir -p out", "echo made >out/file"}, untilReleased...)...)
 		j = volumes(in(image, j), allowed+"/data:/shared")
@@ -164,7 +166,9 @@ func (m *machine) secretsMeanwhile(run *gitlab.Run, secrets []string, ofService 
 	if found := with(m.T, plans[0], append(secrets, ofService)...); len(found) > 0 {
 		m.Errorf("the plan holds a secret")
 	}
-	if dirs := m.runtimeDirectories(); len(dirs) > 0 {
-		m.Errorf("the auth file's directory is there after the pull: %q", dirs)
+	for _, dir := range m.runtimeDirectories() {
+		if !strings.Contains(dir, "/podman-executor-volumes/") {
+			m.Errorf("the auth file's directory is there after the pull: %s", dir)
+		}
 	}
 }
