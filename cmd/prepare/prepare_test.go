@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -135,7 +136,7 @@ func TestKeepID(t *testing.T) {
 // The runner's configuration is found by the runner's command line.
 func TestRunnerConfig(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "gitlab-runner")
-	if err := os.WriteFile(script, []byte("read -r line\n"), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte("echo ready\nread -r line\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for words, want := range map[string]string{
@@ -147,7 +148,15 @@ func TestRunnerConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		stdout, err := runner.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := runner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Before, the command line may be empty.
+		if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
 		pid := runner.Process.Pid

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -161,4 +162,37 @@ func TestOutOfProcesses(t *testing.T) {
 	run := m.run(killed("out of processes"))
 	succeeded(t, run)
 	logs(t, run, "podman-executor-prepare: error: ", "podman-executor-prepare: hint: no process could be started: raise TasksMax=", "the script: 42")
+}
+
+// The disk is full in a pull: the registry has an image that is larger than the
+// storage.
+func TestDiskFullInPull(t *testing.T) {
+	t.Parallel()
+	s, r := newSmallStore(t), startRegistry(t)
+	dir := t.TempDir()
+	large := make([]byte, 8<<20)
+	_, _ = rand.Read(large) // never fails (crypto/rand)
+	if err := os.WriteFile(filepath.Join(dir, "large"), large, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "Containerfile"), "FROM "+busyboxImage+"\nCOPY large /large\n")
+	const local = "localhost/podman-executor/e2e-large:latest"
+	podman(t, "build", "--quiet", "--tag", local, dir)
+	image := r.push(local, "large")
+	podman(t, "rmi", "--force", local)
+	variables := append(s.environment(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	for i, v := range variables {
+		variables[i] = strconv.Quote(v)
+	}
+	m := start(t, defaults("environment = ["+strings.Join(variables, ", ")+"]"))
+	j := in(image, killed("pulls"))
+	j.Credentials = append(j.Credentials, r.credential(r.host))
+	run := m.run(j)
+	failed(t, run, "runner_system_failure", 0)
+	logs(t, run, "podman-executor-prepare: error: getting the image ", "no space left on device", "podman-executor-prepare: hint: the disk is full")
+	lacks(t, run, "the script: 42")
+	if left := s.podman("ps", "--all", "--quiet"); left != "" {
+		t.Errorf("containers are left: %s", left)
+	}
+	succeeded(t, m.run(killed("next")))
 }
