@@ -50,10 +50,7 @@ func (e ended) outcome(ctx context.Context, err error) error {
 	case !doubtful && (stateErr != nil || !state.OOMKilled):
 		return script
 	case podman.NoSuchContainer(stateErr):
-		return &driver.Fault{
-			Err:  fmt.Errorf("the job's container is gone: %w", stateErr),
-			Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
-		}
+		return gone(stateErr)
 	case stateErr != nil:
 		return &driver.Fault{
 			Err:  fmt.Errorf("podman start ended with exit status %d, and whether that is the script's is not known: %w", exit.Code, stateErr),
@@ -70,12 +67,42 @@ func (e ended) outcome(ctx context.Context, err error) error {
 	case ran && state.OOMKilled:
 		script.Cause = e.outOfMemory(limit)
 		return script
+	case ran && exit.Code == podman.ExitKilled:
+		return e.killed(ctx, script)
 	case ran:
 		return script
 	case exit.Code == -1 || state.Status == "running":
 		return failedWhile(exit, state)
 	default:
 		return e.notStarted(ctx, exit, state)
+	}
+}
+
+// secondLook is how long after its end a killed container is looked at again.
+const secondLook = time.Second
+
+// killed tells a script that was killed from a container that somebody is just
+// removing, with force: it is killed first, and is there for a moment longer.
+func (e ended) killed(ctx context.Context, script *driver.ScriptError) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(secondLook):
+	}
+	state, err := e.podman.State(ctx, e.container)
+	switch {
+	case podman.NoSuchContainer(err):
+		return gone(err)
+	case err == nil && state.Status == "removing":
+		return gone(errors.New("it is being removed"))
+	}
+	return script
+}
+
+func gone(err error) error {
+	return &driver.Fault{
+		Err:  fmt.Errorf("the job's container is gone: %w", err),
+		Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
 	}
 }
 

@@ -117,19 +117,26 @@ func TestSecretsOfAJobWithEverything(t *testing.T) {
 				t.Errorf("%q stands in the job log", secret)
 			}
 		}
-		graph := podman(t, "info", "--format", "{{.Store.GraphRoot}}")
-		places := []string{m.dir, arguments, filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor"), filepath.Join(graph, "overlay-containers")}
-		for _, v := range m.volumes() {
-			places = append(places, filepath.Join(graph, "volumes", v))
-		}
-		for _, place := range places {
-			if found := with(t, place, all...); len(found) > 0 {
-				t.Errorf("after the job a secret stands in %q", found)
-			}
-		}
+		m.secretsAfterwards(all, m.dir, arguments, filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor"))
 	}
 	if text, err := os.ReadFile(arguments); err != nil || !bytes.Contains(text, []byte("--authfile")) || !bytes.Contains(text, []byte("--env-file")) {
 		t.Errorf("the recorder has seen no pull or no service: this test shows nothing (%v)", err)
+	}
+}
+
+// secretsAfterwards checks that none of the secrets stands in these places, in
+// podman's storage of containers, or in the job's volumes.
+func (m *machine) secretsAfterwards(secrets []string, places ...string) {
+	m.Helper()
+	graph := podman(m.T, "info", "--format", "{{.Store.GraphRoot}}")
+	places = append(places, filepath.Join(graph, "overlay-containers"))
+	for _, v := range m.volumes() {
+		places = append(places, filepath.Join(graph, "volumes", v))
+	}
+	for _, place := range places {
+		if found := with(m.T, place, secrets...); len(found) > 0 {
+			m.Errorf("after the job a secret stands in %q", found)
+		}
 	}
 }
 
