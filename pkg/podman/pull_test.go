@@ -121,6 +121,7 @@ func TestVersion(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"Client": {"Version": "4.3.1", "OsArch": "linux/amd64"}}`:                                                          "4.3.1 linux/amd64",
 		`{"Client": {"Version": "5.4.2", "OsArch": "linux/amd64"}, "Server": {"Version": "4.3.1", "OsArch": "linux/arm64"}}`: "4.3.1 linux/arm64",
+
 		`{"Client": {"Version": "4.3.1"}}`: "4.3.1 ",
 	} {
 		p, _ := answers(t, map[string]string{"version": answer})
