@@ -3,13 +3,15 @@
 
 shopt -s inherit_errexit
 
-test_user=podman-executor-test # exists only on machines where root runs the tests
-subids=65539                   # 65536 for a nested podman, and three for its users
+# Exists only on machines where root runs the tests. A second one, for tests of users with fewer ids, has another name, home and
+# storage.
+test_user=${PODMAN_EXECUTOR_TEST_USER:-podman-executor-test}
+subids=${PODMAN_EXECUTOR_TEST_IDS:-65539} # 65536 for a nested podman, and three for its users
 
 if ((EUID == 0)); then
 	cache=${PODMAN_EXECUTOR_TEST_CACHE:-/var/cache/podman-executor-test}
-	state=/var/lib/podman-executor-test
-	volatile=/run/podman-executor-test
+	state=/var/lib/$test_user
+	volatile=/run/$test_user
 else
 	cache=${PODMAN_EXECUTOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/podman-executor-test}
 	state=$cache
@@ -26,7 +28,7 @@ stages=$state/stage                        # what test/host/stage copies
 stamp=$volatile/ready                      # written once podman was seen to work, see ready()
 probe_log=$volatile/probe.log              # what podman said when it was last tried
 namespace=$volatile/ns/mnt                 # the mount namespace of test/host/run, where one is needed
-cgroup=/sys/fs/cgroup/podman-executor-test # the user's own cgroup, inside that namespace
+cgroup=/sys/fs/cgroup/$test_user           # the user's own cgroup, inside that namespace
 device_modes=$volatile/device-modes        # the modes that devices had before, for test/host/remove
 cni_mark=$state/made-var-lib-cni           # says that /var/lib/cni is ours
 
@@ -119,6 +121,7 @@ enter() {
 		user=(setpriv --reuid="$test_user" --regid="$test_user" --init-groups --)
 	fi
 	if [[ $mode == namespace ]]; then
+		export PODMAN_EXECUTOR_TEST_CGROUP=$cgroup # for what wants a cgroup of its own to divide
 		# shellcheck disable=SC2016 # expanded by the inner shell
 		user=(nsenter --mount="$namespace" -- sh -c 'echo 0 >"$1" && shift && exec "$@"' sh
 			"$cgroup/session/calls/cgroup.procs" "${user[@]}")
