@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -74,6 +74,15 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
+
+.PHONY: test-image
+test-image: test-setup ## build the bundle image, and run what its page says, and jobs in it
+	GITLAB_RUNNER=$(RUNNER) test/images/build go bundle
+	cd test && CGO_ENABLED=0 go test -c -tags image -o ../bin/test/image.test ./image/bundle
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/image.json --raw-command -- \
+		go tool test2json -t -p image test/staged bin $(RUNNER) bin/test/image.test --with docs/image.md --with image \
+		-test.v=test2json -test.timeout=40m $(IMAGEFLAGS)
+	@test/no-skips bin/test/image.json
 
 .PHONY: test-parity
 test-parity: build test-setup ## run the same jobs by the docker executor and by the driver, and compare
@@ -115,13 +124,13 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	@command -v shellcheck >/dev/null || test/host/install
 	@files=$$($(TOOL) gofumpt -l cmd internal pkg test); test -z "$$files" || { echo "not gofumpt-clean, run make format:"; echo "$$files"; exit 1; }
 	go vet ./...
-	cd test && go vet -tags e2e ./...
+	cd test && go vet -tags e2e,image ./...
 	cd test/gitlab-runner && go vet .
 	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
 	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
-	cd test && $(TOOL) staticcheck -tags e2e ./...
+	cd test && $(TOOL) staticcheck -tags e2e,image ./...
 	shellcheck --external-sources $(SCRIPTS)
 	go mod tidy -diff
 	cd test && go mod tidy -diff
