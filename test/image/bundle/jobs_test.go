@@ -188,7 +188,7 @@ func exitCode(m *machine) {
 }
 
 func cancelled(m *machine) {
-	job := gitlab.NewJob("cancel", "trap 'echo told to stop; exit 3' TERM", "echo started", "while :; do sleep 0.1; done")
+	job := gitlab.NewJob("cancel", "trap 'echo told to stop; exit 3' TERM", "echo started", "while :; do echo .; sleep 0.5; done")
 	job.AddAfterScript("echo after the script")
 	run := m.gitlab.Submit(job)
 	m.waitLog(run, "started")

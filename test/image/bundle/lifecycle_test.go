@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,10 +143,17 @@ func TestLogs(t *testing.T) {
 	m.ready()
 	run := m.run(gitlab.NewJob("hello", "echo hello"))
 	succeeded(t, run)
-	log := m.do("podman logs --since 0 " + container + " 2>&1")
-	for _, want := range []string{"systemd[1]: ", "podman[", "level=debug", "gitlab-runner[", "Job succeeded", "podman-executor["} {
-		if !strings.Contains(log, want) {
-			t.Errorf("podman logs lacks %q", want)
+	var log string
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		log = m.do("podman logs --since 0 " + container + " 2>&1")
+		missing := slices.DeleteFunc([]string{"systemd[1]: ", "podman[", "level=debug", "gitlab-runner[", "Job succeeded", "podman-executor["}, func(text string) bool {
+			return strings.Contains(log, text)
+		})
+		if len(missing) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("podman logs lacks %q", missing)
 		}
 	}
 	if strings.Contains(log, "\x1b[") {

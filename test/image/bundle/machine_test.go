@@ -6,13 +6,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -77,6 +76,7 @@ func (m *machine) clean() {
 	} {
 		_ = exec.Command("podman", args...).Run()
 	}
+	removeCgroups()
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
@@ -123,8 +123,8 @@ func (m *machine) try(command string) (string, error) {
 	return out.String(), err
 }
 
-// cgroups counts the cgroups that the tests made.
-var cgroups atomic.Int64
+// cgroups are those that the tests made and that are still to be removed.
+var cgroups []string
 
 // inOwnCgroup makes a command start in a fresh cgroup, where the machine of the
 // tests has no systemd that would make one for each container: systemd in a
@@ -135,34 +135,32 @@ func inOwnCgroup(t *testing.T, cmd *exec.Cmd) {
 	if parent == "" {
 		return
 	}
-	dir := filepath.Join(parent, fmt.Sprintf("image-%d-%d", os.Getpid(), cgroups.Add(1)))
-	if err := os.MkdirAll(filepath.Join(dir, "container"), 0o755); err != nil {
+	dir, err := os.MkdirTemp(parent, "image-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cgroups = append(cgroups, dir)
+	if err := os.Mkdir(filepath.Join(dir, "container"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(filepath.Join(dir, "container"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = f.Close()
-		removeCgroups(dir)
-	})
+	t.Cleanup(func() { _ = f.Close() })
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
 }
 
-// removeCgroups removes a tree of cgroups that are empty: they are directories
-// whose files go with them.
-func removeCgroups(dir string) {
-	var list []string
-	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			list = append(list, path)
-		}
-		return nil
-	})
-	for i := len(list) - 1; i >= 0; i-- {
-		_ = os.Remove(list[i])
+// removeCgroups removes those that are empty by now. systemd has made some in them
+// as root of the container: only podman's user namespace can remove those.
+func removeCgroups() {
+	for _, dir := range cgroups {
+		_ = exec.Command("podman", "unshare", "find", dir, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";").Run()
 	}
+	cgroups = slices.DeleteFunc(cgroups, func(dir string) bool {
+		_, err := os.Stat(dir)
+		return os.IsNotExist(err)
+	})
 }
 
 // setUp does steps 3 to 6 of the page: registration, configuration, volumes, start.
