@@ -16,8 +16,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"podman-executor/internal/filelock"
 )
 
 // Records are the files in a directory: one for each volume, by its name, and for
@@ -42,7 +43,7 @@ func (r Records) Hold(ctx context.Context, name string) (release func(), err err
 		return nil, fmt.Errorf("making the directory of the records: %w", err)
 	}
 	for {
-		f, err := r.open(name, os.O_CREATE|os.O_RDWR, syscall.LOCK_SH)
+		f, err := r.open(name, os.O_CREATE|os.O_RDWR, filelock.Shared)
 		if err == nil {
 			now := time.Now()
 			if err := os.Chtimes(f.Name(), now, now); err != nil {
@@ -65,7 +66,7 @@ func (r Records) Hold(ctx context.Context, name string) (release func(), err err
 // Free removes what was last used at that time, and its record. [ErrInUse] comes
 // back where a job has used it since, or is about to.
 func (r Records) Free(name string, lastUse time.Time, remove func() error) error {
-	f, err := r.open(name, os.O_RDWR, syscall.LOCK_EX)
+	f, err := r.open(name, os.O_RDWR, filelock.Exclusive)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrInUse // freed by another call, perhaps used again since
 	}
@@ -110,9 +111,9 @@ func (r Records) open(name string, flags, lock int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, lock|syscall.LOCK_NB); err != nil {
+	if err := filelock.Try(f, lock); err != nil {
 		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrHeld) {
 			return nil, ErrInUse
 		}
 		return nil, err
@@ -124,13 +125,4 @@ func (r Records) open(name string, flags, lock int) (*os.File, error) {
 		return nil, ErrInUse
 	}
 	return f, nil
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }
