@@ -35,6 +35,10 @@ func (p Pull) Args() []string {
 // ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
+// ErrImageGone is the error of an image that was removed when it had just been
+// pulled, which costs nothing where the storage has it already.
+var ErrImageGone = errors.New("the image was removed as soon as it was pulled")
+
 // Pull pulls an image and returns it by its ID.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
@@ -46,7 +50,10 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{}, err
 	}
 	image, err := p.inspectImage(ctx, pulled)
-	if err != nil {
+	switch {
+	case imageUnknown(err):
+		return Image{}, fmt.Errorf("%w: %s", ErrImageGone, pull.Name)
+	case err != nil:
 		return Image{}, err
 	}
 	// Of an image that is made for one platform only, podman takes that one,
@@ -126,6 +133,9 @@ func PullRefused(err error) bool {
 // where the registry says "toomanyrequests", podman 5 after a status 502 to 504, too;
 // after another 5xx, and where a name has no address, it gives up at once.
 func PullWorthRetrying(err error) bool {
+	if errors.Is(err, ErrImageGone) {
+		return true
+	}
 	said, ok := saidBy(err)
 	var exit *ExitError
 	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
