@@ -49,6 +49,19 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
+func TestParsePercent(t *testing.T) {
+	for text, want := range map[string]int{"80": 80, "80%": 80, "1": 1, "99": 99} {
+		if got, err := parsePercent(text); got != want || err != nil {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "%", "0", "100", "-5", "80%%", "0.8", "80 %"} {
+		if got, err := parsePercent(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for want, d := range map[string]time.Duration{"0s": -time.Hour, "90s": 90 * time.Second, "2m": 2 * time.Minute, "119m": 119 * time.Minute, "47h": 47 * time.Hour, "2d": 48 * time.Hour} {
 		if got := age(d); got != want {

@@ -118,10 +118,13 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 	return found.Image, nil
 }
 
+// findTries is how often an image is looked for that is gone when it is held.
+const findTries = 3
+
 // find finds an image, and keeps it from being removed until release. Where it was
-// removed before it was held, it is looked for again.
+// removed before it was held, it is looked for again: what is held stays.
 func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted) (images.Found, error) {
-	for {
+	for range findTries {
 		since := time.Now()
 		found, err := finder.Find(ctx, images.Request{
 			Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
@@ -145,6 +148,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted)
 			return found, nil
 		}
 	}
+	return images.Found{}, s.imageError(w, podman.ErrImageGone)
 }
 
 // imageError tells what the job's author can mend from what the administrator

@@ -33,7 +33,8 @@ type Item struct {
 	image  podman.StoredImage
 }
 
-func (i Item) isCache() bool { return i.Role == "cache" || i.Role == "volume" }
+// IsCache tells whether it is one of those that [Limits.Caches] holds for.
+func (i Item) IsCache() bool { return i.Role == "cache" || i.Role == "volume" }
 
 // Limits say what may stay.
 type Limits struct {
@@ -60,7 +61,7 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 	sorted := slices.SortedFunc(slices.Values(items), byLastUse)
 	var caches int64
 	for _, i := range sorted {
-		if i.isCache() {
+		if i.IsCache() {
 			caches += max(i.Size, 0)
 		}
 	}
@@ -73,7 +74,7 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 			i.Reason = unused
 		case i.Kind == "image" && longer(now.Sub(i.LastUse), limits.ImagesUnused):
 			i.Reason = unusedImage
-		case i.isCache() && limits.Caches != nil && i.Size > 0 && caches > *limits.Caches:
+		case i.IsCache() && limits.Caches != nil && i.Size > 0 && caches > *limits.Caches:
 			i.Reason = overfull
 			caches -= i.Size
 		default:
@@ -84,7 +85,11 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 	return chosen
 }
 
-func longer(d time.Duration, limit *time.Duration) bool { return limit != nil && d > *limit }
+// longer tells whether a time is longer than a limit. Every time is longer than 0, also
+// one that has not begun when the call did.
+func longer(d time.Duration, limit *time.Duration) bool {
+	return limit != nil && (d > *limit || *limit == 0)
+}
 
 func byLastUse(a, b Item) int {
 	return cmp.Or(a.LastUse.Compare(b.LastUse), cmp.Compare(a.Record, b.Record))

@@ -35,9 +35,9 @@ func (p Pull) Args() []string {
 // ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
-// ErrImageGone is the error of an image that was removed when it had just been
-// pulled, which costs nothing where the storage has it already.
-var ErrImageGone = errors.New("the image was removed as soon as it was pulled")
+// ErrImageGone is the error of an image that was removed when it had just been found, or
+// pulled, which takes no time where the storage has it already.
+var ErrImageGone = errors.New("the image was removed as soon as it was there")
 
 // Pull pulls an image and returns it by its ID.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
