@@ -31,6 +31,22 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// Where another image is removed while podman lists them, it is asked again.
+func TestImagesWhileOneIsRemoved(t *testing.T) {
+	for said, want := range map[string]int{
+		`Error: retrieving label for image "a": reading image "a": locating image with ID "a": image not known`: listTries,
+		"Error: the storage is broken": 1,
+	} {
+		p, calls := answers(t, map[string]string{"image-ls.exit": "125", "image-ls.stderr": said})
+		if _, err := p.Images(t.Context()); !isExit(err, ExitPodman) {
+			t.Errorf("%s: got %v", said, err)
+		}
+		if got := len(strings.Split(calls(), "\n")); got != want {
+			t.Errorf("%s: podman was asked %d times, want %d", said, got, want)
+		}
+	}
+}
+
 func TestImageExists(t *testing.T) {
 	for exit, want := range map[string]struct{ there, fails bool }{"0": {true, false}, "1": {false, false}, "125": {false, true}} {
 		p, _ := answers(t, map[string]string{"image-exists.exit": exit})
