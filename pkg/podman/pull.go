@@ -127,16 +127,22 @@ func PullRefused(err error) bool {
 	return ok && !outage(said) && !in(missingProgram) && slices.ContainsFunc(refusals, in)
 }
 
+// layerGone is what podman says where a layer that it had, and did not fetch, was removed
+// with the other images that have it, before the pull was done (containers/storage
+// errors.go, ErrLayerUnknown).
+const layerGone = "layer not known"
+
 // PullWorthRetrying tells whether a pull failed for a reason that may be over in
 // some seconds, and podman has not tried again by itself. podman 4.3.1 tries four
 // times, with a second between, where connections are refused, reset or closed, and
 // where the registry says "toomanyrequests", podman 5 after a status 502 to 504, too;
-// after another 5xx, and where a name has no address, it gives up at once.
+// after another 5xx, where a name has no address, and where an image or a layer was removed
+// meanwhile, it gives up at once.
 func PullWorthRetrying(err error) bool {
-	if errors.Is(err, ErrImageGone) {
+	said, ok := saidBy(err)
+	if errors.Is(err, ErrImageGone) || ok && strings.Contains(said, layerGone) {
 		return true
 	}
-	said, ok := saidBy(err)
 	var exit *ExitError
 	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
 }

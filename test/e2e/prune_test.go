@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,4 +169,48 @@ func TestStorageBelow(t *testing.T) {
 	m.wait(living)
 	succeeded(t, living)
 	logs(t, living, "still\n")
+}
+
+// An image goes while another is pulled that is made of the same layers, which podman has
+// counted on: the job gets its image all the same.
+func TestRemoveImageOfTheSameLayers(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	asked, answered := make(chan struct{}), make(chan struct{})
+	var blobs atomic.Int32
+	f := r.front(func(_ http.ResponseWriter, request *http.Request) bool {
+		// The first blob is the image's configuration; then podman looks which layers it has.
+		if strings.Contains(request.URL.Path, "/team/second/blobs/") {
+			switch blobs.Add(1) {
+			case 1:
+				return false
+			case 2:
+				close(asked)
+			}
+			<-answered
+		}
+		return false
+	})
+	base := build(t, "FROM scratch\nCOPY --from="+busyboxImage+" / /\nCOPY unique /unique\n")
+	first, second := f.image("team/first:1"), f.image("team/second:1")
+	r.push(base, "team/first:1")
+	id := podman(t, "image", "inspect", "--format", "{{.Id}}", base)
+	derived := build(t, "FROM "+base+"\nCOPY unique /second\n")
+	r.push(derived, "team/second:1")
+	podman(t, "rmi", "--force", derived, base)
+	m := startConcurrent(t, 2, defaults(r.policy()))
+	j := job("first", "echo ran")
+	j.Credentials = []gitlab.Credential{r.credential(f.host)}
+	succeeded(t, m.run(in(first, j)))
+	m.unusedFor(100 * 24 * time.Hour)
+	run := m.server.Submit(in(second, j))
+	<-asked
+	if table, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || stderr != "" || !row(table, "image", first) || stored(t, id) {
+		t.Errorf("it ends with %d and says %s%s", status, stderr, table)
+	}
+	close(answered)
+	m.wait(run)
+	succeeded(t, run)
+	logs(t, run, "podman-executor-prepare: warning: pulling "+second+" failed, try 1 of 3", "layer not known", "pulled in ")
+	lacks(t, run, "podman-executor-prepare: error")
 }
