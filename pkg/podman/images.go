@@ -22,9 +22,10 @@ type StoredImage struct {
 	ReadOnly bool `json:"ReadOnly"`
 }
 
-// Images lists the images of the local storage.
+// Images lists the images of the local storage, those without a name that others were
+// made from ("intermediate"), too: an image becomes one when it loses its last name.
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) {
-	out, err := p.list(ctx, "image", "ls", "--no-trunc", "--format", "json")
+	out, err := p.list(ctx, "image", "ls", "--all", "--no-trunc", "--format", "json")
 	if err != nil {
 		return nil, err
 	}

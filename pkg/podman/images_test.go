@@ -22,7 +22,7 @@ func TestImages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the images (-want +got):\n%s", diff)
 	}
-	if got, want := calls(), "image ls --no-trunc --format json"; got != want {
+	if got, want := calls(), "image ls --all --no-trunc --format json"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	p, _ = answers(t, map[string]string{"image-ls": "none"})
