@@ -48,7 +48,7 @@ func TestRemoveImages(t *testing.T) {
 			succeeded(t, m.run(r.pulls(kept, "kept", "echo ran")))
 			podman(t, "tag", old, r.host+"/team/other-"+name+":1")
 			podman(t, "tag", kept, "localhost/podman-executor/e2e-kept-"+m.token)
-			t.Cleanup(func() { _ = podmanCommand("rmi", "--force", keptID).Run() })
+			t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID, keptID).Run() })
 
 			if table, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || table+stderr != "" {
 				t.Errorf("just used: it ends with %d and says %s%s", status, table, stderr)
@@ -108,14 +108,17 @@ func TestImagesOfJobsStay(t *testing.T) {
 func TestRemoveImagesWhileJobsBegin(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
-	images := []string{r.host + "/team/busy:1", r.host + "/team/busy:2"}
-	r.pushed("team/busy:1")
-	r.pushed("team/busy:2")
+	// One more than jobs that run at a time: there is always one that may go.
+	var images []string
+	for _, name := range []string{"team/busy:1", "team/busy:2", "team/busy:3"} {
+		r.pushed(name)
+		images = append(images, r.host+"/"+name)
+	}
 	m := startConcurrent(t, 2, defaults(r.policy(), `allowed_pull_policies = ["always", "if-not-present"]`))
 	var runs []*gitlab.Run
 	for i := range 12 {
-		j := r.pulls(images[i%2], fmt.Sprintf("begins %d", i), "echo ran")
-		j.Image.PullPolicy = []string{[]string{"always", "if-not-present"}[i/2%2]}
+		j := r.pulls(images[i%len(images)], fmt.Sprintf("begins %d", i), "echo ran")
+		j.Image.PullPolicy = []string{[]string{"always", "if-not-present"}[i/len(images)%2]}
 		runs = append(runs, m.server.Submit(j))
 	}
 	removed := 0
@@ -131,8 +134,8 @@ func TestRemoveImagesWhileJobsBegin(t *testing.T) {
 		succeeded(t, run)
 		lacks(t, run, "podman-executor-prepare: error", "podman-executor-prepare: hint")
 	}
-	if removed < 2 {
-		t.Errorf("%d images were removed: this test shows nothing", removed)
+	if removed == 0 {
+		t.Error("no image was removed: this test shows nothing")
 	}
 	m.nothingLeft()
 }
