@@ -5,7 +5,7 @@
 // podman does not say when a volume or an image was used: its times of creation and
 // of its directory tell little, and labels do not change. So prepare leaves a file for
 // each in the policy's state_dir, whose time is that of the latest job, and which is
-// locked while containers are made: see docs/decisions/0019 and 0024.
+// locked while containers are made: see docs/decisions/0019 and 0026.
 package storage
 
 import (
