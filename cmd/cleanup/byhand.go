@@ -22,8 +22,10 @@ import (
 
 // request is what a call by hand, or by a timer, asks for.
 type request struct {
-	orphans, dryRun bool
-	limits          storage.Limits
+	orphans, allImages, dryRun bool
+	limits                     storage.Limits
+	// below is how full podman's storage may be, in percent; 0: as full as it gets.
+	below int
 }
 
 // addFlags adds the options; each makes the call one by hand.
@@ -36,10 +38,19 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 			return err
 		}
 	}
-	flags.Func("builds-older-than", "remove builds that no job has used for that `DURATION`, such as 12h or 30d", func(text string) error {
+	duration := func(limit **time.Duration) func(string) error {
+		return func(text string) error {
+			call.ByHand = r.run
+			d, err := parseDuration(text)
+			*limit = &d
+			return err
+		}
+	}
+	flags.Func("builds-older-than", "remove builds that no job has used for that `DURATION`, such as 12h or 30d", duration(&r.limits.BuildsUnused))
+	flags.Func("images-unused-for", "remove images that were pulled for jobs, and that no job has used for that `DURATION`, such as 30d; 0 stands for all that no job has now", duration(&r.limits.ImagesUnused))
+	flags.Func("storage-below", "where the file system of podman's storage is fuller than that `PERCENT`, remove images, then builds and caches, those first that no job has used for longest, until it is not", func(text string) (err error) {
 		call.ByHand = r.run
-		d, err := parseDuration(text)
-		r.limits.BuildsUnused = &d
+		r.below, err = parsePercent(text)
 		return err
 	})
 	flags.Func("cache-larger-than", "remove caches and volumes of projects, those first that no job has used for longest, until all together take no more than that `SIZE`, such as 20g", func(text string) error {
@@ -50,6 +61,7 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 		return err
 	})
 	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, directories", byHand(&r.orphans))
+	flags.BoolFunc("all-images", "for --images-unused-for and --storage-below: remove images that prepare did not pull, too; the time of one that no job has used counts from the first call that sees it", byHand(&r.allImages))
 	flags.BoolFunc("dry-run", "print what would be removed, and remove nothing", byHand(&r.dryRun))
 }
 
@@ -67,6 +79,15 @@ func parseDuration(text string) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, errors.New("want a duration such as 12h or 30d")
+}
+
+// parsePercent reads "80" and "80%".
+func parsePercent(text string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+	if err != nil || n < 1 || n > 99 {
+		return 0, errors.New("want a percentage from 1 to 99, such as 80")
+	}
+	return n, nil
 }
 
 // housekeeping is one call by hand.
@@ -98,12 +119,17 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 	if r.limits != (storage.Limits{}) {
 		problems = append(problems, h.freeStorage(ctx))
 	}
+	if r.below > 0 {
+		problems = append(problems, h.makeRoom(ctx))
+	}
 	h.table.print(call.Stdout)
 	if err := errors.Join(problems...); err != nil {
-		return &driver.Fault{
-			Err:  err,
-			Todo: "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as",
+		todo := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
+		var fault *driver.Fault
+		if errors.As(err, &fault) {
+			todo = fault.Todo
 		}
+		return &driver.Fault{Err: err, Todo: todo}
 	}
 	return ctx.Err()
 }
@@ -117,8 +143,8 @@ func (r *request) check(call *driver.Call) error {
 		}
 	case len(call.Args) > 0:
 		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Todo: "--help shows the options"}
-	case !r.orphans && r.limits == (storage.Limits{}):
-		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION or --cache-larger-than SIZE; --help tells more"}
+	case !r.orphans && r.limits == (storage.Limits{}) && r.below == 0:
+		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION or --storage-below PERCENT; --help tells more"}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,29 +13,55 @@ import (
 	"podman-executor/internal/driver"
 )
 
-// The unit of examples/ asks for what this program knows.
-func TestSystemdUnit(t *testing.T) {
-	text, err := os.ReadFile("../../examples/systemd/podman-executor-cleanup.service")
-	if err != nil {
-		t.Fatal(err)
+// The units of examples/ and of the image ask for what this program knows.
+func TestSystemdUnits(t *testing.T) {
+	const examples, image = "../../examples/systemd/", "../../image/rootfs/etc/systemd/system/"
+	for _, unit := range []string{examples + "podman-executor-cleanup", image + "podman-executor-prune", image + "podman-executor-disk"} {
+		t.Run(filepath.Base(unit), func(t *testing.T) {
+			service, err := os.ReadFile(unit + ".service")
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := commandOf(string(service))
+			if len(words) == 0 {
+				t.Fatal("it does not start this program")
+			}
+			flags := flag.NewFlagSet("cleanup", flag.ContinueOnError)
+			flags.SetOutput(io.Discard)
+			call := &driver.Call{}
+			addFlags(flags, call)
+			if err := flags.Parse(words); err != nil || call.ByHand == nil || flags.NArg() > 0 {
+				t.Errorf("%q: %v, rest %q", words, err, flags.Args())
+			}
+			timer, err := os.ReadFile(unit + ".timer")
+			if err != nil || !strings.Contains(string(timer), "\nWantedBy=timers.target\n") || !regexp.MustCompile(`\nOn(Calendar|UnitInactiveSec)=`).Match(timer) {
+				t.Errorf("the timer: %v\n%s", err, timer)
+			}
+		})
 	}
-	_, rest, _ := strings.Cut(string(text), "\nExecStart=/usr/libexec/podman-executor/cleanup ")
-	line, _, _ := strings.Cut(rest, "\n")
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		t.Fatal("it does not start this program")
+}
+
+// commandOf returns the arguments of ExecStart=, with the variables that the unit itself
+// sets by Environment=.
+func commandOf(unit string) []string {
+	variables := map[string]string{}
+	var words []string
+	for line := range strings.Lines(unit) {
+		line = strings.TrimSpace(line)
+		if set, ok := strings.CutPrefix(line, "Environment="); ok {
+			for _, v := range strings.Fields(set) {
+				name, value, _ := strings.Cut(v, "=")
+				variables[name] = value
+			}
+		}
+		if command, ok := strings.CutPrefix(line, "ExecStart=/usr/libexec/podman-executor/cleanup "); ok {
+			words = strings.Fields(command)
+		}
 	}
-	flags := flag.NewFlagSet("cleanup", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	call := &driver.Call{}
-	addFlags(flags, call)
-	if err := flags.Parse(words); err != nil || call.ByHand == nil || flags.NArg() > 0 {
-		t.Errorf("%q: %v, rest %q", words, err, flags.Args())
+	for i, w := range words {
+		words[i] = os.Expand(w, func(name string) string { return variables[name] })
 	}
-	timer, err := os.ReadFile("../../examples/systemd/podman-executor-cleanup.timer")
-	if err != nil || !strings.Contains(string(timer), "\nOnCalendar=") || !strings.Contains(string(timer), "\nWantedBy=timers.target\n") {
-		t.Errorf("the timer: %v\n%s", err, timer)
-	}
+	return words
 }
 
 func TestParseDuration(t *testing.T) {
@@ -44,6 +72,19 @@ func TestParseDuration(t *testing.T) {
 	}
 	for _, text := range []string{"", "d", "-1h", "-1d", "1.5d", "30", "10001d", "1w", "d30", "1h30d"} {
 		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}
+
+func TestParsePercent(t *testing.T) {
+	for text, want := range map[string]int{"80": 80, "80%": 80, "1": 1, "99": 99} {
+		if got, err := parsePercent(text); got != want || err != nil {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "%", "0", "100", "-5", "80%%", "0.8", "80 %"} {
+		if got, err := parsePercent(text); err == nil {
 			t.Errorf("%q: got %v, want an error", text, got)
 		}
 	}

@@ -102,12 +102,9 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 // image resolves one image and says so in the job log.
 func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted) (podman.Image, error) {
 	started := time.Now()
-	found, err := finder.Find(ctx, images.Request{
-		Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
-		Platform: podman.Platform(w.platform), Own: w.adminKey != "",
-	})
+	found, err := s.find(ctx, finder, w)
 	if err != nil {
-		return podman.Image{}, s.imageError(w, err)
+		return podman.Image{}, err
 	}
 	how := "found locally"
 	if found.Pulled {
@@ -119,6 +116,39 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 	}
 	s.note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
 	return found.Image, nil
+}
+
+// findTries is how often an image is looked for that is gone when it is held.
+const findTries = 3
+
+// find finds an image, and keeps it from being removed until release. Where it was
+// removed before it was held, it is looked for again: what is held stays.
+func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted) (images.Found, error) {
+	for range findTries {
+		since := time.Now()
+		found, err := finder.Find(ctx, images.Request{
+			Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
+			Platform: podman.Platform(w.platform), Own: w.adminKey != "",
+		})
+		if err != nil {
+			return found, s.imageError(w, err)
+		}
+		release, there, err := s.records().HoldImage(ctx, found.ID, since, found.Pulled)
+		if err != nil {
+			return found, s.recordsFault(err)
+		}
+		s.held = append(s.held, release)
+		if !there {
+			there, err = s.podman.ImageExists(ctx, found.ID)
+		}
+		if err != nil {
+			return found, s.imageError(w, err)
+		}
+		if there {
+			return found, nil
+		}
+	}
+	return images.Found{}, s.imageError(w, podman.ErrImageGone)
 }
 
 // imageError tells what the job's author can mend from what the administrator

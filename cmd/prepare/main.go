@@ -56,7 +56,7 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
-	// held release the records of builds and cache.
+	// held release the records of images, builds and cache.
 	held []func()
 }
 

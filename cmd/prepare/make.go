@@ -44,11 +44,11 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.release()
 	images, err := s.images(ctx, version.Native())
 	if err != nil {
 		return err
 	}
-	defer s.releaseVolumes()
 	if err := s.volumes(ctx); err != nil {
 		return err
 	}
@@ -190,17 +190,24 @@ func (s *preparation) volumes(ctx context.Context) error {
 }
 
 // hold records that the job uses a volume, or a directory below data_dir, and keeps
-// both from being freed until releaseVolumes, when the job's containers have them.
+// both from being freed until release, when the job's containers have them.
 func (s *preparation) hold(ctx context.Context, name string) error {
-	release, err := storage.RecordsIn(s.call.StateDir(s.policy)).Hold(ctx, name)
+	release, err := s.records().Hold(ctx, name)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+		return s.recordsFault(err)
 	}
 	s.held = append(s.held, release)
 	return nil
 }
 
-func (s *preparation) releaseVolumes() {
+func (s *preparation) records() storage.Records { return storage.RecordsIn(s.call.StateDir(s.policy)) }
+
+func (s *preparation) recordsFault(err error) error {
+	return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+}
+
+// release lets what the job has be freed, where no container has it.
+func (s *preparation) release() {
 	for _, release := range s.held {
 		release()
 	}

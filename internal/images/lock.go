@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"podman-executor/internal/filelock"
 )
 
 // Lock waits until no other job of this user pulls from the repository, and calls
@@ -27,11 +28,11 @@ func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func
 		return nil, &StateError{fmt.Errorf("opening the lock of %s: %w", repository, err)}
 	}
 	unlock = func() { _ = f.Close() }
-	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = filelock.Try(f, filelock.Exclusive)
+	if errors.Is(err, filelock.ErrHeld) {
 		wait()
 		locked := make(chan error, 1)
-		go func() { locked <- flock(f, syscall.LOCK_EX) }()
+		go func() { locked <- filelock.Wait(f, filelock.Exclusive) }()
 		select {
 		case err = <-locked:
 		case <-ctx.Done():
@@ -44,13 +45,4 @@ func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func
 		return nil, &StateError{fmt.Errorf("locking %s: %w", name, err)}
 	}
 	return unlock, nil
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }

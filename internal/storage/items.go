@@ -128,7 +128,10 @@ func (s Store) Measure(ctx context.Context, items []Item, which func(Item) bool)
 // Free removes an item, unless a job uses it: then [ErrInUse] comes back.
 func (s Store) Free(ctx context.Context, i Item) error {
 	err := s.Records.Free(i.Record, i.LastUse, func() error {
-		if i.Kind == "volume" {
+		switch i.Kind {
+		case "image":
+			return s.freeImage(ctx, i)
+		case "volume":
 			err := s.Podman.RemoveVolume(ctx, i.Name)
 			if errors.Is(err, podman.ErrVolumeInUse) {
 				return ErrInUse
@@ -147,6 +150,9 @@ func (s Store) Free(ctx context.Context, i Item) error {
 	})
 	if err == nil || errors.Is(err, ErrInUse) {
 		return err
+	}
+	if i.Kind == "image" {
+		return fmt.Errorf("removing the image %s: %w", i.Name, err)
 	}
 	return fmt.Errorf("removing the %s of project %s: %w", strings.TrimSpace(i.Role+" "+i.Kind), i.Project, err)
 }

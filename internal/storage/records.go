@@ -1,11 +1,11 @@
 // Package storage knows what jobs leave on purpose for those after them: builds,
-// caches, volumes of projects. It records when each was last used, and frees those
+// caches, volumes of projects, images. It records when each was last used, and frees those
 // that nobody uses.
 //
-// podman does not say when a volume was used: its times of creation and of its
-// directory tell little, and labels do not change. So prepare leaves a file for
+// podman does not say when a volume or an image was used: its times of creation and
+// of its directory tell little, and labels do not change. So prepare leaves a file for
 // each in the policy's state_dir, whose time is that of the latest job, and which is
-// locked while containers are made: see docs/decisions/0019.
+// locked while containers are made: see docs/decisions/0019 and 0026.
 package storage
 
 import (
@@ -16,13 +16,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"podman-executor/internal/filelock"
 )
 
-// Records are the files in a directory: one for each volume, by its name, and for
-// each directory below data_dir, by its path below that, such as
-// "builds/project-7".
+// Records are the files in a directory: one for each volume, by its name, for each
+// directory below data_dir, by its path below that, such as "builds/project-7", and
+// for each image: see [Records.HoldImage].
 type Records struct{ Dir string }
 
 // RecordsIn returns the records of a state_dir.
@@ -38,34 +39,49 @@ const lockPoll = 100 * time.Millisecond
 // Hold records that a job uses something now, and keeps it from being freed until
 // release, when a container of the job has it.
 func (r Records) Hold(ctx context.Context, name string) (release func(), err error) {
+	release, _, err = r.hold(ctx, name)
+	return release, err
+}
+
+// hold also returns the time of the record before, of a new one that of its making.
+func (r Records) hold(ctx context.Context, name string) (release func(), before time.Time, err error) {
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of the records: %w", err)
+		return nil, before, fmt.Errorf("making the directory of the records: %w", err)
 	}
 	for {
-		f, err := r.open(name, os.O_CREATE|os.O_RDWR, syscall.LOCK_SH)
+		f, err := r.open(name, os.O_CREATE|os.O_RDWR, filelock.Shared)
 		if err == nil {
-			now := time.Now()
-			if err := os.Chtimes(f.Name(), now, now); err != nil {
+			if before, err = touch(f); err != nil {
 				_ = f.Close()
-				return nil, fmt.Errorf("recording the use of %s: %w", name, err)
+				return nil, before, fmt.Errorf("recording the use of %s: %w", name, err)
 			}
-			return func() { _ = f.Close() }, nil
+			return func() { _ = f.Close() }, before, nil
 		}
 		if !errors.Is(err, ErrInUse) {
-			return nil, fmt.Errorf("recording the use of %s: %w", name, err)
+			return nil, before, fmt.Errorf("recording the use of %s: %w", name, err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, before, ctx.Err()
 		case <-time.After(lockPoll):
 		}
 	}
 }
 
+// touch sets a file's time to now, and returns what it was.
+func touch(f *os.File) (before time.Time, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return before, err
+	}
+	now := time.Now()
+	return info.ModTime(), os.Chtimes(f.Name(), now, now)
+}
+
 // Free removes what was last used at that time, and its record. [ErrInUse] comes
 // back where a job has used it since, or is about to.
 func (r Records) Free(name string, lastUse time.Time, remove func() error) error {
-	f, err := r.open(name, os.O_RDWR, syscall.LOCK_EX)
+	f, err := r.open(name, os.O_RDWR, filelock.Exclusive)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrInUse // freed by another call, perhaps used again since
 	}
@@ -106,13 +122,13 @@ func (r Records) LastUses() (map[string]time.Time, error) {
 // open opens and locks a record; ErrInUse: another has the lock, or has removed the
 // record since it was opened.
 func (r Records) open(name string, flags, lock int) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(r.Dir, url.PathEscape(name)), flags, 0o600)
+	f, err := os.OpenFile(r.file(name), flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, lock|syscall.LOCK_NB); err != nil {
+	if err := filelock.Try(f, lock); err != nil {
 		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrHeld) {
 			return nil, ErrInUse
 		}
 		return nil, err
@@ -126,11 +142,4 @@ func (r Records) open(name string, flags, lock int) (*os.File, error) {
 	return f, nil
 }
 
-func flock(f *os.File, how int) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
+func (r Records) file(name string) string { return filepath.Join(r.Dir, url.PathEscape(name)) }

@@ -94,12 +94,12 @@ const listTries = 3
 
 // list is Output for commands that list objects. podman may look closer at an
 // object that another command has removed since it was found, and fail for it
-// ("no volume with name … found in database: no such volume", 4.3.1): then it is
-// asked again.
+// ("no volume with name … found in database: no such volume", "locating image with ID …:
+// image not known", 4.3.1): then it is asked again.
 func (p *Podman) list(ctx context.Context, args ...string) (out []byte, err error) {
 	for range listTries {
 		out, err = p.Output(ctx, args...)
-		if !isExit(err, ExitPodman) || !strings.Contains(err.Error(), "no such ") {
+		if !isExit(err, ExitPodman) || !strings.Contains(err.Error(), "no such ") && !imageUnknown(err) {
 			return out, err
 		}
 	}

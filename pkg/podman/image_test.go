@@ -80,6 +80,8 @@ func TestPullWorthRetrying(t *testing.T) {
 		{"reading manifest 1 in x: StatusCode: 429, ", false, true},
 		{"reading blob sha256:abc: received unexpected HTTP status: 504 Gateway Timeout", false, true},
 		{`Get "https://x/v2/": dial tcp: lookup x on 192.0.2.53:53: no such host`, false, true},
+		// podman 4.3.1, where an image that has the same layers was removed meanwhile
+		{`writing blob: adding layer with blob "sha256:abc": layer not known`, false, true},
 		{`Get "https://x/v2/": dial tcp: lookup x: server misbehaving`, false, true},
 		{`Get "https://x/v2/": net/http: TLS handshake timeout`, false, true},
 		{`Get "https://x/v2/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`, false, true},

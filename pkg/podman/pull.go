@@ -35,6 +35,10 @@ func (p Pull) Args() []string {
 // ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
+// ErrImageGone is the error of an image that was removed when it had just been found, or
+// pulled, which takes no time where the storage has it already.
+var ErrImageGone = errors.New("the image was removed as soon as it was there")
+
 // Pull pulls an image and returns it by its ID.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
@@ -46,7 +50,10 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{}, err
 	}
 	image, err := p.inspectImage(ctx, pulled)
-	if err != nil {
+	switch {
+	case imageUnknown(err):
+		return Image{}, fmt.Errorf("%w: %s", ErrImageGone, pull.Name)
+	case err != nil:
 		return Image{}, err
 	}
 	// Of an image that is made for one platform only, podman takes that one,
@@ -120,13 +127,22 @@ func PullRefused(err error) bool {
 	return ok && !outage(said) && !in(missingProgram) && slices.ContainsFunc(refusals, in)
 }
 
+// layerGone is what podman says where a layer that it had, and did not fetch, was removed
+// with the other images that have it, before the pull was done (containers/storage
+// errors.go, ErrLayerUnknown).
+const layerGone = "layer not known"
+
 // PullWorthRetrying tells whether a pull failed for a reason that may be over in
 // some seconds, and podman has not tried again by itself. podman 4.3.1 tries four
 // times, with a second between, where connections are refused, reset or closed, and
 // where the registry says "toomanyrequests", podman 5 after a status 502 to 504, too;
-// after another 5xx, and where a name has no address, it gives up at once.
+// after another 5xx, where a name has no address, and where an image or a layer was removed
+// meanwhile, it gives up at once.
 func PullWorthRetrying(err error) bool {
 	said, ok := saidBy(err)
+	if errors.Is(err, ErrImageGone) || ok && strings.Contains(said, layerGone) {
+		return true
+	}
 	var exit *ExitError
 	return ok && outage(said) && errors.As(err, &exit) && !exit.retried
 }

@@ -121,6 +121,10 @@ type Info struct {
 	// GraphDriver is "overlay" or "vfs", GraphRoot the directory of the storage.
 	GraphDriver string `json:"-"`
 	GraphRoot   string `json:"-"`
+	// GraphAllocated is the size of the file system that it is on, GraphUsed what is
+	// used of that, by whatever; in bytes.
+	GraphAllocated int64 `json:"-"`
+	GraphUsed      int64 `json:"-"`
 }
 
 // Info asks for it.
@@ -134,6 +138,8 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		Store struct {
 			GraphDriverName string `json:"graphDriverName"`
 			GraphRoot       string `json:"graphRoot"`
+			Allocated       int64  `json:"graphRootAllocated"`
+			Used            int64  `json:"graphRootUsed"`
 		} `json:"store"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
@@ -143,5 +149,6 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		return Info{}, fmt.Errorf("podman info: no host in its answer")
 	}
 	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
+	answer.Host.GraphAllocated, answer.Host.GraphUsed = answer.Store.Allocated, answer.Store.Used
 	return *answer.Host, nil
 }

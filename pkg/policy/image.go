@@ -31,6 +31,23 @@ func (i Image) Repository() string {
 	return name
 }
 
+// Images are the images that the administrator has chosen himself: those of the
+// runner container, of jobs without `image:`, and of the services of every job.
+func (p *Policy) Images() []Image {
+	pm := p.General.Podman
+	names := []string{pm.RunnerImage, pm.DefaultImage}
+	for _, s := range pm.Services {
+		names = append(names, s.Name)
+	}
+	var images []Image
+	for _, name := range names {
+		if name != "" {
+			images = append(images, mustParseImage(name))
+		}
+	}
+	return images
+}
+
 // ParseImage normalises an image name, or says why it is none. Names with a
 // transport ("docker://", "dir:/", "oci-archive:/") and image IDs are no image
 // names: podman would read host paths, or another project's images, for them.

@@ -12,8 +12,9 @@ import (
 	"podman-executor/test/gitlab"
 )
 
-// startService starts a podman service on a socket, and returns its URL.
-func startService(t *testing.T) string {
+// startService starts a podman service on a socket, with those variables, NAME=value,
+// beside its own, and returns its URL.
+func startService(t *testing.T, variables ...string) string {
 	t.Helper()
 	// The path of a socket is short.
 	dir, err := os.MkdirTemp("", "pe-")
@@ -23,6 +24,7 @@ func startService(t *testing.T) string {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "podman.sock")
 	cmd := podmanCommand("system", "service", "--time", "0", "unix://"+socket)
+	cmd.Env = append(os.Environ(), variables...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

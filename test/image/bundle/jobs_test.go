@@ -12,10 +12,11 @@ import (
 
 // The images of the tests' registry, by the names that jobs know.
 const (
-	debianImage = "docker.io/library/debian:trixie-slim"
-	userImage   = "docker.io/library/user1000:latest"
-	redisImage  = "docker.io/library/redis:latest"
-	clientImage = "docker.io/library/clients:latest"
+	debianImage  = "docker.io/library/debian:trixie-slim"
+	userImage    = "docker.io/library/user1000:latest"
+	redisImage   = "docker.io/library/redis:latest"
+	clientImage  = "docker.io/library/clients:latest"
+	buildahImage = "docker.io/library/buildah:latest"
 )
 
 // run runs a job to its end.

@@ -75,11 +75,39 @@ func TestCreatedAgain(t *testing.T) {
 		t.Errorf("containers of the killed job are left: %s", out)
 	}
 
-	m.do("podman container runlabel --replace update $IMAGE || podman container runlabel update $IMAGE")
+	old := m.do("podman inspect --format {{.Id}} " + container)
+	under := m.gitlab.Submit(gitlab.NewJob("under way", "echo started", "sleep 5", "echo all of it"))
+	m.waitLog(under, "started\n")
+	m.do("podman container runlabel update $IMAGE")
+	m.wait(under)
+	succeeded(t, under)
 	m.ready()
+	if m.do("podman inspect --format {{.Id}} "+container) == old {
+		t.Error("update has left the old container")
+	}
 	third := m.run(cached)
 	succeeded(t, third)
 	logs(t, third, "from the cache", id)
+}
+
+// The health command fails where gitlab-runner is not there, or podman is not; a
+// restart of either heals it.
+func TestHealth(t *testing.T) {
+	m := newMachine(t)
+	m.setUp()
+	for _, unit := range []string{"runner.service", "podman.socket podman.service"} {
+		if out, err := m.inside("root", "sh", "-c", "systemctl stop "+unit); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if out, err := podman("healthcheck", "run", container); err == nil {
+			t.Errorf("without %s the container is healthy: %s", unit, out)
+		}
+		if out, err := m.inside("root", "sh", "-c", "systemctl start "+unit+" runner.service"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		m.ready()
+	}
+	hello(m)
 }
 
 // systemID reads the runner's id from a job log.

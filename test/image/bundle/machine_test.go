@@ -164,11 +164,13 @@ func removeCgroups() {
 }
 
 // setUp does steps 3 to 6 of the page: registration, configuration, volumes, start.
-func (m *machine) setUp() {
+func (m *machine) setUp() { m.setUpBy("run") }
+
+func (m *machine) setUpBy(label string) {
 	m.Helper()
 	m.configure()
 	m.do("podman container runlabel setupstorage $IMAGE && podman container runlabel setupcache $IMAGE")
-	m.do("podman container runlabel run $IMAGE")
+	m.do("podman container runlabel " + label + " $IMAGE")
 	m.ready()
 }
 

@@ -29,6 +29,7 @@ var pushed = map[string]string{
 	"localhost/podman-executor/user1000:latest": userImage,
 	"localhost/podman-executor/redis:latest":    redisImage,
 	"localhost/podman-executor/clients:latest":  clientImage,
+	"localhost/podman-executor/buildah:latest":  buildahImage,
 }
 
 // derivedImage returns the bundle image with a registries.conf that has the test's
@@ -53,14 +54,14 @@ var derived = sync.OnceValues(func() (string, error) {
 			return "", fmt.Errorf("podman push %s: %w\n%s", local, err, out)
 		}
 	}
-	return deriveImage("registry", map[string]string{
+	return deriveImage(bundleImage, "registry", map[string]string{
 		"etc/containers/registries.conf.d/test.conf": fmt.Sprintf("[[registry]]\nprefix = \"docker.io\"\nlocation = %q\ninsecure = true\n", address),
 	})
 })
 
 // deriveImage makes an image of the bundle and further files, as administrators
 // who have a policy of their own do.
-func deriveImage(name string, files map[string]string) (string, error) {
+func deriveImage(from, name string, files map[string]string) (string, error) {
 	context := filepath.Join(work, name+"-context")
 	for path, text := range files {
 		path = filepath.Join(context, "root", path)
@@ -71,7 +72,7 @@ func deriveImage(name string, files map[string]string) (string, error) {
 			return "", err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(context, "Containerfile"), []byte("FROM "+bundleImage+"\nCOPY root /\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(context, "Containerfile"), []byte("FROM "+from+"\nCOPY root /\n"), 0o644); err != nil {
 		return "", err
 	}
 	image := "localhost/podman-executor/bundle-" + name + ":latest"
@@ -80,6 +81,26 @@ func deriveImage(name string, files map[string]string) (string, error) {
 		return "", fmt.Errorf("podman build: %w\n%s", err, out)
 	}
 	return image, nil
+}
+
+// derive makes an image of the machine's and further files.
+func (m *machine) derive(name string, files map[string]string) string {
+	m.Helper()
+	image, err := deriveImage(m.image, name, files)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return image
+}
+
+// policy is the one that the image has.
+func policy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("image/rootfs/etc/podman-executor/policy.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // work is a directory of the whole run of the tests.

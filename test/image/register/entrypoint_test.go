@@ -44,6 +44,7 @@ func TestEntrypointRun(t *testing.T) {
 		{"error", []string{"LOG_LEVEL=error"}, nil, settingsOf("error", "error", usual), "error"},
 		{"the option wins", []string{"LOG_LEVEL=error"}, []string{"run", "--log-level", "info"}, settingsOf("info", "info", usual), "info"},
 		{"metrics", nil, []string{"run", "--metrics-address", "[::]:80", "--log-level", "info"}, settingsOf("info", "info", "[::]:80"), "info"},
+		{"pruning", []string{"PRUNE_ABOVE=70", "PRUNE_IMAGES_AFTER=12h"}, nil, settingsOf("info", "warn", usual) + "PRUNE_ABOVE=70\nPRUNE_IMAGES_AFTER=12h\n", ""},
 		{"metrics as a variable", []string{"METRICS_ADDRESS=:9252"}, nil, settingsOf("info", "warn", ":9252"), ""},
 	}
 	for _, tt := range tests {
@@ -127,6 +128,8 @@ func TestEntrypointRefuses(t *testing.T) {
 		{"no port", nil, []string{"run", "--metrics-address", "127.0.0.1"}, []string{"the metrics address 127.0.0.1 is not HOST:PORT"}},
 		{"port too high", nil, []string{"run", "--metrics-address=:65536"}, []string{"the metrics address :65536 is not HOST:PORT"}},
 		{"port 0", nil, []string{"run", "--metrics-address=:0"}, []string{"is not HOST:PORT"}},
+		{"no percentage", []string{"PRUNE_ABOVE=100"}, nil, []string{"error: PRUNE_ABOVE is 100", "hint: it is a number of percent"}},
+		{"no time", []string{"PRUNE_BUILDS_AFTER=soon --dry-run"}, nil, []string{"error: PRUNE_BUILDS_AFTER is soon", "such as 12h or 30d"}},
 		{"address of two lines", []string{"METRICS_ADDRESS=a\nX=y:80"}, nil, []string{"is not HOST:PORT"}},
 	}
 	for _, tt := range tests {

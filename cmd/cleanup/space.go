@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/storage"
+	"podman-executor/pkg/podman"
+)
+
+// makeRoom removes what no job uses until podman's storage is as empty as it has to
+// be. It asks podman for that, which knows it for a service's machine, too.
+func (h *housekeeping) makeRoom(ctx context.Context) error {
+	info, err := h.podman.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("asking how full podman's storage is: %w", err)
+	}
+	if info.GraphAllocated <= 0 {
+		return errors.New("podman does not say how full its storage is")
+	}
+	if !h.tooFull(info) {
+		return nil
+	}
+	store := h.store()
+	chosen, err := h.forSpace(ctx, store, info)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, i := range chosen {
+		removed, err := h.free(ctx, store, i)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		if !removed {
+			continue
+		}
+		if h.dryRun {
+			info.GraphUsed -= max(i.Size, 0)
+		} else if info, err = h.podman.Info(ctx); err != nil {
+			return errors.Join(append(problems, fmt.Errorf("asking how full podman's storage is: %w", err))...)
+		}
+		if !h.tooFull(info) {
+			return errors.Join(problems...)
+		}
+	}
+	return errors.Join(append(problems, h.stillTooFull(info))...)
+}
+
+func (h *housekeeping) tooFull(info podman.Info) bool {
+	return float64(info.GraphUsed)/float64(info.GraphAllocated) > float64(h.below)/100
+}
+
+// forSpace returns what may be removed for the sake of space, in that order.
+func (h *housekeeping) forSpace(ctx context.Context, store storage.Store, info podman.Info) ([]storage.Item, error) {
+	images, err := store.Images(ctx, h.imageRules())
+	if err != nil {
+		return nil, err
+	}
+	items, err := store.Items(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items = slices.DeleteFunc(items, func(i storage.Item) bool { return !h.besideStorage(i, info.GraphRoot) })
+	chosen := storage.ForSpace(append(images, items...))
+	if err := store.Measure(ctx, chosen, unmeasured); err != nil {
+		h.log.WithError(err).Info("builds and caches are not measured")
+	}
+	return chosen, nil
+}
+
+// besideStorage tells whether an item takes space where podman's storage is: data_dir
+// may be on another file system. The paths of a service may be another machine's;
+// there, volumes are taken to be in the storage, where podman puts them.
+func (h *housekeeping) besideStorage(i storage.Item, graphRoot string) bool {
+	if h.podman.URL != "" {
+		return i.Kind == "volume"
+	}
+	item, err := device(i.Dir)
+	root, rootErr := device(graphRoot)
+	return err == nil && rootErr == nil && item == root
+}
+
+func device(name string) (uint64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return uint64(info.Sys().(*syscall.Stat_t).Dev), nil
+}
+
+func (h *housekeeping) stillTooFull(info podman.Info) error {
+	return &driver.Fault{
+		Err: fmt.Errorf("the file system of podman's storage is %d %% full, and there is nothing more to remove that no job uses", info.GraphUsed*100/info.GraphAllocated),
+		Todo: "see what takes the space (`podman system df`, and `df` and `du` for what is not podman's in " + info.GraphRoot +
+			"), or give it a larger disk",
+	}
+}

@@ -1,0 +1,169 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"podman-executor/pkg/podman"
+)
+
+// An image has a record of its uses, and another one of its pulls, by which it is
+// told from an image that somebody built or loaded.
+const (
+	usedImage   = "image/"
+	pulledImage = "pulled/"
+)
+
+// clockSlack is more than what the time of a new file may lie behind the clock: the
+// kernel takes the time of its last tick.
+const clockSlack = time.Second
+
+// HoldImage is [Records.Hold] for the image of that ID, which the caller has begun to
+// look for at since. pulled tells that its registry was asked for it. sure tells that
+// the image was not freed meanwhile: a record is removed with its image, so one that is
+// older than that tells so. Else the caller has to look again, now that nobody frees it.
+func (r Records) HoldImage(ctx context.Context, id string, since time.Time, pulled bool) (release func(), sure bool, err error) {
+	release, before, err := r.hold(ctx, usedImage+id)
+	if err != nil {
+		return nil, false, err
+	}
+	if pulled {
+		marked, err := r.Hold(ctx, pulledImage+id)
+		if err != nil {
+			release()
+			return nil, false, err
+		}
+		marked()
+	}
+	return release, before.Before(since.Add(-clockSlack)), nil
+}
+
+// ImageRules say which images are never removed.
+type ImageRules struct {
+	// Own are the names of those that the administrator has chosen.
+	Own []string
+	// Every takes in images that prepare did not pull.
+	Every bool
+}
+
+// keptName begins the names that no registry has: of images that somebody has built, or
+// has given such a name to keep them.
+const keptName = "localhost/"
+
+// Images returns the images that may be removed. One that no job has used yet counts
+// as used from now on. The records of images that are gone are removed.
+func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
+	// Before the list: what comes in between must not lose its record.
+	uses, err := s.Records.LastUses()
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Podman.Images(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking for images: %w", err)
+	}
+	if err := s.Records.forgetImages(uses, list); err != nil {
+		return nil, err
+	}
+	own, err := s.ids(ctx, rules.Own)
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	for _, image := range list {
+		_, pulled := uses[pulledImage+image.ID]
+		kept := slices.ContainsFunc(image.Names, func(name string) bool { return strings.HasPrefix(name, keptName) })
+		if image.ReadOnly || kept || slices.Contains(own, image.ID) || !pulled && !rules.Every {
+			continue
+		}
+		lastUse, used := uses[usedImage+image.ID]
+		if !used {
+			if lastUse, err = s.Records.firstSeen(ctx, image.ID); err != nil {
+				return nil, err
+			}
+		}
+		items = append(items, Item{
+			Kind: "image", Record: usedImage + image.ID, Name: imageName(image),
+			LastUse: lastUse, Size: image.Size, Used: image.Containers > 0, image: image,
+		})
+	}
+	return items, nil
+}
+
+// imageName is what people know an image by.
+func imageName(image podman.StoredImage) string {
+	if len(image.Names) > 0 {
+		return slices.Min(image.Names)
+	}
+	return image.ID[:min(len(image.ID), 12)]
+}
+
+// ids are the IDs of those images that are in the storage.
+func (s Store) ids(ctx context.Context, names []string) ([]string, error) {
+	var ids []string
+	for _, name := range names {
+		image, err := s.Podman.Local(ctx, name, podman.Platform{})
+		switch {
+		case errors.Is(err, podman.ErrNoImage):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("looking for the image %s of the policy: %w", name, err)
+		}
+		ids = append(ids, image.ID)
+	}
+	return ids, nil
+}
+
+// firstSeen makes a record for an image that has none.
+func (r Records) firstSeen(ctx context.Context, id string) (time.Time, error) {
+	release, err := r.Hold(ctx, usedImage+id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer release()
+	info, err := os.Stat(r.file(usedImage + id))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("recording that an image is there: %w", err)
+	}
+	return info.ModTime(), nil
+}
+
+// forgetImages removes the records of images that podman does not have.
+func (r Records) forgetImages(uses map[string]time.Time, list []podman.StoredImage) error {
+	for record, lastUse := range uses {
+		id, isImage := strings.CutPrefix(record, usedImage)
+		if !isImage {
+			id, isImage = strings.CutPrefix(record, pulledImage)
+		}
+		if !isImage || slices.ContainsFunc(list, func(i podman.StoredImage) bool { return i.ID == id }) {
+			continue
+		}
+		err := r.Free(record, lastUse, func() error { return nil })
+		if err != nil && !errors.Is(err, ErrInUse) {
+			return fmt.Errorf("forgetting an image that is gone: %w", err)
+		}
+	}
+	return nil
+}
+
+// freeImage removes an image whose record is locked.
+func (s Store) freeImage(ctx context.Context, i Item) error {
+	err := s.Podman.RemoveImage(ctx, i.image)
+	if errors.Is(err, podman.ErrImageInUse) {
+		return ErrInUse
+	}
+	if err != nil {
+		return err
+	}
+	err = os.Remove(s.Records.file(pulledImage + i.image.ID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package podman
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// podman has a line for each name of an image, with all names in each.
+func TestImages(t *testing.T) {
+	p, calls := answers(t, map[string]string{"image-ls": `[
+		{"Id": "a", "Names": ["r/x:1", "r/x:2"], "Size": 7, "Containers": 1},
+		{"Id": "a", "Names": ["r/x:1", "r/x:2"], "Size": 7, "Containers": 1},
+		{"Id": "b", "Names": null, "ReadOnly": true}]`})
+	got, err := p.Images(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []StoredImage{{ID: "a", Names: []string{"r/x:1", "r/x:2"}, Size: 7, Containers: 1}, {ID: "b", ReadOnly: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the images (-want +got):\n%s", diff)
+	}
+	if got, want := calls(), "image ls --all --no-trunc --format json"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p, _ = answers(t, map[string]string{"image-ls": "none"})
+	if _, err := p.Images(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "podman image ls: reading its answer: ") {
+		t.Errorf("garbage: %v", err)
+	}
+}
+
+// Where another image is removed while podman lists them, it is asked again.
+func TestImagesWhileOneIsRemoved(t *testing.T) {
+	for said, want := range map[string]int{
+		`Error: retrieving label for image "a": reading image "a": locating image with ID "a": image not known`: listTries,
+		"Error: the storage is broken": 1,
+	} {
+		p, calls := answers(t, map[string]string{"image-ls.exit": "125", "image-ls.stderr": said})
+		if _, err := p.Images(t.Context()); !isExit(err, ExitPodman) {
+			t.Errorf("%s: got %v", said, err)
+		}
+		if got := len(strings.Split(calls(), "\n")); got != want {
+			t.Errorf("%s: podman was asked %d times, want %d", said, got, want)
+		}
+	}
+}
+
+func TestImageExists(t *testing.T) {
+	for exit, want := range map[string]struct{ there, fails bool }{"0": {true, false}, "1": {false, false}, "125": {false, true}} {
+		p, _ := answers(t, map[string]string{"image-exists.exit": exit})
+		if there, err := p.ImageExists(t.Context(), "a"); there != want.there || (err != nil) != want.fails {
+			t.Errorf("podman ends with %s: got %v, %v", exit, there, err)
+		}
+	}
+}
+
+// The words are those of podman 4.3.1 and 5.4.2.
+func TestRemoveImage(t *testing.T) {
+	one, two := StoredImage{ID: "a", Names: []string{"r/x:1"}}, StoredImage{ID: "a", Names: []string{"r/x:1", "r/x:2"}}
+	const (
+		remove = "image rm --no-prune -- a"
+		used   = "Error: image used by 647e276a67f2: image is in use by a container: consider listing external containers and force-removing image"
+		gone   = "Error: a: image not known"
+	)
+	for _, test := range []struct {
+		name    string
+		image   StoredImage
+		answers map[string]string
+		calls   string
+		want    func(error) bool
+	}{
+		{"one name", one, nil, remove, func(err error) bool { return err == nil }},
+		{"no name", StoredImage{ID: "a"}, nil, remove, func(err error) bool { return err == nil }},
+		{"two names", two, nil, "untag -- a\n" + remove, func(err error) bool { return err == nil }},
+		{"in use", one, map[string]string{"image-rm.exit": "2", "image-rm.stderr": used}, remove, func(err error) bool { return errors.Is(err, ErrImageInUse) }},
+		{"gone", one, map[string]string{"image-rm.exit": "1", "image-rm.stderr": gone}, remove, func(err error) bool { return err == nil }},
+		{"two names, gone", two, map[string]string{"untag.exit": "125", "untag.stderr": gone, "image-rm.exit": "1", "image-rm.stderr": gone}, "untag -- a\n" + remove, func(err error) bool { return err == nil }},
+		{"podman fails", one, map[string]string{"image-rm.exit": "125"}, remove, func(err error) bool { return isExit(err, 125) }},
+		{"podman fails with the names", two, map[string]string{"untag.exit": "125"}, "untag -- a", func(err error) bool { return isExit(err, 125) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, calls := answers(t, test.answers)
+			if err := p.RemoveImage(t.Context(), test.image); !test.want(err) {
+				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(test.calls, calls()); diff != "" {
+				t.Errorf("podman's commands (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An image that is removed between its pull and the look at it is pulled again: that is no
+// fault of the job's.
+func TestPulledImageIsGone(t *testing.T) {
+	p, _ := answers(t, map[string]string{"image-pull": pulledID + "\n", "image-inspect.exit": "125", "image-inspect.stderr": "Error: inspecting object: " + pulledID + ": image not known"})
+	_, err := p.Pull(t.Context(), Pull{Name: "r.example.org/x:1"})
+	if !errors.Is(err, ErrImageGone) || PullRefused(err) || !PullWorthRetrying(err) {
+		t.Errorf("got %v", err)
+	}
+}
