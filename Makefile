@@ -76,8 +76,8 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
-# What the image is built from, and its page.
-IMAGE_FILES := docs/image.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
+# What the image is built from, and its pages.
+IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
 
 .PHONY: test-image
 test-image: build test-setup ## build the bundle image, and run what its page says, and jobs in it

@@ -138,7 +138,7 @@ func (m *machine) follow(c command) {
 var notOfThePage = regexp.MustCompile(`\r|\x1b\[[0-9;]*m|(?m:^.*unable to get systemd connection.*\n)`)
 
 // pattern matches lines as the page shows them: … is anything in a line, and a line
-// of it alone any lines.
+// of it alone any lines; an id of podman's is any of its length.
 func pattern(lines []string) *regexp.Regexp {
 	var expression strings.Builder
 	expression.WriteString(`\A`)
@@ -147,11 +147,15 @@ func pattern(lines []string) *regexp.Regexp {
 			expression.WriteString(`(?:.*\n)*?`)
 			continue
 		}
-		expression.WriteString(strings.ReplaceAll(regexp.QuoteMeta(line), "…", ".*") + `[ \t]*\n`)
+		line = strings.ReplaceAll(regexp.QuoteMeta(line), "…", ".*")
+		expression.WriteString(id.ReplaceAllStringFunc(line, func(id string) string { return fmt.Sprintf("[0-9a-f]{%d}", len(id)) }) + `[ \t]*\n`)
 	}
 	expression.WriteString(`\z`)
 	return regexp.MustCompile(expression.String())
 }
+
+// id is that of a secret or a container.
+var id = regexp.MustCompile(`\b([0-9a-f]{64}|[0-9a-f]{25})\b`)
 
 // pipeline runs a .gitlab-ci.yml of the page, whose files lie in a repository.
 func (m *machine) pipeline(b block) {

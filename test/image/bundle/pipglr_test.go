@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,30 @@ func TestCommandsOfPipglr(t *testing.T) {
 			t.Errorf("podman logs lacks %q", text)
 		}
 	}
+}
+
+// A configuration of pipglr's with the change that the page shows is one for this
+// image, and becomes the secret in the place of the old one.
+func TestConfigurationOfPipglr(t *testing.T) {
+	m := newMachine(t)
+	text, err := os.ReadFile("migrating-from-pipglr.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := blocks(string(text))
+	changed := slices.IndexFunc(all, func(b block) bool { return b.language == "toml" })
+	if changed < 0 {
+		t.Fatal("the page shows no configuration")
+	}
+	kept := fmt.Sprintf("[[runners]]\n  name = \"pipglr\"\n  url = %q\n  token = %q\n", m.gitlab.URL(), token)
+	config := "concurrent = 1\n" + strings.Replace(strings.Join(all[changed].text, "\n"), "[[runners]]\n", kept, 1) + "\n"
+	if err := os.WriteFile(filepath.Join(m.dir, "config.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, label := range []string{"setupconfig", "setupstorage", "setupcache", "run"} {
+		m.do("podman container runlabel " + label + " $IMAGE")
+	}
+	succeeded(t, m.run(gitlab.NewJob("hello", "echo hello")))
 }
 
 // ofThisGitLab makes an image whose `register` asks the GitLab of the tests where the
