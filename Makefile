@@ -76,12 +76,15 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
+# What the image is built from, and its page.
+IMAGE_FILES := docs/image.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
+
 .PHONY: test-image
 test-image: build test-setup ## build the bundle image, and run what its page says, and jobs in it
 	GITLAB_RUNNER=$(RUNNER) test/images/build go buildah bundle
 	cd test && CGO_ENABLED=0 go test -c -tags image -o ../bin/test/image.test ./image/bundle
 	$(TOOL) gotestsum --format testname --jsonfile bin/test/image.json --raw-command -- \
-		go tool test2json -t -p image test/staged bin $(RUNNER) bin/test/image.test --with docs/image.md --with image \
+		go tool test2json -t -p image test/staged bin $(RUNNER) bin/test/image.test $(addprefix --with ,$(IMAGE_FILES)) \
 		-test.v=test2json -test.timeout=40m -test.skip='^TestNarrowIDs$$' $(IMAGEFLAGS)
 	$(TOOL) gotestsum --format testname --jsonfile bin/test/image-65536.json --raw-command -- \
 		go tool test2json -t -p image test/image/as-another-user bin $(RUNNER) bin/test/image.test --with image \
