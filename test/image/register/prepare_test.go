@@ -1,6 +1,7 @@
 package register
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -194,6 +195,22 @@ func TestPrepareConfigWarns(t *testing.T) {
 	i.write("run/secrets/config.toml", "concurent = 4\n"+configOf("http://gitlab.example.com"))
 	if r := i.mustRun("prepare-config"); !strings.Contains(r.stderr, "warning: /run/secrets/config.toml: 1 unknown key(s)") || !strings.Contains(r.stderr, "concurent") {
 		t.Errorf("the unknown key is not named:\n%s", r.stderr)
+	}
+}
+
+// A config.toml of pipglr's is one that gitlab-runner starts with, only to fail each
+// job.
+func TestPrepareConfigWarnsOfOtherExecutors(t *testing.T) {
+	const section = "[[runners]]\n  url = \"https://gitlab.example.com\"\n  token = \"glrt-x\"\n  executor = %q\n"
+	i := newImage(t)
+	i.write("run/secrets/config.toml", fmt.Sprintf(section+section, "custom", "docker"))
+	r := i.mustRun("prepare-config")
+	if !strings.Contains(r.stderr, "warning: jobs of runners with the executor docker will fail") {
+		t.Errorf("nobody is warned:\n%s", r.stderr)
+	}
+	i.write("run/secrets/config.toml", fmt.Sprintf(section, "custom"))
+	if r := i.mustRun("prepare-config"); strings.Contains(r.stderr, "executor") {
+		t.Errorf("the custom executor is warned of:\n%s", r.stderr)
 	}
 }
 
