@@ -71,14 +71,29 @@ func in(image string, j gitlab.Job) gitlab.Job {
 	return j
 }
 
+// kind is what one kind of job is tested by.
+type kind struct {
+	name string
+	test func(*machine)
+}
+
+// each tests kinds of jobs one after the other.
+func (m *machine) each(kinds []kind) {
+	m.Helper()
+	for _, k := range kinds {
+		m.Run(k.name, func(t *testing.T) {
+			sub := *m
+			sub.T = t
+			k.test(&sub)
+		})
+	}
+}
+
 // A job of each kind, one after the other, on one machine.
 func TestJobs(t *testing.T) {
 	m := newMachine(t)
 	m.setUp()
-	for _, c := range []struct {
-		name string
-		test func(*machine)
-	}{
+	m.each([]kind{
 		{"hello", hello},
 		{"the first job pulls no runner image", runnerImageIsThere},
 		{"git and artifacts", gitAndArtifacts},
@@ -91,13 +106,7 @@ func TestJobs(t *testing.T) {
 		{"four at once", fourAtOnce},
 		{"cgroup", cgroupOfAJob},
 		{"unprivileged", unprivileged},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			sub := *m
-			sub.T = t
-			c.test(&sub)
-		})
-	}
+	})
 	if t.Failed() {
 		return
 	}

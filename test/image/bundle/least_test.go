@@ -16,10 +16,7 @@ func TestLeastPrivileges(t *testing.T) {
 	if out := m.do("podman inspect --format '{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}}' " + container); out != "false [CAP_SYS_ADMIN]\n" {
 		t.Errorf("the container is privileged, or has capabilities of more kinds: %s", out)
 	}
-	for _, c := range []struct {
-		name string
-		test func(*machine)
-	}{
+	m.each([]kind{
 		{"hello", hello},
 		{"git and artifacts", gitAndArtifacts},
 		{"services", services},
@@ -27,13 +24,7 @@ func TestLeastPrivileges(t *testing.T) {
 		{"apt-get", aptGet},
 		{"an image is built", buildsAnImage},
 		{"cancel", cancelled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			sub := *m
-			sub.T = t
-			c.test(&sub)
-		})
-	}
+	})
 	if out, err := m.inside("root", "systemctl", "--failed", "--plain", "--no-legend"); err != nil || out != "" {
 		t.Errorf("units that failed: %v\n%s", err, out)
 	}
