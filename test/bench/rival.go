@@ -42,8 +42,9 @@ func (r *rival) runnerToken() string { return "glrt-" + r.token + "-rest-of-the-
 func (r *rival) close(ctx context.Context) error {
 	err := errors.Join(r.server.Close(), podmanservice.RemoveVolumes(ctx, r.runnerToken()))
 	if r.Name == "naive" {
-		out, rmErr := exec.CommandContext(ctx, "podman", "volume", "rm", "--force", "naive-builds", "naive-cache").CombinedOutput()
-		if rmErr != nil {
+		cmd := exec.CommandContext(ctx, "podman", "volume", "rm", "--force", "naive-builds", "naive-cache")
+		cmd.Dir = "/" // the caller's own may be gone at its end
+		if out, rmErr := cmd.CombinedOutput(); rmErr != nil {
 			err = errors.Join(err, fmt.Errorf("removing the volumes: %w: %s", rmErr, out))
 		}
 	}

@@ -87,7 +87,9 @@ func RemoveVolumes(ctx context.Context, token string) error {
 	if len(args) == 3 {
 		return nil
 	}
-	if out, err := exec.CommandContext(ctx, "podman", args...).CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(ctx, "podman", args...)
+	cmd.Dir = "/" // the caller's own may be gone at its end
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("removing the volumes: %w\n%s", err, out)
 	}
 	return nil
@@ -100,6 +102,7 @@ func listVolumes(ctx context.Context) (string, error) {
 	for {
 		format := `{{.Name}} {{index .Labels "com.gitlab.gitlab-runner.runner.id"}}`
 		cmd := exec.CommandContext(ctx, "podman", "volume", "ls", "--format", format)
+		cmd.Dir = "/"
 		var complaint strings.Builder
 		cmd.Stderr = &complaint
 		list, err := cmd.Output()

@@ -31,6 +31,7 @@ func pageOf(r results.Results) ([]byte, error) {
 		"runs":    func(kind string) string { return runsOf(r, kind) },
 		"thrown":  func() string { return thrownAway(r) },
 		"minutes": func() string { return number(r.Took/60, 0) },
+		"capital": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 		"memory":  func() string { return number(float64(r.Machine.Memory)/(1<<30), 0) },
 		"date":    func() string { return r.Started.Format("2006-01-02") },
 	}).Parse(pageText)

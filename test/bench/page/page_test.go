@@ -32,7 +32,7 @@ func sample() results.Results {
 	return results.Results{
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Took: 120,
 		Machine:   results.Machine{CPU: "A CPU", Cores: 2, Memory: 4 << 30, Kernel: "6.1", System: "A Linux", Podman: "4.3.1", Runner: "19.4.0", Driver: "1.0"},
-		Kinds:     []results.Kind{{Name: "hello", Title: "hello", Says: "A greeting"}, {Name: "services", Title: "two services", Says: "Two"}},
+		Kinds:     []results.Kind{{Name: "hello", Title: "hello", Says: "a greeting"}, {Name: "services", Title: "two services", Says: "Two"}},
 		Executors: []results.Executor{{Name: "driver", Title: "The driver"}, {Name: "docker", Title: "docker executor"}, {Name: "shell", Title: "shell executor"}},
 		Cells:     []results.Cell{driver, docker, cell("hello", "shell", 0.06), cell("services", "driver", 3)},
 	}

@@ -30,6 +30,8 @@ const (
 	height = 11 * vg.Centimeter
 )
 
+func init() { plot.DefaultFont.Variant = "Sans" }
+
 // plotOf draws the median times as multiples of the docker executor's: a group of bars
 // for each kind of job. Where there are none of the docker executor, there is no group.
 func plotOf(r results.Results) ([]byte, error) {
@@ -69,6 +71,7 @@ func plotOf(r results.Results) ([]byte, error) {
 		p.Legend.Add(e.Title, bars)
 	}
 	p.NominalX(names...)
+	p.X.Min, p.X.Max = -0.5, float64(len(kinds))-0.5
 	// Room for the legend above the bars.
 	p.Y.Max *= 1.5
 	canvas := vgsvg.New(width, height)
