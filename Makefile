@@ -61,6 +61,7 @@ test-unit: ## run the tests that need neither podman nor a runner
 test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that the other tests use
 	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race -count=1 ./...
 	cd test/gitlab-runner && $(GOTESTSUM) -- . ./standin/...
+	cd test/bench/page && $(GOTESTSUM) -- -count=1 .
 	@test/no-skips bin/test/gitlab.json
 
 .PHONY: test-dist
@@ -108,6 +109,29 @@ fuzz: ## run each fuzz test for FUZZTIME
 		echo "$$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	done
 
+# What the jobs of the benchmark clone: the files of a module that the tools need anyway.
+BENCH_SOURCES := golang.org/x/tools
+# Where the page goes.
+BENCH_OUT ?= docs
+
+.PHONY: bin/test/bench
+bin/test/bench:
+	@mkdir -p bin/test
+	cd test && CGO_ENABLED=0 go build -o ../$@ ./bench
+
+.PHONY: bench
+bench: build test-setup bin/test/bench ## compare with other executors: docs/benchmarks.md (25 minutes; BENCHFLAGS="--kinds hello")
+	cd test/bench/page && CGO_ENABLED=0 go build -o ../../../bin/test/bench-page .
+	rm -rf bin/test/sources && mkdir bin/test/sources
+	cd test/tools && go mod download $(BENCH_SOURCES) && cp -r --no-preserve=mode "$$(go list -m -f '{{.Dir}}' $(BENCH_SOURCES))" ../../bin/test/sources/
+	test/staged bin $(RUNNER) bin/test/bench --with bin/test/sources/* --sources "$$(ls bin/test/sources)" $(BENCHFLAGS) >bin/test/bench.json
+	bin/test/bench-page --output '$(BENCH_OUT)' bin/test/bench.json
+
+.PHONY: bench-counts
+bench-counts: build test-setup bin/test/bench ## compare the podman commands of a job, and allocations of decisions, with what they were
+	go test -count=1 -run '^TestAllocationsOfDecisions$$' ./pkg/policy
+	test/staged bin $(RUNNER) bin/test/bench --with test/bench/counts.json --counts counts.json
+
 .PHONY: bench-driver
 bench-driver: build test-setup ## measure what the programs add to the podman commands that they run
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/bench-driver ./bench/driver
@@ -136,6 +160,7 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	cd test/gitlab-runner && go vet .
 	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
+	cd test/bench/page && go vet .
 	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
 	cd test && $(TOOL) staticcheck -tags e2e,image ./...
@@ -144,6 +169,7 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	cd test && go mod tidy -diff
 	cd test/tools && go mod tidy -diff
 	cd test/s3 && go mod tidy -diff
+	cd test/bench/page && go mod tidy -diff
 	test/generated
 
 .PHONY: format

@@ -58,7 +58,7 @@ func (m *machine) docker() executor {
     volumes = ["/cache"]
     allowed_images = ["debian:*", "localhost/podman-executor/*:*", %q]
     wait_for_services_timeout = 5
-%s`, m.service.url, defaultImage, helperImage, m.registry.address+"/**", network)
+%s`, m.service.URL(), defaultImage, helperImage, m.registry.address+"/**", network)
 	}}
 }
 

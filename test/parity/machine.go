@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"podman-executor/test/gitlab"
+	"podman-executor/test/podmanservice"
 	"podman-executor/test/runner"
 )
 
@@ -19,7 +20,7 @@ type machine struct {
 	// dir has a directory for each run of a pipeline.
 	dir      string
 	registry *registry
-	service  *service
+	service  *podmanservice.Service
 	// keep gets the traces and logs, if it is not empty.
 	keep string
 }
@@ -41,15 +42,15 @@ func prepareMachine(ctx context.Context, keep string) (m *machine, err error) {
 	if err := os.WriteFile(m.registriesFile(), fmt.Appendf(nil, registriesConf, m.registry.address), 0o600); err != nil {
 		return nil, err
 	}
-	m.service, err = startService(ctx, filepath.Join(m.dir, "podman.sock"), m.podmanEnv())
+	m.service, err = podmanservice.Start(ctx, filepath.Join(m.dir, "podman.sock"), m.podmanEnv())
 	return m, err
 }
 
 func (m *machine) close() {
 	if m.service != nil {
-		m.service.stop()
+		m.service.Stop()
 		if m.keep != "" {
-			_ = os.WriteFile(filepath.Join(m.keep, "podman-service.log"), []byte(m.service.log.String()), 0o644) // for people only
+			_ = os.WriteFile(filepath.Join(m.keep, "podman-service.log"), []byte(m.service.Log()), 0o644) // for people only
 		}
 	}
 	if m.registry != nil {
@@ -102,7 +103,7 @@ func (m *machine) runPart(ctx context.Context, p *part) error {
 	results, err := p.pipeline.Run(ctx, server, gitlab.PipelineOptions{Repository: repository, Edit: m.projectVariables})
 	stopCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer stop()
-	err = errors.Join(err, r.Stop(stopCtx), removeVolumes(stopCtx, token))
+	err = errors.Join(err, r.Stop(stopCtx), podmanservice.RemoveVolumes(stopCtx, token))
 	if m.keep != "" {
 		err = errors.Join(err, m.keepLogs(p, r, results))
 	}

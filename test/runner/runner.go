@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -28,6 +29,10 @@ type Config struct {
 	Policy string
 	// Concurrent is the number of jobs at a time; 0 means 1.
 	Concurrent int
+	// Wrapper, if not empty, is a command that runs Program: one that watches it.
+	Wrapper []string
+	// Environment has further variables of the runner, NAME=VALUE.
+	Environment []string
 	// Text, where set, returns another config.toml than the usual one.
 	Text func(Config) string
 }
@@ -99,7 +104,8 @@ func policyFile(dir string) string { return filepath.Join(dir, "policy.toml") }
 // start starts the process. Its environment is small and clean, since the
 // runner takes options from there, and hands it to the driver.
 func (r *Runner) start() error {
-	r.cmd = exec.Command(r.config.Program, "run", "--config", filepath.Join(r.config.Dir, "config.toml"))
+	command := append(slices.Clone(r.config.Wrapper), r.config.Program, "run", "--config", filepath.Join(r.config.Dir, "config.toml"))
+	r.cmd = exec.Command(command[0], command[1:]...)
 	r.cmd.Dir = r.config.Dir
 	r.cmd.Env = []string{
 		"PATH=" + filepath.Dir(r.config.Program) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -110,6 +116,7 @@ func (r *Runner) start() error {
 			r.cmd.Env = append(r.cmd.Env, name+"="+value)
 		}
 	}
+	r.cmd.Env = append(r.cmd.Env, r.config.Environment...)
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// A job's processes may hold the log after the runner was killed.
@@ -129,7 +136,7 @@ func (r *Runner) start() error {
 // TempDir is the runner's TMPDIR: empty when no job is under way.
 func (r *Runner) TempDir() string { return filepath.Join(r.config.Dir, "tmp") }
 
-// PID is the process id of the runner.
+// PID is the process id of the runner, or of its wrapper.
 func (r *Runner) PID() int { return r.cmd.Process.Pid }
 
 // Log is what the runner has logged so far, of all of its starts.

@@ -1,31 +1,23 @@
 // Command driver measures what the four programs add to the podman commands that
-// they run: the time until a program has started, and the time and memory that
-// podman-executor-run takes beside `podman start`.
+// they run: the time until a program has started; what podman-executor-run takes
+// beside `podman start`, for a short step and for one of 100 MB of output; and what
+// podman-executor-prepare takes to decide about large jobs by large policies.
 //
 // PODMAN_EXECUTOR_BIN names the directory of the four programs.
 package main
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"text/tabwriter"
-	"time"
-
-	"podman-executor/internal/plan"
-	"podman-executor/internal/step"
-	"podman-executor/pkg/podman"
 )
 
 // rounds is how often each thing is measured; the table has medians.
 const rounds = 20
-
-const image = "localhost/podman-executor/busybox:latest"
 
 func main() {
 	if err := measure(os.Getenv("PODMAN_EXECUTOR_BIN"), os.Stdout); err != nil {
@@ -44,157 +36,53 @@ func measure(bin string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "start of podman-executor-%s\t%.1f\t%.1f\t\n", stage, s.milliseconds(), s.mebibytes())
+		line(w, "start of podman-executor-"+stage, s)
 	}
-	alone, through, err := steps(bin)
-	if err != nil {
+	if err := decisions(bin, w); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "podman start alone\t%.1f\t%.1f\t\n", alone.milliseconds(), alone.mebibytes())
-	fmt.Fprintf(w, "a step by podman-executor-run\t%.1f\t%.1f\t\n", through.milliseconds(), through.mebibytes())
-	fmt.Fprintf(w, "what podman-executor-run adds\t%.1f\t%.1f\t\n", through.milliseconds()-alone.milliseconds(), through.mebibytes())
+	if err := stepsAndLog(bin, w); err != nil {
+		return err
+	}
 	return w.Flush()
 }
 
-// sample is one run of a program: wall time, and the program's own peak RSS
-// without its children's, 0 where it was not watched.
-type sample struct {
-	wall time.Duration
-	rss  int64 // bytes
+func line(w io.Writer, what string, s samples) {
+	fmt.Fprintf(w, "%s\t%.1f\t%.1f\t\n", what, s.milliseconds(), s.mebibytes())
 }
 
-type samples []sample
-
-func (s samples) milliseconds() float64 {
-	walls := make([]time.Duration, len(s))
-	for i := range s {
-		walls[i] = s[i].wall
-	}
-	slices.Sort(walls)
-	return float64(walls[len(walls)/2].Microseconds()) / 1000
-}
-
-func (s samples) mebibytes() float64 { return float64(s[0].rss) / (1 << 20) }
-
-func series(command func() (*exec.Cmd, error)) (samples, error) {
-	var s samples
-	for i := range rounds {
-		cmd, err := command()
+// decisions measures how long prepare takes to refuse jobs: it does so before it runs
+// any podman command, so that is what it adds for a job that it does not refuse.
+func decisions(bin string, w io.Writer) error {
+	for _, r := range refusals {
+		s, err := r.measure(bin)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("%s: %w", r.what, err)
 		}
-		one, err := take(cmd, i == 0)
-		if err != nil {
-			return nil, err
-		}
-		s = append(s, one)
+		line(w, "prepare refuses a job: "+r.what, s)
 	}
-	return s, nil
+	return nil
 }
 
-// take runs a program. To be watched costs it time, so that is done in the first
-// round only.
-func take(cmd *exec.Cmd, watched bool) (sample, error) {
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	started := time.Now()
-	if err := cmd.Start(); err != nil {
-		return sample{}, err
-	}
-	ended := make(chan struct{})
-	peak := make(chan int64, 1)
-	if watched {
-		go func() { peak <- watch(cmd.Process.Pid, ended) }()
-	} else {
-		peak <- 0
-	}
-	err := cmd.Wait()
-	wall := time.Since(started)
-	close(ended)
+func stepsAndLog(bin string, w io.Writer) (err error) {
+	c, err := newContainer(bin)
 	if err != nil {
-		return sample{}, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, stderr.String())
+		return err
 	}
-	return sample{wall: wall, rss: <-peak}, nil
-}
-
-// watch returns the peak RSS of a process, in bytes, as it stood when it was
-// last seen. (The rusage of a process that was waited for has the peak of its
-// largest child, here podman's.)
-func watch(pid int, ended <-chan struct{}) (peak int64) {
-	for {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		for line := range strings.Lines(string(status)) {
-			var kilobytes int64
-			if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); n == 1 {
-				peak = max(peak, kilobytes<<10)
-			}
-		}
-		select {
-		case <-ended:
-			return peak
-		case <-time.After(500 * time.Microsecond):
-		}
-	}
-}
-
-// steps measures the same step in the same container, by turns alone and
-// through the driver.
-func steps(bin string) (alone, through samples, err error) {
-	dir, err := os.MkdirTemp("", "podman-executor-bench-")
+	defer func() { err = errors.Join(err, c.remove()) }()
+	alone, through, err := c.steps("exit 0", rounds)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer os.RemoveAll(dir)
-	name := filepath.Base(dir)
-	program, err := podman.Find("")
+	line(w, "podman start alone", alone)
+	line(w, "a step by podman-executor-run", through)
+	fmt.Fprintf(w, "what podman-executor-run adds\t%.1f\t%.1f\t\n", through.milliseconds()-alone.milliseconds(), through.mebibytes())
+	alone, through, err = c.steps(fmt.Sprintf("yes %079d | head -c %d", 7, logBytes), logRounds)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	env := podman.Environment(os.Getenv, os.Getuid(), storage())
-	create := podman.Create{
-		Name: name, Tmpfs: []string{step.Tmpfs}, Entrypoint: "sh", Image: image,
-		Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", ""),
-	}
-	client := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(program, args...)
-		cmd.Env, cmd.Dir = env, "/"
-		return cmd
-	}
-	if out, err := client(create.Args()...).CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("%w: %s", err, out)
-	}
-	defer func() { _ = client("rm", "--force", "--time", "0", name).Run() }()
-	p := plan.Plan{Podman: plan.Podman{Program: program, Env: env}, UserContainer: name, RunnerContainer: name}
-	if err := plan.Write(dir, p); err != nil {
-		return nil, nil, err
-	}
-	script := []byte("#!/usr/bin/env sh\nexit 0\n")
-	file := filepath.Join(dir, "script")
-	if err := os.WriteFile(file, script, 0o700); err != nil {
-		return nil, nil, err
-	}
-	for i := range rounds {
-		cmd := client("start", "--attach", "--interactive", "--sig-proxy=false", "--", name)
-		cmd.Stdin = step.Input(script)
-		a, err := take(cmd, i == 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		cmd = exec.Command(filepath.Join(bin, "podman-executor-run"), file, "build_script")
-		cmd.Env = []string{"TMPDIR=" + dir, "JOB_RESPONSE_FILE=" + file, "BUILD_EXIT_CODE_FILE=" + filepath.Join(dir, "code")}
-		t, err := take(cmd, i == 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		alone, through = append(alone, a), append(through, t)
-	}
-	return alone, through, nil
-}
-
-// storage shows podman the storage of the tests, where it is not the user's own.
-func storage() []string {
-	if file := os.Getenv("CONTAINERS_STORAGE_CONF"); file != "" {
-		return []string{"CONTAINERS_STORAGE_CONF=" + file}
-	}
+	line(w, "100 MB of output by podman start alone", alone)
+	line(w, "by podman-executor-run", through)
+	fmt.Fprintf(w, "its throughput, that of podman alone being 1\t%.2f\t\t\n", alone.milliseconds()/through.milliseconds())
 	return nil
 }

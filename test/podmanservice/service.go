@@ -1,4 +1,6 @@
-package main
+// Package podmanservice runs the API of docker over the rootless podman of the tests,
+// for gitlab-runner's docker executor.
+package podmanservice
 
 import (
 	"context"
@@ -6,23 +8,26 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// service is a `podman system service`: the API of docker, over the same
+// Service is a `podman system service`: the API of docker, over the same
 // rootless podman and storage that the driver uses.
-type service struct {
+type Service struct {
 	url string
 	cmd *exec.Cmd
 	log *strings.Builder
 }
 
-// startService starts the service and waits until it listens.
-func startService(ctx context.Context, socket string, env []string) (*service, error) {
-	s := &service{url: "unix://" + socket, log: &strings.Builder{}}
-	s.cmd = exec.Command("podman", "system", "service", "--time=0", s.url)
+// Start starts the service, with further variables in its environment, and waits until
+// it listens. A wrapper, if there is one, is a command that runs podman.
+func Start(ctx context.Context, socket string, env []string, wrapper ...string) (*Service, error) {
+	s := &Service{url: "unix://" + socket, log: &strings.Builder{}}
+	command := append(slices.Clone(wrapper), "podman", "system", "service", "--time=0", s.url)
+	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Dir = "/"
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
@@ -42,21 +47,31 @@ func startService(ctx context.Context, socket string, env []string) (*service, e
 		}
 		select {
 		case <-ctx.Done():
-			s.stop()
+			s.Stop()
 			return nil, fmt.Errorf("starting the podman service: %w\n%s", err, s.log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-func (s *service) stop() {
+// URL is where the service listens.
+func (s *Service) URL() string { return s.url }
+
+// PID is the process id of the service, or of its wrapper.
+func (s *Service) PID() int { return s.cmd.Process.Pid }
+
+// Log is what the service has printed; it is whole when the service has stopped.
+func (s *Service) Log() string { return s.log.String() }
+
+// Stop ends the service.
+func (s *Service) Stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
 }
 
-// removeVolumes removes the volumes that the jobs of a runner have left, by either
+// RemoveVolumes removes the volumes that the jobs of a runner have left, by either
 // executor: they are kept for the next job of the project.
-func removeVolumes(ctx context.Context, token string) error {
+func RemoveVolumes(ctx context.Context, token string) error {
 	short := strings.TrimPrefix(token, "glrt-")[:9] // gitlab-runner helpers/shorten_token.go
 	list, err := listVolumes(ctx)
 	if err != nil {
@@ -72,7 +87,9 @@ func removeVolumes(ctx context.Context, token string) error {
 	if len(args) == 3 {
 		return nil
 	}
-	if out, err := exec.CommandContext(ctx, "podman", args...).CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(ctx, "podman", args...)
+	cmd.Dir = "/" // the caller's own may be gone at its end
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("removing the volumes: %w\n%s", err, out)
 	}
 	return nil
@@ -85,6 +102,7 @@ func listVolumes(ctx context.Context) (string, error) {
 	for {
 		format := `{{.Name}} {{index .Labels "com.gitlab.gitlab-runner.runner.id"}}`
 		cmd := exec.CommandContext(ctx, "podman", "volume", "ls", "--format", format)
+		cmd.Dir = "/"
 		var complaint strings.Builder
 		cmd.Stderr = &complaint
 		list, err := cmd.Output()

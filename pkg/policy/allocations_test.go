@@ -1,0 +1,40 @@
+//go:build !race
+
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A decision allocates as often as it did: what needs more has to say so here, and
+// what needs less, too, so that it stays. The race detector adds allocations, some by
+// chance, so `make bench-counts` runs this without it.
+func TestAllocationsOfDecisions(t *testing.T) {
+	var list strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&list, "'r\\.example\\.org/group-%d/.*',", i)
+	}
+	volumes := policyWith(t, "user_volume_variable = \"V\"\nvolume_allow_list = ['/data/.*']\n")
+	mounts := Request{Image: "alpine"}
+	for i := range 100 {
+		mounts.Volumes = append(mounts.Volumes, volumeRequest(t, fmt.Sprintf("/data/%[1]d:/mnt/%[1]d", i)))
+	}
+	for _, test := range []struct {
+		name    string
+		policy  *Policy
+		request Request
+		want    float64
+	}{
+		{"any image", policyWith(t, ""), Request{Image: "alpine"}, 32},
+		{"the last of 1,000 images", policyWith(t, "image_allow_list = ["+list.String()+"]\n"), Request{Image: "r.example.org/group-999/x"}, 32},
+		{"100 volumes", volumes, mounts, 649},
+	} {
+		grant(t, test.policy, test.request)
+		got := testing.AllocsPerRun(100, func() { _, _ = test.policy.Decide(test.request) })
+		if got != test.want {
+			t.Errorf("%s: %v allocations, want %v", test.name, got, test.want)
+		}
+	}
+}

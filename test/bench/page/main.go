@@ -1,0 +1,56 @@
+// Command page makes the page of the benchmark, and its plot, from the results of
+// test/bench.
+//
+//	page --output DIRECTORY RESULTS
+//
+// It writes benchmarks.md and benchmarks.svg. It is a module of its own since only it
+// needs a library for plots.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"podman-executor/test/bench/results"
+)
+
+func main() {
+	if err := write(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "page: error:", err)
+		os.Exit(1)
+	}
+}
+
+func write(args []string) error {
+	flags := flag.NewFlagSet("page", flag.ContinueOnError)
+	output := flags.String("output", ".", "the `directory` that gets the page")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("want one file of results")
+	}
+	text, err := os.ReadFile(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	var r results.Results
+	if err := json.Unmarshal(text, &r); err != nil {
+		return fmt.Errorf("%s: %w", flags.Arg(0), err)
+	}
+	page, err := pageOf(r)
+	if err != nil {
+		return err
+	}
+	plot, err := plotOf(r)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(*output, "benchmarks.md"), page, 0o644),
+		os.WriteFile(filepath.Join(*output, "benchmarks.svg"), plot, 0o644))
+}
