@@ -154,20 +154,8 @@ func (s *preparation) authDir() string {
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
-	for _, destination := range s.projectVolumes() {
-		labels := s.job.VolumeLabels("volume")
-		labels[job.LabelDestination] = destination
-		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
-			return err
-		}
-	}
-	if s.policy.General.DataDir == "" {
-		for _, role := range []string{"builds", "cache"} {
-			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
-				return err
-			}
-		}
-		return nil
+	if err := s.ensureVolumes(ctx); err != nil || s.policy.General.DataDir == "" {
+		return err
 	}
 	held := []string{s.builds, s.cache}
 	if s.choseItsPlace() && !s.policy.General.Podman.StepScriptOnly {
@@ -213,13 +201,28 @@ func (s *preparation) release() {
 	}
 }
 
-func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
-	if err := s.hold(ctx, s.job.VolumeName(role)); err != nil {
-		return err
+// ensureVolumes makes those volumes that are still to be made: of the project, and
+// without data_dir of builds and cache.
+func (s *preparation) ensureVolumes(ctx context.Context) error {
+	var volumes []podman.NewVolume
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		volumes = append(volumes, podman.NewVolume{Name: s.job.VolumeName(job.VolumeRole(destination)), Labels: labels})
 	}
-	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+	if s.policy.General.DataDir == "" {
+		for _, role := range []string{"builds", "cache"} {
+			volumes = append(volumes, podman.NewVolume{Name: s.job.VolumeName(role), Labels: s.job.VolumeLabels(role)})
+		}
+	}
+	for _, v := range volumes {
+		if err := s.hold(ctx, v.Name); err != nil {
+			return err
+		}
+	}
+	if err := s.podman.EnsureVolumes(ctx, volumes...); err != nil {
 		return &driver.Fault{
-			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Err:  fmt.Errorf("making the job's volumes: %w", err),
 			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
 		}
 	}
