@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"podman-executor/internal/driver"
@@ -55,12 +56,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.startServices(ctx, images.services); err != nil {
 		return err
 	}
-	if s.runnerName != "" {
-		if err := s.createRunner(ctx, images.runner, hostRunner); err != nil {
-			return err
-		}
-	}
-	if err := s.createUser(ctx, images.user); err != nil {
+	if err := s.createContainers(ctx, images, hostRunner); err != nil {
 		return err
 	}
 	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
@@ -69,20 +65,41 @@ func (s *preparation) make(ctx context.Context) error {
 	return s.waitForServices(ctx, images.services)
 }
 
-// createRunner makes the runner container, with the host's gitlab-runner where
-// there is one.
-func (s *preparation) createRunner(ctx context.Context, image podman.Image, hostRunner string) error {
+// createContainers makes the job's containers, both at the same time: neither needs
+// the other.
+func (s *preparation) createContainers(ctx context.Context, images jobImages, hostRunner string) error {
+	user, err := s.userContainer(ctx, images.user)
+	if err != nil {
+		return err
+	}
+	var runnerError, userError error
+	var both sync.WaitGroup
+	if s.runnerName != "" {
+		runner := s.runnerContainer(images.runner, hostRunner)
+		both.Go(func() { runnerError = s.create(ctx, runner, "runner_options", "container") })
+	}
+	both.Go(func() { userError = s.create(ctx, user, "custom_options", "container") })
+	both.Wait()
+	if runnerError != nil {
+		return runnerError
+	}
+	return userError
+}
+
+// runnerContainer is the runner container, with the host's gitlab-runner where there
+// is one.
+func (s *preparation) runnerContainer(image podman.Image, hostRunner string) podman.Create {
 	c := s.container("runner", image.ID, s.grant.RunnerEntry)
 	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
 	}
 	s.confine(&c, s.grant.RunnerContainer)
-	return s.create(ctx, c, "runner_options", "container")
+	return c
 }
 
-// createUser makes the user container, with the mounts that the job asks for.
-func (s *preparation) createUser(ctx context.Context, image podman.Image) error {
+// userContainer is the user container, with the mounts that the job asks for.
+func (s *preparation) userContainer(ctx context.Context, image podman.Image) (podman.Create, error) {
 	c := s.container("user", image.ID, s.userEntry(image))
 	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
 	c.Platform = podman.Platform(s.grant.Platform)
@@ -93,7 +110,7 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 	}
 	hosts, err := s.serviceHosts(ctx)
 	if err != nil {
-		return err
+		return c, err
 	}
 	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
 	if s.grant.Container.Privileged {
@@ -104,12 +121,12 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	if err := s.pinMounts(ctx); err != nil {
-		return err
+		return c, err
 	}
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 	}
-	return s.create(ctx, c, "custom_options", "container")
+	return c, nil
 }
 
 // note prints one line for the job log.

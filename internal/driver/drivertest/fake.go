@@ -29,7 +29,9 @@ import (
 //	                                       its input ends; without a word for ever
 //
 // and before those for image-inspect.2.stdout and so on, which are for the
-// second call only. It writes
+// second call only. The job's containers are made at the same time: for
+// `podman create` that is create.user.stdout and create.user.2.stdout, by the
+// container's role. It writes
 //
 //	log                                    one call a line, see [call]
 //	stdin                                  what `podman start` got to read, to the
@@ -48,7 +50,7 @@ type fake struct {
 	dir  string
 	verb string
 	args []string
-	// nth counts the calls of this verb, from 1.
+	// nth counts the calls of this verb, and for this role, from 1.
 	nth int
 }
 
@@ -132,7 +134,7 @@ func (f *fake) record(authMode string) error {
 	}
 	calls, err := readLog(f.dir)
 	for _, c := range calls {
-		if c.Verb == f.verb {
+		if c.Verb == f.verb && roleIn(c.Args) == roleIn(f.args) {
 			f.nth++
 		}
 	}
@@ -220,12 +222,29 @@ func (f *fake) saveStdin() error {
 
 // file returns the content of an answer's file for this call.
 func (f *fake) file(what string) (string, bool) {
-	for _, name := range []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what} {
+	names := []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what}
+	if role := roleIn(f.args); role != "" {
+		names = []string{fmt.Sprintf("%s.%s.%d.%s", f.verb, role, f.nth, what), f.verb + "." + role + "." + what, f.verb + "." + what}
+	}
+	for _, name := range names {
 		if text, err := os.ReadFile(filepath.Join(f.dir, name)); err == nil {
 			return string(text), true
 		}
 	}
 	return "", false
+}
+
+// roleIn returns the role of the container that a command line creates.
+func roleIn(args []string) string {
+	if verbOf(args) != "create" {
+		return ""
+	}
+	for _, arg := range args {
+		if role, ok := strings.CutPrefix(arg, "io.podman-executor.role="); ok {
+			return role
+		}
+	}
+	return ""
 }
 
 func (f *fake) hang() error {
