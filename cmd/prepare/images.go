@@ -41,33 +41,57 @@ func (s *preparation) images(ctx context.Context, native podman.Platform) (all j
 		return all, err
 	}
 	defer os.RemoveAll(s.authDir())
-	if s.runnerName != "" {
-		all.runner, err = s.image(ctx, finder, wanted{
-			name: s.grant.RunnerImage, pull: s.grant.RunnerPull, role: "in the runner container", adminKey: "runner_image",
-		})
-		if err != nil {
+	list := s.wanted()
+	requests := make([]images.Request, len(list))
+	for i, w := range list {
+		requests[i] = w.request()
+	}
+	since := time.Now()
+	if err := finder.Look(ctx, requests...); err != nil {
+		return all, s.imageError(list[0], err)
+	}
+	found := make([]podman.Image, len(list))
+	for i, w := range list {
+		if found[i], err = s.image(ctx, finder, w, since); err != nil {
 			return all, err
 		}
 	}
-	w := wanted{name: s.grant.UserImage, pull: s.grant.UserPull, platform: s.grant.Platform, role: "in the user container"}
+	if s.runnerName != "" {
+		all.runner, found = found[0], found[1:]
+	}
+	all.user, all.services = found[0], found[1:]
+	return all, nil
+}
+
+// wanted are the job's images: of the runner container where there is one, of the
+// user container, of the services.
+func (s *preparation) wanted() []wanted {
+	var list []wanted
+	if s.runnerName != "" {
+		list = append(list, wanted{
+			name: s.grant.RunnerImage, pull: s.grant.RunnerPull, role: "in the runner container", adminKey: "runner_image",
+		})
+	}
+	user := wanted{name: s.grant.UserImage, pull: s.grant.UserPull, platform: s.grant.Platform, role: "in the user container"}
 	if s.grant.DefaultImage {
-		w.adminKey = "default_image"
+		user.adminKey = "default_image"
 	}
-	if all.user, err = s.image(ctx, finder, w); err != nil {
-		return all, err
-	}
+	list = append(list, user)
 	for _, service := range s.grant.Services {
 		w := wanted{name: service.Image, pull: service.Pull, platform: service.Platform, role: "as the service " + service.Aliases[0]}
 		if service.Added {
 			w.adminKey = "services"
 		}
-		image, err := s.image(ctx, finder, w)
-		if err != nil {
-			return all, err
-		}
-		all.services = append(all.services, image)
+		list = append(list, w)
 	}
-	return all, nil
+	return list
+}
+
+func (w wanted) request() images.Request {
+	return images.Request{
+		Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
+		Platform: podman.Platform(w.platform), Own: w.adminKey != "",
+	}
 }
 
 // finder collects the job's credentials.
@@ -99,10 +123,11 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	}, nil
 }
 
-// image resolves one image and says so in the job log.
-func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted) (podman.Image, error) {
+// image resolves one image, which may have been looked for since that time, and says
+// so in the job log.
+func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (podman.Image, error) {
 	started := time.Now()
-	found, err := s.find(ctx, finder, w)
+	found, err := s.find(ctx, finder, w, since)
 	if err != nil {
 		return podman.Image{}, err
 	}
@@ -122,14 +147,11 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 const findTries = 3
 
 // find finds an image, and keeps it from being removed until release. Where it was
-// removed before it was held, it is looked for again: what is held stays.
-func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted) (images.Found, error) {
+// removed before it was held, it is looked for again: what is held stays. It may
+// have been found already, at since or later.
+func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (images.Found, error) {
 	for range findTries {
-		since := time.Now()
-		found, err := finder.Find(ctx, images.Request{
-			Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
-			Platform: podman.Platform(w.platform), Own: w.adminKey != "",
-		})
+		found, err := finder.Find(ctx, w.request())
 		if err != nil {
 			return found, s.imageError(w, err)
 		}
@@ -147,6 +169,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted)
 		if there {
 			return found, nil
 		}
+		since = time.Now()
 	}
 	return images.Found{}, s.imageError(w, podman.ErrImageGone)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"podman-executor/internal/driver"
@@ -55,12 +56,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.startServices(ctx, images.services); err != nil {
 		return err
 	}
-	if s.runnerName != "" {
-		if err := s.createRunner(ctx, images.runner, hostRunner); err != nil {
-			return err
-		}
-	}
-	if err := s.createUser(ctx, images.user); err != nil {
+	if err := s.createContainers(ctx, images, hostRunner); err != nil {
 		return err
 	}
 	if err := s.warnWithoutRunner(ctx, hostRunner); err != nil {
@@ -69,20 +65,41 @@ func (s *preparation) make(ctx context.Context) error {
 	return s.waitForServices(ctx, images.services)
 }
 
-// createRunner makes the runner container, with the host's gitlab-runner where
-// there is one.
-func (s *preparation) createRunner(ctx context.Context, image podman.Image, hostRunner string) error {
+// createContainers makes the job's containers, both at the same time: neither needs
+// the other.
+func (s *preparation) createContainers(ctx context.Context, images jobImages, hostRunner string) error {
+	user, err := s.userContainer(ctx, images.user)
+	if err != nil {
+		return err
+	}
+	var runnerError, userError error
+	var both sync.WaitGroup
+	if s.runnerName != "" {
+		runner := s.runnerContainer(images.runner, hostRunner)
+		both.Go(func() { runnerError = s.create(ctx, runner, "runner_options", "container") })
+	}
+	both.Go(func() { userError = s.create(ctx, user, "custom_options", "container") })
+	both.Wait()
+	if runnerError != nil {
+		return runnerError
+	}
+	return userError
+}
+
+// runnerContainer is the runner container, with the host's gitlab-runner where there
+// is one.
+func (s *preparation) runnerContainer(image podman.Image, hostRunner string) podman.Create {
 	c := s.container("runner", image.ID, s.grant.RunnerEntry)
 	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
 	}
 	s.confine(&c, s.grant.RunnerContainer)
-	return s.create(ctx, c, "runner_options", "container")
+	return c
 }
 
-// createUser makes the user container, with the mounts that the job asks for.
-func (s *preparation) createUser(ctx context.Context, image podman.Image) error {
+// userContainer is the user container, with the mounts that the job asks for.
+func (s *preparation) userContainer(ctx context.Context, image podman.Image) (podman.Create, error) {
 	c := s.container("user", image.ID, s.userEntry(image))
 	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
 	c.Platform = podman.Platform(s.grant.Platform)
@@ -93,7 +110,7 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 	}
 	hosts, err := s.serviceHosts(ctx)
 	if err != nil {
-		return err
+		return c, err
 	}
 	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
 	if s.grant.Container.Privileged {
@@ -104,12 +121,12 @@ func (s *preparation) createUser(ctx context.Context, image podman.Image) error 
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	if err := s.pinMounts(ctx); err != nil {
-		return err
+		return c, err
 	}
 	for _, m := range s.grant.Mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 	}
-	return s.create(ctx, c, "custom_options", "container")
+	return c, nil
 }
 
 // note prints one line for the job log.
@@ -154,20 +171,8 @@ func (s *preparation) authDir() string {
 
 // volumes makes sure that the job's builds and cache exist.
 func (s *preparation) volumes(ctx context.Context) error {
-	for _, destination := range s.projectVolumes() {
-		labels := s.job.VolumeLabels("volume")
-		labels[job.LabelDestination] = destination
-		if err := s.ensureVolume(ctx, job.VolumeRole(destination), destination, labels); err != nil {
-			return err
-		}
-	}
-	if s.policy.General.DataDir == "" {
-		for _, role := range []string{"builds", "cache"} {
-			if err := s.ensureVolume(ctx, role, role, s.job.VolumeLabels(role)); err != nil {
-				return err
-			}
-		}
-		return nil
+	if err := s.ensureVolumes(ctx); err != nil || s.policy.General.DataDir == "" {
+		return err
 	}
 	held := []string{s.builds, s.cache}
 	if s.choseItsPlace() && !s.policy.General.Podman.StepScriptOnly {
@@ -213,13 +218,28 @@ func (s *preparation) release() {
 	}
 }
 
-func (s *preparation) ensureVolume(ctx context.Context, role, purpose string, labels map[string]string) error {
-	if err := s.hold(ctx, s.job.VolumeName(role)); err != nil {
-		return err
+// ensureVolumes makes those volumes that are still to be made: of the project, and
+// without data_dir of builds and cache.
+func (s *preparation) ensureVolumes(ctx context.Context) error {
+	var volumes []podman.NewVolume
+	for _, destination := range s.projectVolumes() {
+		labels := s.job.VolumeLabels("volume")
+		labels[job.LabelDestination] = destination
+		volumes = append(volumes, podman.NewVolume{Name: s.job.VolumeName(job.VolumeRole(destination)), Labels: labels})
 	}
-	if err := s.podman.EnsureVolume(ctx, s.job.VolumeName(role), labels); err != nil {
+	if s.policy.General.DataDir == "" {
+		for _, role := range []string{"builds", "cache"} {
+			volumes = append(volumes, podman.NewVolume{Name: s.job.VolumeName(role), Labels: s.job.VolumeLabels(role)})
+		}
+	}
+	for _, v := range volumes {
+		if err := s.hold(ctx, v.Name); err != nil {
+			return err
+		}
+	}
+	if err := s.podman.EnsureVolumes(ctx, volumes...); err != nil {
 		return &driver.Fault{
-			Err:  fmt.Errorf("making the volume for %s: %w", purpose, err),
+			Err:  fmt.Errorf("making the job's volumes: %w", err),
 			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/containers/common/pkg/config"
@@ -45,6 +46,37 @@ type Finder struct {
 	Native podman.Platform
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
+
+	// seen are the images that [Finder.Look] has found, by name.
+	seen map[string]podman.Image
+}
+
+// Look looks for the images of several requests at once, where their first pull
+// policy begins with the local storage: if all are there, that is one podman command
+// for them. [Finder.Find] takes what it finds. Where an image is missing, or podman
+// fails for one of them, nothing is found: Find asks for each, and its error names
+// the image.
+func (f *Finder) Look(ctx context.Context, requests ...Request) error {
+	var names []string
+	for _, r := range requests {
+		if r.beginsLocally() && !slices.Contains(names, r.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	list, err := f.Podman.LocalImages(ctx, names...)
+	var late *podman.TimeoutError
+	if errors.As(err, &late) {
+		// Who asks again waits as long again.
+		return err
+	}
+	f.seen = make(map[string]podman.Image, len(list))
+	for i, image := range list {
+		f.seen[names[i]] = image
+	}
+	return nil
 }
 
 // Request is an image that a job is to have.
@@ -58,6 +90,11 @@ type Request struct {
 	// Own tells that the administrator has chosen the image: every job may have
 	// it.
 	Own bool
+}
+
+// beginsLocally tells whether the local storage is asked before any registry.
+func (r Request) beginsLocally() bool {
+	return r.Policies[0] == config.PullPolicyMissing || r.Policies[0] == config.PullPolicyNever
 }
 
 // Found is an image of the local storage.
@@ -148,7 +185,7 @@ func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
 
 // local finds an image in the storage that the job may have.
 func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
-	image, err := f.Podman.Local(ctx, r.Name, r.Platform)
+	image, err := f.lookUp(ctx, r)
 	if err != nil || r.Own {
 		return image, err
 	}
@@ -160,6 +197,16 @@ func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
 		return podman.Image{}, err
 	}
 	return image, nil
+}
+
+// lookUp takes what Look has found, once: who asks again wants to know whether it is
+// still there.
+func (f *Finder) lookUp(ctx context.Context, r Request) (podman.Image, error) {
+	if image, ok := f.seen[r.Name]; ok {
+		delete(f.seen, r.Name)
+		return image.Is(r.Name, r.Platform)
+	}
+	return f.Podman.Local(ctx, r.Name, r.Platform)
 }
 
 // pull pulls the image while no other job pulls from its repository. Where it had

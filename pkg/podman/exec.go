@@ -58,7 +58,8 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output. When ctx ends,
+// Output runs a podman command and returns its standard output, what there is of it
+// where the command fails. When ctx ends,
 // podman gets SIGTERM; when the command's own time is over, see [Timeouts], too, and
 // the error is a *[TimeoutError]. A command that finds podman's database locked is
 // tried again.
@@ -81,7 +82,7 @@ func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
 	}
 	p.observe(args, started, err)
 	if err != nil {
-		return nil, err
+		return stdout.buffer.Bytes(), err
 	}
 	if stdout.cut {
 		return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)

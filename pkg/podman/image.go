@@ -70,14 +70,33 @@ func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Ima
 		return Image{}, fmt.Errorf("%w: %s", ErrNoImage, name)
 	case err != nil:
 		return Image{}, err
+	}
+	return image.Is(name, platform)
+}
+
+// LocalImages looks for several images in the local storage at once, by their fully
+// qualified names. It returns them in that order, or none unless all are there. See
+// [Image.Is] for whether one is the image that is meant.
+func (p *Podman) LocalImages(ctx context.Context, names ...string) ([]Image, error) {
+	list, err := p.inspectImages(ctx, names...)
+	if imageUnknown(err) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// Is returns the image where it is the one of that fully qualified name, by which it
+// was found, and of that platform: see [Podman.Local].
+func (i Image) Is(name string, platform Platform) (Image, error) {
+	switch {
 	// For a digest, podman takes an image of any repository (4.3.1: it is
 	// looked up by the digest alone).
-	case strings.Contains(name, "@") && !slices.Contains(image.RepoDigests, name):
+	case strings.Contains(name, "@") && !slices.Contains(i.RepoDigests, name):
 		return Image{}, fmt.Errorf("%w: %s", ErrNoImage, name)
-	case !image.fits(platform, false):
-		return Image{}, fmt.Errorf("%w: %s for %s, only for %s", ErrNoImage, name, platform, image.platform())
+	case !i.fits(platform, false):
+		return Image{}, fmt.Errorf("%w: %s for %s, only for %s", ErrNoImage, name, platform, i.platform())
 	}
-	return image, nil
+	return i, nil
 }
 
 // platform returns what the image says that it is made for.
@@ -105,18 +124,30 @@ func (i Image) fits(p Platform, unknown bool) bool {
 }
 
 func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
-	out, err := p.Output(ctx, "image", "inspect", "--", name)
+	list, err := p.inspectImages(ctx, name)
 	if err != nil {
 		return Image{}, err
 	}
+	return list[0], nil
+}
+
+// inspectImages returns one image for each name, in their order.
+func (p *Podman) inspectImages(ctx context.Context, names ...string) ([]Image, error) {
+	out, err := p.Output(ctx, append([]string{"image", "inspect", "--"}, names...)...)
+	if err != nil {
+		return nil, err
+	}
 	var list []Image
 	if err := json.Unmarshal(out, &list); err != nil {
-		return Image{}, fmt.Errorf("podman image inspect: reading its answer: %w", err)
+		return nil, fmt.Errorf("podman image inspect: reading its answer: %w", err)
 	}
-	if len(list) != 1 || list[0].ID == "" {
-		return Image{}, fmt.Errorf("podman image inspect: want one image, got %d", len(list))
+	if len(list) != len(names) {
+		return nil, fmt.Errorf("podman image inspect: want %d images, got %d", len(names), len(list))
 	}
-	return list[0], nil
+	if slices.ContainsFunc(list, func(i Image) bool { return i.ID == "" }) {
+		return nil, errors.New("podman image inspect: an image without an ID")
+	}
+	return list, nil
 }
 
 // imageUnknown tells an image that is not there from a storage that is broken:

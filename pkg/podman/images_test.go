@@ -56,6 +56,40 @@ func TestImageExists(t *testing.T) {
 	}
 }
 
+// One command for all, whose answer counts only if it has all of them.
+func TestLocalImages(t *testing.T) {
+	const two = `[{"Id": "a"}, {"Id": "b"}]`
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  []Image
+		fails string
+	}{
+		{"both are there", map[string]string{"image-inspect": two}, []Image{{ID: "a"}, {ID: "b"}}, ""},
+		{"podman 4.3.1 and 5.4.2, one is absent", map[string]string{"image-inspect": `[{"Id": "a"}]`, "image-inspect.exit": "125", "image-inspect.stderr": "Error: inspecting object: r/y:1: image not known"}, nil, ""},
+		{"podman 5.4.2 by service_url, both are absent", map[string]string{"image-inspect": "[]", "image-inspect.exit": "125", "image-inspect.stderr": `unable to inspect "r/y:1": failed to find image r/y:1: r/y:1: image not known` + "\n" + `Error: unable to inspect "r/x:1": failed to find image r/x:1: r/x:1: image not known`}, nil, ""},
+		{"the storage is broken", map[string]string{"image-inspect.exit": "125", "image-inspect.stderr": "Error: open images.json: permission denied"}, nil, "podman image inspect: exit status 125: open images.json: permission denied"},
+		{"one is missing in the answer", map[string]string{"image-inspect": `[{"Id": "a"}]`}, nil, "podman image inspect: want 2 images, got 1"},
+		{"one has no ID", map[string]string{"image-inspect": `[{"Id": "a"}, {}]`}, nil, "podman image inspect: an image without an ID"},
+		{"garbage", map[string]string{"image-inspect": "none"}, nil, "podman image inspect: reading its answer: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, calls := answers(t, tt.files)
+			got, err := p.LocalImages(t.Context(), "r/x:1", "r/y:1")
+			if (err != nil) != (tt.fails != "") || err != nil && !strings.HasPrefix(err.Error(), tt.fails) {
+				t.Errorf("got the error %v, want %q", err, tt.fails)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("the images (-want +got):\n%s", diff)
+			}
+			if got, want := calls(), "image inspect -- r/x:1 r/y:1"; got != want {
+				t.Errorf("podman was called with %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // The words are those of podman 4.3.1 and 5.4.2.
 func TestRemoveImage(t *testing.T) {
 	one, two := StoredImage{ID: "a", Names: []string{"r/x:1"}}, StoredImage{ID: "a", Names: []string{"r/x:1", "r/x:2"}}

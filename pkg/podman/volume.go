@@ -10,22 +10,66 @@ import (
 	"strings"
 )
 
-// EnsureVolume makes sure that a named volume exists. A new one gets the
-// labels; one that exists stays as it is.
-func (p *Podman) EnsureVolume(ctx context.Context, name string, labels map[string]string) error {
-	if _, err := p.Output(ctx, "volume", "exists", name); err == nil || !isExit(err, 1) {
+// NewVolume is a volume that has to be there.
+type NewVolume struct {
+	Name string
+	// Labels are for one that is made; one that exists stays as it is.
+	Labels map[string]string
+}
+
+// EnsureVolumes makes sure that named volumes exist: with one command where they
+// all do, as they do for all jobs of a project but the first.
+func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error {
+	if len(volumes) == 0 {
+		return nil
+	}
+	args := []string{"volume", "inspect", "--format", "{{.Name}}", "--"}
+	for _, v := range volumes {
+		args = append(args, v.Name)
+	}
+	// podman prints those that are there, and fails if one is not. It takes a name
+	// for the beginning of another one, too, where only that one is there.
+	out, err := p.Output(ctx, args...)
+	if err != nil && !volumeUnknown(err) && !volumeAmbiguous(err) {
 		return err
 	}
-	args := []string{"volume", "create"}
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		args = append(args, "--label", k+"="+labels[k])
+	there := strings.Fields(string(out))
+	for _, v := range volumes {
+		if slices.Contains(there, v.Name) {
+			continue
+		}
+		if err := p.makeVolume(ctx, v); err != nil {
+			return err
+		}
 	}
-	_, err := p.Output(ctx, append(args, "--", name)...)
+	return nil
+}
+
+// makeVolume makes a volume, unless another job of the same project has made it
+// meanwhile.
+func (p *Podman) makeVolume(ctx context.Context, v NewVolume) error {
+	args := []string{"volume", "create"}
+	for _, k := range slices.Sorted(maps.Keys(v.Labels)) {
+		args = append(args, "--label", k+"="+v.Labels[k])
+	}
+	_, err := p.Output(ctx, append(args, "--", v.Name)...)
 	if isExit(err, ExitPodman) && strings.Contains(err.Error(), "already exists") {
-		// Another job of the same project made it in between.
 		return nil
 	}
 	return err
+}
+
+// volumeUnknown tells a volume that is not there from a podman that fails.
+func volumeUnknown(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "no such volume")
+}
+
+// volumeAmbiguous tells that a name is that of no volume, and that two or more begin
+// with it (libpod's LookupVolume).
+func volumeAmbiguous(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "more than one result for volume name")
 }
 
 // Volume is one line of `podman volume ls`.
@@ -64,7 +108,7 @@ func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
 	switch {
 	case isExit(err, 2):
 		return ErrVolumeInUse
-	case isExit(err, 1) && strings.Contains(err.Error(), "no such volume"):
+	case isExit(err, 1) && volumeUnknown(err):
 		return nil
 	}
 	return err

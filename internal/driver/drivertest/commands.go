@@ -172,10 +172,16 @@ func setVar(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// selected returns podman's calls, with the given verbs only where there are any.
+// selected returns podman's calls, with the given verbs only where there are any. Of
+// the containers that are made at the same time, runner comes before user.
 func selected(ts *testscript.TestScript, verbs []string) []call {
 	calls, err := readLog(worldOf(ts).fakeDir())
 	ts.Check(err)
+	for i := 1; i < len(calls); i++ {
+		if roleIn(calls[i-1].Args) == "user" && roleIn(calls[i].Args) == "runner" {
+			calls[i-1], calls[i] = calls[i], calls[i-1]
+		}
+	}
 	return slices.DeleteFunc(calls, func(c call) bool {
 		return len(verbs) > 0 && !slices.Contains(verbs, c.Verb)
 	})

@@ -3,15 +3,12 @@ package drivertest
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +29,9 @@ import (
 //	                                       its input ends; without a word for ever
 //
 // and before those for image-inspect.2.stdout and so on, which are for the
-// second call only. It writes
+// second call only. The job's containers are made at the same time: for
+// `podman create` that is create.user.stdout and create.user.2.stdout, by the
+// container's role. It writes
 //
 //	log                                    one call a line, see [call]
 //	stdin                                  what `podman start` got to read, to the
@@ -41,12 +40,17 @@ import (
 //	envfile                                the file of --env-file
 //
 // Without a file it answers like a podman 4.3.1 that has every image and volume
-// and no container.
+// and no container; more of it by name:
+//
+//	absent-images, absent-volumes          those that it has not, one a line, until it
+//	                                       has pulled or made them
+//	images/NAME                            what `image inspect` says of that image: a
+//	                                       JSON object
 type fake struct {
 	dir  string
 	verb string
 	args []string
-	// nth counts the calls of this verb, from 1.
+	// nth counts the calls of this verb, and for this role, from 1.
 	nth int
 }
 
@@ -130,7 +134,7 @@ func (f *fake) record(authMode string) error {
 	}
 	calls, err := readLog(f.dir)
 	for _, c := range calls {
-		if c.Verb == f.verb {
+		if c.Verb == f.verb && roleIn(c.Args) == roleIn(f.args) {
 			f.nth++
 		}
 	}
@@ -218,12 +222,29 @@ func (f *fake) saveStdin() error {
 
 // file returns the content of an answer's file for this call.
 func (f *fake) file(what string) (string, bool) {
-	for _, name := range []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what} {
+	names := []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what}
+	if role := roleIn(f.args); role != "" {
+		names = []string{fmt.Sprintf("%s.%s.%d.%s", f.verb, role, f.nth, what), f.verb + "." + role + "." + what, f.verb + "." + what}
+	}
+	for _, name := range names {
 		if text, err := os.ReadFile(filepath.Join(f.dir, name)); err == nil {
 			return string(text), true
 		}
 	}
 	return "", false
+}
+
+// roleIn returns the role of the container that a command line creates.
+func roleIn(args []string) string {
+	if verbOf(args) != "create" {
+		return ""
+	}
+	for _, arg := range args {
+		if role, ok := strings.CutPrefix(arg, "io.podman-executor.role="); ok {
+			return role
+		}
+	}
+	return ""
 }
 
 func (f *fake) hang() error {
@@ -264,12 +285,21 @@ func (f *fake) answer() (int, error) {
 		return 0, err
 	}
 	stdout, given := f.file("stdout")
-	if !given && status == 0 {
-		if stdout, err = f.standard(); err != nil {
+	stderr, _ := f.file("stderr")
+	if status == 0 {
+		if err := f.make(); err != nil {
 			return 0, err
 		}
 	}
-	stderr, _ := f.file("stderr")
+	if !given && status == 0 {
+		refusal := ""
+		if stdout, refusal, err = f.standard(); err != nil {
+			return 0, err
+		}
+		if refusal != "" {
+			stderr, status = refusal, 125
+		}
+	}
 	fmt.Fprint(os.Stdout, stdout)
 	fmt.Fprint(os.Stderr, stderr)
 	return status, nil
@@ -281,61 +311,4 @@ func (f *fake) status() (int, error) {
 		return 0, nil
 	}
 	return strconv.Atoi(strings.TrimSpace(text))
-}
-
-// standard is the answer without a file.
-func (f *fake) standard() (string, error) {
-	last := f.args[len(f.args)-1]
-	switch f.verb {
-	case "version":
-		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
-	case "info":
-		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1"}}, "store": {"graphDriverName": "overlay", "graphRoot": "/"}}` + "\n", nil
-	case "unshare":
-		if f.args[1] == "--" {
-			// The driver calls itself, for what needs rights that nobody has here.
-			return "", nil
-		}
-		// As on a machine where all files are this user's.
-		out, err := exec.Command(f.args[1], f.args[2:]...).Output()
-		return string(out), err
-	case "ps", "network-ls", "volume-ls":
-		return "[]\n", nil
-	case "image-pull":
-		return imageID(last) + "\n", nil
-	case "image-inspect":
-		digests := "[]"
-		if strings.Contains(last, "@") {
-			digests = fmt.Sprintf("[%q]", last)
-		}
-		return fmt.Sprintf(`[{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}]`+"\n", imageID(last), imageDigest(last), digests), nil
-	case "create":
-		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
-	case "container-inspect":
-		if slices.Contains(f.args, "{{.State.Pid}}") {
-			return "1\n", nil
-		}
-		if slices.Contains(f.args, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}") {
-			return "10.89.0.2 \n", nil
-		}
-		// The container has run just now, with the code of `podman start`.
-		start := fake{dir: f.dir, verb: "start", nth: 1}
-		code, err := start.status()
-		return fmt.Sprintf(`{"Status": "exited", "ExitCode": %d, "StartedAt": %q}`+"\n", code, time.Now().Format(time.RFC3339Nano)), err
-	}
-	return "", nil
-}
-
-var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
-// imageID returns the ID of the image of that name, or that has that ID.
-func imageID(name string) string {
-	if isID.MatchString(name) {
-		return name
-	}
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
-}
-
-func imageDigest(name string) string {
-	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(imageID(name))))
 }

@@ -49,8 +49,13 @@ func (w *world) images() []string {
 	}
 	var names []string
 	for _, c := range calls {
-		if last := c.Args[len(c.Args)-1]; strings.HasPrefix(c.Verb, "image-") && !isID.MatchString(last) && !slices.Contains(names, last) {
-			names = append(names, last)
+		if !strings.HasPrefix(c.Verb, "image-") {
+			continue
+		}
+		for _, name := range namesIn(c.Args) {
+			if !isID.MatchString(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

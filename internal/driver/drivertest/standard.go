@@ -1,0 +1,145 @@
+package drivertest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// standard is the answer without a file, and what podman says where it fails.
+func (f *fake) standard() (answer, refusal string, err error) {
+	switch f.verb {
+	case "image-inspect":
+		return f.inspected(absentImages, "image not known")
+	case "volume-inspect":
+		return f.inspected(absentVolumes, "no such volume")
+	}
+	answer, err = f.usual()
+	return answer, "", err
+}
+
+// usual is the answer to what does not fail.
+func (f *fake) usual() (string, error) {
+	last := f.args[len(f.args)-1]
+	switch f.verb {
+	case "version":
+		return `{"Client": {"Version": "4.3.1"}}` + "\n", nil
+	case "info":
+		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1"}}, "store": {"graphDriverName": "overlay", "graphRoot": "/"}}` + "\n", nil
+	case "unshare":
+		if f.args[1] == "--" {
+			// The driver calls itself, for what needs rights that nobody has here.
+			return "", nil
+		}
+		// As on a machine where all files are this user's.
+		out, err := exec.Command(f.args[1], f.args[2:]...).Output()
+		return string(out), err
+	case "ps", "network-ls", "volume-ls":
+		return "[]\n", nil
+	case "image-pull":
+		return imageID(last) + "\n", nil
+	case "create":
+		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
+	case "container-inspect":
+		if slices.Contains(f.args, "{{.State.Pid}}") {
+			return "1\n", nil
+		}
+		if slices.Contains(f.args, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}") {
+			return "10.89.0.2 \n", nil
+		}
+		// The container has run just now, with the code of `podman start`.
+		start := fake{dir: f.dir, verb: "start", nth: 1}
+		code, err := start.status()
+		return fmt.Sprintf(`{"Status": "exited", "ExitCode": %d, "StartedAt": %q}`+"\n", code, time.Now().Format(time.RFC3339Nano)), err
+	}
+	return "", nil
+}
+
+// The files with the names of what is not there.
+const (
+	absentImages  = "absent-images"
+	absentVolumes = "absent-volumes"
+)
+
+// inspected is what podman says of images, or of volumes by their names alone: of
+// those that are there, and that it fails for the others.
+func (f *fake) inspected(absentFile, unknown string) (answer, refusal string, err error) {
+	absent, err := f.absent(absentFile)
+	if err != nil {
+		return "", "", err
+	}
+	var there []string
+	for _, name := range namesIn(f.args) {
+		switch {
+		case slices.Contains(absent, name):
+			refusal = fmt.Sprintf("Error: inspecting object: %s: %s\n", name, unknown)
+		case absentFile == absentVolumes:
+			there = append(there, name)
+		default:
+			there = append(there, f.image(name))
+		}
+	}
+	if absentFile == absentVolumes {
+		return strings.Join(there, "\n") + "\n", refusal, nil
+	}
+	return "[" + strings.Join(there, ", ") + "]\n", refusal, nil
+}
+
+// image is what podman says of one image.
+func (f *fake) image(name string) string {
+	if text, err := os.ReadFile(filepath.Join(f.dir, "images", name)); err == nil {
+		return string(text)
+	}
+	digests := "[]"
+	if strings.Contains(name, "@") {
+		digests = fmt.Sprintf("[%q]", name)
+	}
+	return fmt.Sprintf(`{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}`, imageID(name), imageDigest(name), digests)
+}
+
+// make makes what was absent, where that is what podman is called for.
+func (f *fake) make() error {
+	file, ok := map[string]string{"image-pull": absentImages, "volume-create": absentVolumes}[f.verb]
+	if !ok {
+		return nil
+	}
+	absent, err := f.absent(file)
+	if err != nil || len(absent) == 0 {
+		return err
+	}
+	made := namesIn(f.args)
+	absent = slices.DeleteFunc(absent, func(name string) bool { return slices.Contains(made, name) })
+	return os.WriteFile(filepath.Join(f.dir, file), []byte(strings.Join(absent, "\n")), 0o600)
+}
+
+func (f *fake) absent(file string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(f.dir, file))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Fields(string(text)), err
+}
+
+// namesIn returns what a command line names after its options.
+func namesIn(args []string) []string { return args[slices.Index(args, "--")+1:] }
+
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// imageID returns the ID of the image of that name, or that has that ID.
+func imageID(name string) string {
+	if isID.MatchString(name) {
+		return name
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+}
+
+func imageDigest(name string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(imageID(name))))
+}
