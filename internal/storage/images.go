@@ -21,8 +21,8 @@ const (
 )
 
 // clockSlack is more than what the time of a new file may lie behind the clock: the
-// kernel takes the time of its last tick.
-const clockSlack = time.Second
+// kernel takes the time of its last tick, 10 ms ago at most.
+const clockSlack = 100 * time.Millisecond
 
 // HoldImage is [Records.Hold] for the image of that ID, which the caller has begun to
 // look for at since. pulled tells that its registry was asked for it. sure tells that
