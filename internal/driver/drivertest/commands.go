@@ -133,11 +133,16 @@ func orphan(ts *testscript.TestScript, args []string) {
 	before := len(selected(ts, nil))
 	runner := exec.Command("sh", append([]string{"-c", `"$@"; exit`, "runner", program}, args[3:]...)...)
 	runner.Dir, runner.Env = filepath.Join(w.dir, attempt), w.environ()
+	said, err := os.Create(filepath.Join(w.dir, "said-by-orphan"))
+	ts.Check(err)
+	defer said.Close()
+	runner.Stdout, runner.Stderr = said, said
+	runner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as stage does: signals to the tests' group are not for it
 	ts.Check(runner.Start())
 	for i, verb := range args[:2] {
 		for deadline, seen := time.Now().Add(patience), false; !seen; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				ts.Fatalf("podman %s is not called", verb)
+				ts.Fatalf("podman %s is not called; the program said:\n%s", verb, ts.ReadFile(said.Name()))
 			}
 			seen, err = w.seen(verb, before)
 			ts.Check(err)
