@@ -72,6 +72,9 @@ func (s *preparation) createContainers(ctx context.Context, images jobImages, ho
 	if err != nil {
 		return err
 	}
+	if err := s.makeStepsDir(); err != nil {
+		return err
+	}
 	var runnerError, userError error
 	var both sync.WaitGroup
 	if s.runnerName != "" {
@@ -93,6 +96,10 @@ func (s *preparation) runnerContainer(image podman.Image, hostRunner string) pod
 	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
+	}
+	if dir := s.stepsDir(); dir != "" {
+		c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
+		c.Command = step.StayingCommand(step.EntryPoint(s.grant.RunnerEntry), s.openDirectories()...)
 	}
 	s.confine(&c, s.grant.RunnerContainer)
 	return c
@@ -334,7 +341,6 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 	if role == "runner" {
 		place = step.Runner
 	}
-	open := append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 	return podman.Create{
 		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
 		// Each step ends by itself before the job's own timeout; this ends
@@ -344,8 +350,13 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry), open...),
+		Command:    step.Command(place, step.EntryPoint(entry), s.openDirectories()...),
 	}
+}
+
+// openDirectories are those that every user of the job's images may write to.
+func (s *preparation) openDirectories() []string {
+	return append([]string{s.buildsMount(), s.cache}, s.grant.Container.Volumes.OwnByProject()...)
 }
 
 // userEntry is what comes before the script in the user container.

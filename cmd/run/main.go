@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/handover"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -71,6 +72,9 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	}
 	pm := p.Podman.Client(log.Podman)
 	started := time.Now()
+	if p.StepsDir != "" && container == p.RunnerContainer {
+		return handOver(ctx, call, p, pm, handover.Step{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace, Kill: func() {}})
+	}
 	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
 	if p.ShowServices && container == p.UserContainer {
 		since := started

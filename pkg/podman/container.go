@@ -12,7 +12,7 @@ import (
 )
 
 // Create is `podman create`: a container that is started later, as often as
-// there are scripts for it.
+// there are scripts for it; or `podman run`.
 type Create struct {
 	Name string
 	// Labels are "io.podman-executor.job" and kin. Public.
@@ -29,6 +29,8 @@ type Create struct {
 	// Service makes a container that runs by itself: without standard input, with
 	// a log that podman keeps.
 	Service bool
+	// Detached starts the container, too, without standard input and output.
+	Detached bool
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
 	Aliases []string
@@ -60,10 +62,17 @@ type Create struct {
 // variables of its own environment to none. An image's health check is not podman's
 // to run: it makes systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
-	a := []string{"create", "--name", c.Name, "--pull=never"}
-	if c.Service {
+	a := []string{"create"}
+	if c.Detached {
+		a = []string{"run", "--detach"}
+	}
+	a = append(a, "--name", c.Name, "--pull=never")
+	switch {
+	case c.Service:
 		a = append(a, "--log-driver", "k8s-file")
-	} else {
+	case c.Detached:
+		a = append(a, "--log-driver", "none")
+	default:
 		a = append(a, "--interactive", "--log-driver", "none")
 	}
 	a = append(a, "--no-healthcheck", "--http-proxy=false")
@@ -114,7 +123,7 @@ func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return lastID("create", out)
+	return lastID(verb(c.Args()), out)
 }
 
 // Remove removes containers with their anonymous volumes, running or not.
