@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/handover"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
@@ -57,8 +58,8 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	if err := clean(ctx, p, log); err != nil {
 		return err
 	}
-	if authErr != nil {
-		return fmt.Errorf("removing the auth file: %w", authErr)
+	if err := errors.Join(authErr, p.RemoveStepsDir()); err != nil {
+		return fmt.Errorf("removing the job's directories: %w", err)
 	}
 	return logErr
 }
@@ -67,7 +68,10 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 	if p.Keep {
 		log.Info("the job's containers are kept")
-		return nil
+		if p.StepsDir == "" {
+			return nil
+		}
+		return handover.Dismiss(p.StepsDir)
 	}
 	pm := p.Podman.Client(log.Podman)
 	if err := remove(ctx, pm, p); err != nil {

@@ -218,6 +218,7 @@ func (s *preparation) undo(ctx context.Context) {
 	if dir := s.pinDir(); dir != "" {
 		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
 	}
+	err = errors.Join(err, s.plan().RemoveStepsDir())
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/handover"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -141,12 +142,13 @@ func (s *preparation) imageHasRunner(ctx context.Context) (bool, error) {
 	const missing = 3
 	script := fmt.Sprintf("#!/usr/bin/env bash\n%s --version >/dev/null 2>&1 || exit %d\n", runnerProgram, missing)
 	var said strings.Builder
-	err := s.podman.Start(ctx, s.runnerName, podman.Streams{Stdin: step.Input([]byte(script)), Stdout: io.Discard, Stderr: &said}, grace)
-	var exit *podman.ExitError
+	err := s.runInRunner(ctx, podman.Streams{Stdin: step.Input([]byte(script)), Stdout: io.Discard, Stderr: &said})
+	var started *podman.ExitError
+	var handed *handover.ExitError
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.As(err, &exit) && exit.Code == missing:
+	case errors.As(err, &started) && started.Code == missing, errors.As(err, &handed) && handed.Code == missing:
 		return false, nil
 	}
 	return false, &driver.Fault{

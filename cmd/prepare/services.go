@@ -145,7 +145,7 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 	if _, err := s.podman.CreateWithEnv(ctx, c, own); err != nil {
 		return err
 	}
-	return s.podman.StartService(ctx, c.Name)
+	return s.podman.StartDetached(ctx, c.Name)
 }
 
 // serviceHosts are lines for the user container's /etc/hosts where the policy sets
@@ -210,12 +210,16 @@ func (s *preparation) labels(role string, now time.Time) map[string]string {
 // makeRuntimeDir makes the directory for what only podman may read, in memory.
 func (s *preparation) makeRuntimeDir() error {
 	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
-		return &driver.Fault{
-			Err:  fmt.Errorf("making the job's runtime directory: %w", err),
-			Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
-		}
+		return runtimeDirFault(err)
 	}
 	return leftovers.Mark(s.authDir(), s.owner, s.attempt)
+}
+
+func runtimeDirFault(err error) error {
+	return &driver.Fault{
+		Err:  fmt.Errorf("making the job's runtime directory: %w", err),
+		Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+	}
 }
 
 // waitForServices waits until all services are ready, or the time is over. A

@@ -1,31 +1,38 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
-	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
 	"podman-executor/internal/leftovers"
+	"podman-executor/pkg/podman"
 )
 
 // stepsDir is the directory by which the runner container gets its steps, empty where
-// it does not stay from step to step.
+// it does not stay from step to step: a podman elsewhere has other files, and another
+// runtime may have another kernel, which pipes do not reach.
 func (s *preparation) stepsDir() string {
-	if s.runnerName == "" || s.podman.URL != "" || s.grant.RunnerContainer.Memory > 0 || s.grant.RunnerContainer.Runtime != "" {
+	pm := s.policy.General.Podman
+	if s.runnerName == "" || pm.RunnerPerStep || s.podman.URL != "" || s.grant.RunnerContainer.Runtime != "" {
 		return ""
 	}
 	return filepath.Join(s.authDir()+"-steps", "pipes")
 }
 
-// makeStepsDir makes that directory.
+// makeStepsDir makes that directory, in one that is closed to all but this user.
 func (s *preparation) makeStepsDir() error {
 	dir := s.stepsDir()
 	if dir == "" {
 		return nil
 	}
 	parent := filepath.Dir(dir)
-	err := os.MkdirAll(parent, 0o700)
+	// An earlier try at this job may have left one.
+	err := os.RemoveAll(parent)
+	if err == nil {
+		err = os.MkdirAll(parent, 0o700)
+	}
 	if err == nil {
 		err = leftovers.Mark(parent, s.owner, s.attempt)
 	}
@@ -33,7 +40,15 @@ func (s *preparation) makeStepsDir() error {
 		err = handover.Make(dir)
 	}
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment"}
+		return runtimeDirFault(err)
 	}
 	return nil
+}
+
+// runInRunner runs a script in the runner container.
+func (s *preparation) runInRunner(ctx context.Context, streams podman.Streams) error {
+	if dir := s.stepsDir(); dir != "" {
+		return handover.Container{Podman: s.podman, Name: s.runnerName, Dir: dir, Grace: grace}.Run(ctx, streams)
+	}
+	return s.podman.Start(ctx, s.runnerName, streams, grace)
 }

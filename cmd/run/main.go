@@ -71,23 +71,17 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		return err
 	}
 	pm := p.Podman.Client(log.Podman)
-	started := time.Now()
-	if p.StepsDir != "" && container == p.RunnerContainer {
-		return handOver(ctx, call, p, pm, handover.Step{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace, Kill: func() {}})
-	}
-	err = pm.Start(ctx, container, podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}, p.Grace)
-	if p.ShowServices && container == p.UserContainer {
-		since := started
-		if name == "build_script" || name == "step_script" {
-			since = time.Time{} // what they said when they started, too
-		}
-		showServices(ctx, call, p, pm, since)
-	}
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
+	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
-	err = e.outcome(ctx, err)
+	if container == p.RunnerContainer && p.StepsDir != "" {
+		err = e.handOver(ctx, streams)
+		if name == step.Last {
+			// It ends while the runner goes on: cleanup need not wait for it.
+			err = errors.Join(err, handover.Dismiss(p.StepsDir))
+		}
+	} else {
+		err = start(ctx, call, e, streams, name)
+	}
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
 		return &driver.Fault{
@@ -96,6 +90,23 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		}
 	}
 	return err
+}
+
+// start starts the container for a step.
+func start(ctx context.Context, call *driver.Call, e ended, streams podman.Streams, name string) error {
+	started := time.Now()
+	err := e.podman.Start(ctx, e.container, streams, e.plan.Grace)
+	if e.plan.ShowServices && e.container == e.plan.UserContainer {
+		since := started
+		if name == "build_script" || name == "step_script" {
+			since = time.Time{} // what they said when they started, too
+		}
+		showServices(ctx, call, e.plan, e.podman, since)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return e.outcome(ctx, err)
 }
 
 // readScript returns a script and what it is for: something that runs here.

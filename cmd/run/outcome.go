@@ -13,7 +13,7 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// ended is a step whose `podman start` has ended with another code than 0.
+// ended is a step in a container, for what has become of it.
 type ended struct {
 	podman *podman.Podman
 	plan   plan.Plan

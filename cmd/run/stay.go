@@ -4,26 +4,58 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
-	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
 )
 
-// handOver runs a step in the runner container that stays.
-func handOver(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman, s handover.Step) error {
-	code, err := handover.Run(ctx, p.StepsDir, s)
-	for deadline := time.Now().Add(500 * time.Millisecond); errors.Is(err, handover.ErrNobody) && time.Now().Before(deadline); {
-		time.Sleep(2 * time.Millisecond)
-		code, err = handover.Run(ctx, p.StepsDir, s)
+// handOver runs a step in the runner container that stays for the whole job.
+func (e ended) handOver(ctx context.Context, s podman.Streams) error {
+	c := handover.Container{Podman: e.podman, Name: e.container, Dir: e.plan.StepsDir, Grace: e.plan.Grace}
+	err := c.Run(ctx, s)
+	var exit *handover.ExitError
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case errors.As(err, &exit):
+		return e.exited(ctx, c, exit.Code)
+	case podman.NoSuchContainer(err):
+		return gone(err)
+	case errors.Is(err, handover.ErrEnded):
+		return e.endedWhile(ctx, err)
+	default:
+		return &driver.Fault{Err: fmt.Errorf("running a step in the runner container: %w", err), Todo: fmt.Sprintf("`%s start %s` may say more; see runner_per_step of the policy, too", e.podman.Program, e.container)}
 	}
-	if err != nil {
-		return fmt.Errorf("XXX %w", err)
+}
+
+// exited is a step that ended with a code. Whether the kernel has killed something for
+// want of memory is not known before the container's end.
+func (e ended) exited(ctx context.Context, c handover.Container, code int) error {
+	script := &driver.ScriptError{Code: code}
+	limit, limited := e.plan.Memory[e.container]
+	if !limited {
+		return script
 	}
-	if code != 0 {
-		return &driver.ScriptError{Code: code}
+	if state, err := c.End(ctx); err == nil && state.OOMKilled {
+		script.Cause = e.outOfMemory(limit)
 	}
-	return nil
+	return script
+}
+
+// endedWhile is a container that ended in the middle of a step, by itself or by
+// somebody else.
+func (e ended) endedWhile(ctx context.Context, err error) error {
+	state, stateErr := e.podman.State(ctx, e.container)
+	switch {
+	case podman.NoSuchContainer(stateErr):
+		return gone(stateErr)
+	case stateErr != nil:
+		err = errors.Join(err, stateErr)
+	case state.OOMKilled:
+		return &driver.ScriptError{Code: podman.ExitKilled, Cause: e.outOfMemory(e.plan.Memory[e.container])}
+	default:
+		err = fmt.Errorf("%w, with exit code %d", err, state.ExitCode)
+	}
+	return &driver.Fault{Err: err, Todo: "somebody, or something such as a shutdown of the machine, has ended it"}
 }

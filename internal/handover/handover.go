@@ -96,24 +96,32 @@ func Run(ctx context.Context, dir string, s Step) (int, error) {
 	if _, err := container.next.WriteString(filepath.Base(p.dir) + "\n"); err != nil {
 		return 0, fmt.Errorf("handing a step over: %w", err)
 	}
-	var output sync.WaitGroup
-	// A container that ends before it has read everything is no error of its own.
-	go func() { _, _ = io.Copy(p.in, s.Stdin) }()
-	output.Go(func() { _, _ = io.Copy(s.Stdout, p.out) })
-	output.Go(func() { _, _ = io.Copy(s.Stderr, p.err) })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_, _ = io.Copy(io.Discard, container.alive)
 	}()
-	code, err := p.wait(ctx, s, ended)
-	// What was written is read before the end.
-	p.closeWriters()
-	output.Wait()
+	code, err := p.run(ctx, s, ended)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
 	return code, err
+}
+
+// Dismiss ends the container that has the directory dir, if there is one that waits.
+func Dismiss(dir string) error {
+	container, err := find(dir)
+	if errors.Is(err, ErrNobody) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer container.Close()
+	if _, err := container.next.WriteString("\n"); err != nil {
+		return fmt.Errorf("ending the container: %w", err)
+	}
+	return nil
 }
 
 // container is the other side.
@@ -194,11 +202,6 @@ func makeStep(dir string) (p *pipes, err error) {
 	return p, nil
 }
 
-func (p *pipes) closeWriters() {
-	_ = p.outWriter.Close()
-	_ = p.errWriter.Close()
-}
-
 func (p *pipes) remove() {
 	for _, f := range []*os.File{p.in, p.out, p.outWriter, p.err, p.errWriter, p.status} {
 		if f != nil {
@@ -208,28 +211,45 @@ func (p *pipes) remove() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// killDelay is how long a container may take to end that was killed.
-const killDelay = 5 * time.Second
+const (
+	// killDelay is how long a container may take to end that was killed.
+	killDelay = 5 * time.Second
+	// lastWords is how long an exit status may take that was told before the
+	// container's end.
+	lastWords = 10 * time.Millisecond
+)
 
-// wait waits for the step's exit status, or the container's end.
-func (p *pipes) wait(ctx context.Context, s Step, ended <-chan struct{}) (code int, err error) {
-	told := make(chan struct{})
+// run feeds the step, and copies what it writes, until it has told its exit status and
+// all that could write is dead; or the container has ended.
+func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code int, err error) {
+	// A container that ends before it has read everything is no error of its own.
+	go func() { _, _ = io.Copy(p.in, s.Stdin) }()
+	finished := make(chan struct{})
 	go func() {
-		defer close(told)
-		code, err = p.readStatus()
+		defer close(finished)
+		var output sync.WaitGroup
+		output.Go(func() { _, _ = io.Copy(s.Stdout, p.out) })
+		output.Go(func() { _, _ = io.Copy(s.Stderr, p.err) })
+		if code, err = p.readStatus(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			// A step that goes on after that would be nobody's.
+			s.Kill()
+		}
+		// From here the last one that writes makes the end.
+		_ = p.outWriter.Close()
+		_ = p.errWriter.Close()
+		output.Wait()
 	}()
 	select {
-	case <-told:
+	case <-finished:
 		return code, err
 	case <-ended:
 	case <-ctx.Done():
 		_ = p.in.Close()
-		p.stop(s, told, ended)
+		p.stop(s, finished, ended)
 	}
-	// The status may have been told in the moment before.
-	_ = p.status.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-	<-told
-	if err != nil {
+	_ = p.status.SetReadDeadline(time.Now().Add(lastWords))
+	<-finished
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ErrEnded
 	}
 	return code, err
@@ -237,9 +257,9 @@ func (p *pipes) wait(ctx context.Context, s Step, ended <-chan struct{}) (code i
 
 // stop waits for the end of a step that was told to stop, and kills its container
 // after the grace period.
-func (p *pipes) stop(s Step, told, ended <-chan struct{}) {
+func (p *pipes) stop(s Step, finished, ended <-chan struct{}) {
 	select {
-	case <-told:
+	case <-finished:
 		return
 	case <-ended:
 		return

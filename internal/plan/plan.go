@@ -107,6 +107,15 @@ func (p Plan) Containers() []string {
 	return names
 }
 
+// RemoveStepsDir removes StepsDir, and the directory around it, which is closed to
+// others.
+func (p Plan) RemoveStepsDir() error {
+	if p.StepsDir == "" {
+		return nil
+	}
+	return os.RemoveAll(filepath.Dir(p.StepsDir))
+}
+
 // Log says where the administrator's log goes.
 type Log struct {
 	File   string `json:"file,omitempty"`

@@ -8,7 +8,7 @@ const Pipes = "/run/podman-executor-steps"
 
 // loop is the command of a runner container that stays for the whole job, for any
 // POSIX shell: it waits for the name of a step, and runs the stub, its first argument,
-// with the step's pipes and the other arguments.
+// with the step's pipes and the other arguments. An empty line ends it.
 //
 // A pipe that is opened for both directions is there at once, and has no end: so
 // opened, `alive` shows whoever looks that this shell lives. The pipes of a step are
@@ -20,7 +20,7 @@ const loop = `dir=` + Dir + ` steps=` + Pipes + ` stub=$1
 shift
 exec 8<>"$steps/alive" 9<>"$steps/next" || exit 125
 trap : TERM
-while IFS= read -r step <&9; do
+while IFS= read -r step <&9 && [ "$step" ]; do
 	pipes=$steps/$step
 	rm -f "$dir/script" "$dir/script.ps1" "$dir/started"
 	(

@@ -39,8 +39,12 @@ var runnerSteps = map[string]bool{
 	"archive_cache_on_failure":    true,
 	"upload_artifacts_on_success": true,
 	"upload_artifacts_on_failure": true,
-	"cleanup_file_variables":      true,
+	Last:                          true,
 }
+
+// Last is the step of the runner's that is the last of every job (gitlab-runner
+// common/build.go, attemptExecuteStage).
+const Last = "cleanup_file_variables"
 
 // PlaceOf returns where the step of that name runs.
 func PlaceOf(name string) Place {

@@ -96,8 +96,8 @@ func (p *Podman) CreateWithEnv(ctx context.Context, c Create, env []string) (str
 	return with.Create(ctx, c)
 }
 
-// StartService starts a container and does not wait for its end.
-func (p *Podman) StartService(ctx context.Context, name string) error {
+// StartDetached starts a container and does not wait for its end.
+func (p *Podman) StartDetached(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "start", "--", name)
 	return err
 }

@@ -129,7 +129,7 @@ func TestServiceArgs(t *testing.T) {
 		{"create a bare network", func(p *Podman) error { return p.CreateNetwork(t.Context(), CreateNetwork{Name: "n"}) }, "network create -- n"},
 		{"remove networks", func(p *Podman) error { return p.RemoveNetworks(t.Context(), "-n", "m") }, "network rm --force -- -n\nnetwork rm --force -- m"},
 		{"remove no networks", func(p *Podman) error { return p.RemoveNetworks(t.Context()) }, ""},
-		{"start a service", func(p *Podman) error { return p.StartService(t.Context(), "-n") }, "start -- -n"},
+		{"start a service", func(p *Podman) error { return p.StartDetached(t.Context(), "-n") }, "start -- -n"},
 		{"logs", func(p *Podman) error { _, err := p.Logs(t.Context(), "-n", time.Time{}, 20); return err }, "logs --tail 20 -- -n"},
 		{"logs since", func(p *Podman) error { _, err := p.Logs(t.Context(), "n", since, -1); return err }, "logs --tail -1 --since 2026-01-02T02:04:05.6Z -- n"},
 	}

@@ -127,7 +127,7 @@ func (p *Podman) stop(ctx context.Context, client *exec.Cmd, name string, grace 
 	bounded, cancel := context.WithTimeout(ctx, waitDelay)
 	defer cancel()
 	for bounded.Err() == nil {
-		_, err := p.Output(bounded, "kill", "--signal", "KILL", "--", name)
+		err := p.Kill(bounded, name)
 		wait := killPause
 		if err == nil {
 			wait = waitDelay
@@ -139,6 +139,13 @@ func (p *Podman) stop(ctx context.Context, client *exec.Cmd, name string, grace 
 		}
 	}
 	_ = syscall.Kill(-client.Process.Pid, syscall.SIGKILL)
+}
+
+// Kill sends SIGKILL to a container's first process. One that does not run is an
+// error.
+func (p *Podman) Kill(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "kill", "--signal", "KILL", "--", name)
+	return err
 }
 
 // Init makes a container ready without starting it: what keeps podman from

@@ -74,6 +74,10 @@ type Podman struct {
 	// GitLab's packages are, and there is no `service_url`. Steps on the host
 	// (`step_script_only`) find it by its name, gitlab-runner.
 	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
+	// RunnerPerStep starts the runner container anew for each of its steps. Else it
+	// is started once, and runs one step after the other: a job is some tenths of a
+	// second faster. With `service_url` or a `runtime` it is always started anew.
+	RunnerPerStep bool `toml:"runner_per_step"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
 	DefaultImage string `toml:"default_image" podman:"create IMAGE"`

@@ -212,9 +212,12 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 			if strings.HasPrefix(arg, "--") {
 				separator = "\n  "
 			}
-			if arg == stub {
+			switch {
+			case arg == stub:
 				arg = "STUB"
-			} else if arg == "" || strings.ContainsAny(arg, " \t\n\"") {
+			case arg == loop:
+				arg = "LOOP"
+			case arg == "" || strings.ContainsAny(arg, " \t\n\""):
 				arg = strconv.Quote(arg)
 			}
 			out.WriteString(separator + arg)

@@ -30,8 +30,8 @@ import (
 //
 // and before those for image-inspect.2.stdout and so on, which are for the
 // second call only. The job's containers are made at the same time: for
-// `podman create` that is create.user.stdout and create.user.2.stdout, by the
-// container's role. It writes
+// `podman create` and `podman run` that is create.user.stdout, run.runner.2.stdout,
+// by the container's role. It writes
 //
 //	log                                    one call a line, see [call]
 //	stdin                                  what `podman start` got to read, to the
@@ -236,7 +236,7 @@ func (f *fake) file(what string) (string, bool) {
 
 // roleIn returns the role of the container that a command line creates.
 func roleIn(args []string) string {
-	if verbOf(args) != "create" {
+	if verb := verbOf(args); verb != "create" && verb != "run" {
 		return ""
 	}
 	for _, arg := range args {

@@ -8,9 +8,12 @@ import (
 	"podman-executor/internal/step"
 )
 
-// stub is the shell program of both containers, too long for goldens; internal/step
-// tests it.
-var stub = step.Command(step.User, step.EntryPoint{})[1]
+// stub and loop are the shell programs of the containers, too long for goldens;
+// internal/step tests them.
+var (
+	stub = step.Command(step.User, step.EntryPoint{})[1]
+	loop = step.StayingCommand(step.EntryPoint{})[1]
+)
 
 var volatile = []struct {
 	text *regexp.Regexp

@@ -45,6 +45,11 @@ func (f *fake) usual() (string, error) {
 		return "[]\n", nil
 	case "image-pull":
 		return imageID(last) + "\n", nil
+	case "run":
+		if !slices.Contains(f.args, "--detach") {
+			return "", nil
+		}
+		fallthrough
 	case "create":
 		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":

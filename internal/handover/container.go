@@ -1,0 +1,119 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"podman-executor/pkg/podman"
+)
+
+// Container is a container of [podman.Create] that stays, with the command of
+// step.StayingCommand.
+type Container struct {
+	Podman *podman.Podman
+	Name   string
+	// Dir is the directory of [Make].
+	Dir string
+	// Grace is how long a step may take to end when it was told to.
+	Grace time.Duration
+}
+
+// Times until a container that was started waits for steps: firstLook is what that
+// usually takes less than, and how long podman is not asked; upTime is the longest.
+const (
+	firstLook = 100 * time.Millisecond
+	upTime    = 20 * time.Second
+	upPause   = 2 * time.Millisecond
+)
+
+// ExitError is a step that ended with a code other than 0.
+type ExitError struct{ Code int }
+
+// Error returns the code.
+func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
+
+// Run runs a step, see [Step]. A container that has ended, as it does where a step was
+// killed, is started again. The errors are *[ExitError], [ErrEnded], that of ctx, and
+// what podman says.
+func (c Container) Run(ctx context.Context, s podman.Streams) error {
+	if err := c.up(ctx); err != nil {
+		return err
+	}
+	step := Step{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Grace: c.Grace, Kill: func() {
+		// What it cannot kill, cleanup removes.
+		_ = c.Podman.Kill(context.WithoutCancel(ctx), c.Name)
+	}}
+	code, err := Run(ctx, c.Dir, step)
+	if errors.Is(err, ErrNobody) {
+		return ErrEnded
+	}
+	if err == nil && code != 0 {
+		return &ExitError{Code: code}
+	}
+	return err
+}
+
+// up sees that the container waits for a step.
+func (c Container) up(ctx context.Context) error {
+	started := false
+	for deadline := time.Now().Add(upTime); !c.waits(ctx, firstLook); {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		state, err := c.Podman.State(ctx, c.Name)
+		switch {
+		case err != nil:
+			return err
+		case state.Status == "running" && time.Now().Before(deadline):
+		case state.Status == "running":
+			return fmt.Errorf("%w: it runs, and has taken none for %s", ErrNobody, upTime)
+		case started:
+			return fmt.Errorf("%w: it has ended with exit code %d", ErrNobody, state.ExitCode)
+		default:
+			if err := c.Podman.StartDetached(ctx, c.Name); err != nil {
+				return err
+			}
+			started = true
+		}
+	}
+	return nil
+}
+
+// waits tells whether the container waits for a step, now or soon.
+func (c Container) waits(ctx context.Context, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); ; {
+		if there, err := find(c.Dir); err == nil {
+			there.Close()
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(upPause):
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+// End ends the container, and returns what podman knows of its run. It can be started
+// again.
+func (c Container) End(ctx context.Context) (podman.State, error) {
+	if err := c.Podman.Kill(ctx, c.Name); err != nil {
+		return podman.State{}, err
+	}
+	for deadline := time.Now().Add(killDelay); ; {
+		state, err := c.Podman.State(ctx, c.Name)
+		if err != nil || state.Status == "exited" || time.Now().After(deadline) {
+			return state, err
+		}
+		select {
+		case <-ctx.Done():
+			return state, ctx.Err()
+		case <-time.After(firstLook):
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package handover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"podman-executor/internal/step"
+)
+
+// inShells runs a test beside a container's loop in each shell that images have.
+func inShells(t *testing.T, test func(*testing.T, loop)) {
+	t.Helper()
+	for _, shell := range []string{"sh", "dash", "bash", "busybox"} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			test(t, startLoop(t, shell))
+		})
+	}
+}
+
+// loop is the process of a container that stays, in PID and mount namespaces of its
+// own, as its first process, with the pipes read-only.
+type loop struct {
+	t *testing.T
+	// dir is the directory of pipes, home what the loop may write to.
+	dir, home string
+	process   *exec.Cmd
+	ended     chan struct{}
+}
+
+func startLoop(t *testing.T, shell string) loop {
+	t.Helper()
+	program, err := exec.LookPath(shell)
+	if err != nil {
+		t.Skipf("no %s on this machine", shell)
+	}
+	argv := []string{program}
+	if shell == "busybox" {
+		argv = append(argv, "sh")
+	}
+	l := loop{t: t, dir: filepath.Join(t.TempDir(), "pipes"), home: t.TempDir(), ended: make(chan struct{})}
+	if err := Make(l.dir); err != nil {
+		t.Fatal(err)
+	}
+	argv = append(argv, step.StayingCommand(step.EntryPoint{Shell: true}, l.home)...)
+	const mount = `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir ` + step.Dir + ` ` + step.Pipes + ` &&
+		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && exec "$@"`
+	l.process = exec.Command("unshare", append([]string{"--user", "--map-root-user", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir}, argv...)...)
+	l.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.home}
+	l.process.Stderr = os.Stderr
+	if err := l.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { defer close(l.ended); _ = l.process.Wait() }()
+	t.Cleanup(func() { l.kill(); <-l.ended })
+	return l
+}
+
+func (l loop) kill() { _ = l.process.Process.Kill() }
+
+// run hands a script over, when the loop is up.
+func (l loop) run(ctx context.Context, script string) (stdout, stderr string, code int, err error) {
+	l.t.Helper()
+	var o, e bytes.Buffer
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\n" + script)), Stdout: &o, Stderr: &e, Grace: time.Minute, Kill: l.kill}
+	for err = ErrNobody; errors.Is(err, ErrNobody); {
+		code, err = Run(ctx, l.dir, s)
+		if exited(l.ended) {
+			break
+		}
+	}
+	return o.String(), e.String(), code, err
+}
+
+func exited(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestSteps(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		for _, tt := range []struct {
+			script, stdout, stderr string
+			code                   int
+		}{
+			{"echo out; echo err >&2", "out\n", "err\n", 0},
+			{"printf 'no line end'; exit 42", "no line end", "", 42},
+			{"exit 255", "", "", 255},
+			{"cat; echo end", "end\n", "", 0}, // its own input is empty
+			{"umask", "0000\n", "", 0},
+			{"kill -s KILL $$", "", "", 137},
+		} {
+			stdout, stderr, code, err := l.run(t.Context(), tt.script)
+			if tt.stdout != "" && stdout != tt.stdout || tt.stderr != "" && stderr != tt.stderr || code != tt.code || err != nil {
+				t.Errorf("%q: %q, %q, %d, %v", tt.script, stdout, stderr, code, err)
+			}
+		}
+		if left, err := filepath.Glob(filepath.Join(l.dir, "step-*")); len(left) > 0 || err != nil {
+			t.Errorf("left: %q, %v", left, err)
+		}
+		if err := Dismiss(l.dir); err != nil {
+			t.Fatal(err)
+		}
+		<-l.ended
+		if code := l.process.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("dismissed, it ends with %d", code)
+		}
+		if _, err := Run(t.Context(), l.dir, Step{}); !errors.Is(err, ErrNobody) {
+			t.Errorf("to nobody: %v", err)
+		}
+		if err := Dismiss(l.dir); err != nil {
+			t.Errorf("nobody is dismissed: %v", err)
+		}
+	})
+}
+
+// A script and an output that are larger than a pipe, both ways.
+func TestLargeStep(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		line := strings.Repeat("x", 99)
+		stdout, _, code, err := l.run(t.Context(), strings.Repeat("echo "+line+"\n", 3000)+"exit 7\n")
+		if want := strings.Repeat(line+"\n", 3000); stdout != want || code != 7 || err != nil {
+			t.Errorf("%d bytes, want %d; %d, %v", len(stdout), len(want), code, err)
+		}
+	})
+}
+
+// What a step leaves behind is dead when the next begins, and holds nothing up, even
+// where it has left the step's session and its streams.
+func TestLeftBehind(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		ready := filepath.Join(l.home, "ready")
+		stdout, _, code, err := l.run(t.Context(), "(trap '' TERM HUP; : >"+ready+"; sleep 1000; sleep 1000) & until [ -e "+ready+" ]; do :; done\nsetsid sh -c 'exec >/dev/null 2>&1; sleep 1000; :' &\necho done")
+		if stdout != "done\n" || code != 0 || err != nil {
+			t.Fatalf("%q, %d, %v", stdout, code, err)
+		}
+		stdout, _, _, err = l.run(t.Context(), "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+		if err != nil || stdout == "" || strings.Contains(stdout, "sleep") {
+			t.Errorf("there is still %q, %v", stdout, err)
+		}
+	})
+}
+
+// Each step has its own word to stop: the end of its input.
+func TestStoppedStep(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		ctx, cancel := context.WithCancel(t.Context())
+		file := filepath.Join(l.home, "trapped")
+		go func() {
+			for {
+				if _, err := os.Stat(file + ".ready"); err == nil {
+					cancel()
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		_, _, _, err := l.run(ctx, "trap 'echo term >"+file+"; exit 1' TERM; : >"+file+".ready; sleep 1000 & wait")
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("it ends with %v", err)
+		}
+		if text, err := os.ReadFile(file); string(text) != "term\n" {
+			t.Errorf("the script has got no word to stop: %q, %v", text, err)
+		}
+		if stdout, _, code, err := l.run(t.Context(), "echo next"); stdout != "next\n" || code != 0 || err != nil {
+			t.Errorf("the next step: %q, %d, %v", stdout, code, err)
+		}
+	})
+}
+
+// A step that does not listen is killed with its container.
+func TestStubbornStep(t *testing.T) {
+	l := startLoop(t, "sh")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out bytes.Buffer
+	reader, writer := io.Pipe()
+	go func() {
+		_, _ = io.CopyN(&out, reader, int64(len("ready\n")))
+		cancel()
+		_, _ = io.Copy(&out, reader)
+	}()
+	if _, _, _, err := l.run(t.Context(), ":"); err != nil {
+		t.Fatal(err)
+	}
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.1; done\n")), Stdout: writer, Stderr: io.Discard, Grace: 50 * time.Millisecond, Kill: l.kill}
+	if _, err := Run(ctx, l.dir, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ends with %v", err)
+	}
+	<-l.ended
+}
+
+// The container's end in the middle of a step is no exit status.
+func TestContainerEnds(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		if _, _, _, err := l.run(t.Context(), ":"); err != nil {
+			t.Fatal(err)
+		}
+		ready := filepath.Join(l.home, "ready")
+		go func() {
+			for {
+				if _, err := os.Stat(ready); err == nil {
+					l.kill()
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		if _, _, _, err := l.run(t.Context(), ": >"+ready+"; sleep 1000"); !errors.Is(err, ErrEnded) {
+			t.Errorf("it ends with %v", err)
+		}
+	})
+}
+
+// A driver that is killed at once, when it has told of its step or before, does not
+// keep the next one from having its own.
+func TestDriverThatIsGone(t *testing.T) {
+	inShells(t, func(t *testing.T, l loop) {
+		if _, _, _, err := l.run(t.Context(), ":"); err != nil {
+			t.Fatal(err)
+		}
+		c, err := find(l.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		// One has left its pipes, one has none any more.
+		dir := filepath.Join(l.dir, "step-left")
+		if err := makePipes(dir, in, out, errs, status); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.next.WriteString("step-left\nstep-gone\n"); err != nil {
+			t.Fatal(err)
+		}
+		if stdout, _, code, err := l.run(t.Context(), "echo mine; exit 3"); stdout != "mine\n" || code != 3 || err != nil {
+			t.Errorf("%q, %d, %v", stdout, code, err)
+		}
+	})
+}
+
+// What a step writes to the pipes of its status is its own affair, and must be one.
+func TestForgedStatus(t *testing.T) {
+	l := startLoop(t, "sh")
+	for forged, want := range map[string]string{"": `"\n" is no exit status of a step`, "256": `"256\n" is no`, "-1": `"-1\n" is no`, "0000000000000000000001": "is no exit status|reading the exit status"} {
+		_, _, code, err := l.run(t.Context(), "echo "+forged+" 1<>$(echo "+step.Pipes+"/step-*/status); sleep 1000")
+		if err == nil || code != 0 || !containsOne(err.Error(), want) {
+			t.Errorf("%q: %d, %v", forged, code, err)
+		}
+		// The loop has that step still, and ends with its container.
+		l.kill()
+		<-l.ended
+		l = startLoop(t, "sh")
+	}
+}
+
+func containsOne(text, alternatives string) bool {
+	for part := range strings.SplitSeq(alternatives, "|") {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// The container cannot put anything in the place of the pipes; and what is no pipe is
+// not opened, whoever has put it there.
+func TestNoPipes(t *testing.T) {
+	l := startLoop(t, "sh")
+	stdout, _, _, err := l.run(t.Context(), "cd "+step.Pipes+"; rm -f next; ln -s /etc/passwd link; mkfifo x; mv step-* y; ls")
+	if err != nil || strings.Contains(stdout, "link") || !strings.Contains(stdout, "next") || strings.Contains(stdout, "x\n") || strings.Contains(stdout, "y\n") {
+		t.Errorf("the directory of pipes has %q, %v", stdout, err)
+	}
+	for name, put := range map[string]func(string) error{
+		"link":    func(name string) error { return os.Symlink(filepath.Join(l.dir, alive), name) },
+		"file":    func(name string) error { return os.WriteFile(name, nil, 0o600) },
+		"missing": func(string) error { return nil },
+	} {
+		dir := t.TempDir()
+		if err := put(filepath.Join(dir, next)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(t.Context(), dir, Step{}); err == nil || errors.Is(err, ErrNobody) || !strings.HasPrefix(err.Error(), "opening a pipe: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whatever the umask, every user of a container can open the pipes.
+func TestModes(t *testing.T) {
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	dir := filepath.Join(t.TempDir(), "pipes")
+	if err := Make(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"": os.ModeDir | 0o755, next: os.ModeNamedPipe | 0o666, alive: os.ModeNamedPipe | 0o666} {
+		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode() != want {
+			t.Errorf("%q: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if err := Make(dir); err == nil || !errors.Is(err, os.ErrExist) {
+		t.Errorf("made twice: %v", err)
+	}
+}
