@@ -151,7 +151,7 @@ func TestDriverKilledAtEachStep(t *testing.T) {
 			m := start(t, defaults(p.key()))
 			succeeded(t, m.run(killed("makes the volumes")))
 			for n, step := range steps {
-				changes := step == "create" || step == "start" || step == "rm"
+				changes := step == "create" || step == "run" || step == "start" || step == "rm"
 				if !half.reading && !changes {
 					continue
 				}
