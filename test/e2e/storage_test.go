@@ -67,7 +67,8 @@ func TestFreeVolumes(t *testing.T) {
 		t.Errorf("there are %q, want %q", left, want)
 	}
 	m.unusedFor(0)
-	podman(t, "exec", m.container(living, "user"), "touch", "/tmp/end")
+	// podman may miss the end of its own command when the job is over before it looks.
+	_ = podmanCommand("exec", m.container(living, "user"), "touch", "/tmp/end").Run()
 	m.wait(living)
 	succeeded(t, living)
 	logs(t, living, "still\nthere\n")
@@ -101,7 +102,8 @@ func TestFreeDirectories(t *testing.T) {
 	if _, err := os.Stat(dir + "/builds/project-7"); !os.IsNotExist(err) {
 		t.Errorf("the builds that no job uses are there (%v)", err)
 	}
-	podman(t, "exec", m.container(living, "user"), "touch", "/tmp/end")
+	// podman may miss the end of its own command when the job is over before it looks.
+	_ = podmanCommand("exec", m.container(living, "user"), "touch", "/tmp/end").Run()
 	m.wait(living)
 	succeeded(t, living)
 	logs(t, living, "\nstill\n")
