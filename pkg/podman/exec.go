@@ -90,8 +90,9 @@ func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
 	return stdout.buffer.Bytes(), nil
 }
 
-// listTries is how often a list is asked for, see [Podman.list].
-const listTries = 3
+// listTries is how often a list is asked for, see [Podman.list]. On a busy machine one
+// takes seconds, and three in a row have met an image that was just removed.
+const listTries = 10
 
 // list is Output for commands that list objects. podman may look closer at an
 // object that another command has removed since it was found, and fail for it
