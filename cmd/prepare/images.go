@@ -169,7 +169,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted,
 		if there {
 			return found, nil
 		}
-		since = time.Now()
+		since = time.Time{} // the record is this job's own now, and tells nothing
 	}
 	return images.Found{}, s.imageError(w, podman.ErrImageGone)
 }
