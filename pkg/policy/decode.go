@@ -153,6 +153,9 @@ func assign(field reflect.Value, value any) []string {
 	case *[]string:
 		return eachString(value, appendTo(to))
 	case *[]Rule:
+		if list, ok := value.([]any); ok {
+			*to = slices.Grow(*to, len(list))
+		}
 		return eachString(value, func(s string) error {
 			r, err := newRule(s)
 			*to = append(*to, r)
