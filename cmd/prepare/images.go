@@ -146,7 +146,7 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 // findTries is how often an image is looked for that is gone when it is held.
 const findTries = 3
 
-// find finds an image, and keeps it from being removed until release. Where it was
+// find finds an image, and keeps it from being removed until it is released. Where it was
 // removed before it was held, it is looked for again: what is held stays. It may
 // have been found already, at since or later.
 func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (images.Found, error) {
@@ -159,7 +159,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted,
 		if err != nil {
 			return found, s.recordsFault(err)
 		}
-		s.held = append(s.held, release)
+		s.held.add(release)
 		if !there {
 			there, err = s.podman.ImageExists(ctx, found.ID)
 		}

@@ -56,8 +56,8 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
-	// held release the records of images, builds and cache.
-	held []func()
+	// held are the records of images, builds and cache, until containers have them.
+	held releases
 }
 
 // prepare decides first: a job that is refused costs no podman command.

@@ -45,12 +45,9 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.release()
-	images, err := s.images(ctx, version.Native())
+	defer s.held.all()
+	images, err := s.imagesAndVolumes(ctx, version.Native())
 	if err != nil {
-		return err
-	}
-	if err := s.volumes(ctx); err != nil {
 		return err
 	}
 	if err := s.startServices(ctx, images.services); err != nil {
@@ -195,13 +192,13 @@ func (s *preparation) volumes(ctx context.Context) error {
 }
 
 // hold records that the job uses a volume, or a directory below data_dir, and keeps
-// both from being freed until release, when the job's containers have them.
+// both from being freed until it is released, when the job's containers have them.
 func (s *preparation) hold(ctx context.Context, name string) error {
 	release, err := s.records().Hold(ctx, name)
 	if err != nil {
 		return s.recordsFault(err)
 	}
-	s.held = append(s.held, release)
+	s.held.add(release)
 	return nil
 }
 
@@ -209,13 +206,6 @@ func (s *preparation) records() storage.Records { return storage.RecordsIn(s.cal
 
 func (s *preparation) recordsFault(err error) error {
 	return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
-}
-
-// release lets what the job has be freed, where no container has it.
-func (s *preparation) release() {
-	for _, release := range s.held {
-		release()
-	}
 }
 
 // ensureVolumes makes those volumes that are still to be made: of the project, and
