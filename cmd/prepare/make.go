@@ -24,7 +24,7 @@ import (
 
 // make does what was decided: images, volumes, containers.
 func (s *preparation) make(ctx context.Context) error {
-	version, err := s.podman.Version(ctx)
+	version, err := s.version(ctx)
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}

@@ -189,6 +189,8 @@ type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
 	OSArch string `json:"OsArch"`
+	// Service tells that it is a service's.
+	Service bool `json:"-"`
 }
 
 // Native returns the machine's platform; the zero Platform where podman does not
@@ -210,6 +212,7 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	}
 	switch {
 	case v.Server != nil && v.Server.Version != "":
+		v.Server.Service = true
 		return *v.Server, nil
 	case v.Client != nil && v.Client.Version != "":
 		return *v.Client, nil
