@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *preparation) images(ctx context.Context, native podman.Platform) (all j
 	if err != nil {
 		return all, err
 	}
-	defer os.RemoveAll(s.authDir())
+	defer s.clearRuntimeDir()
 	list := s.wanted()
 	requests := make([]images.Request, len(list))
 	for i, w := range list {
@@ -107,9 +106,6 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), administrators, s.job.Credentials)
 	for _, n := range notices {
 		s.call.Warn("%s", n)
-	}
-	if err := s.makeRuntimeDir(); err != nil {
-		return nil, err
 	}
 	return &images.Finder{
 		Podman:   s.podman,

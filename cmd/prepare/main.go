@@ -84,6 +84,9 @@ func prepare(ctx context.Context, call *driver.Call) error {
 	if err := plan.Write(s.attempt, s.plan()); err != nil {
 		return err
 	}
+	if err := s.makeRuntimeDir(); err != nil {
+		return err
+	}
 	if err := s.make(ctx); err != nil {
 		s.undo(ctx)
 		s.log.WithError(err).Error("preparing failed")
@@ -216,6 +219,9 @@ func (s *preparation) undo(ctx context.Context) {
 	}
 	if dir := s.pinDir(); dir != "" {
 		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
+	}
+	if err == nil {
+		err = os.RemoveAll(s.authDir())
 	}
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")

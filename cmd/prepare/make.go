@@ -14,7 +14,6 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
-	"podman-executor/internal/leftovers"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
@@ -129,36 +128,6 @@ func (s *preparation) userContainer(ctx context.Context, image podman.Image) (po
 // note prints one line for the job log.
 func (s *preparation) note(format string, args ...any) {
 	fmt.Fprintln(s.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
-}
-
-// removeLeftovers removes what dead runners, and an earlier attempt at this job,
-// left behind.
-func (s *preparation) removeLeftovers(ctx context.Context) error {
-	now := time.Now()
-	removed, err := leftovers.Containers(ctx, s.podman, now, s.plan().Containers()...)
-	if err != nil {
-		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
-	}
-	for _, name := range removed {
-		s.log.Warn("removed a leftover of a job that is over: " + name)
-	}
-	// A job without services has no network; a list of them costs a command.
-	if len(removed) > 0 || s.network() != "" {
-		if err := leftovers.Networks(ctx, s.podman, now, s.network()); err != nil {
-			s.log.WithError(err).Warn("networks of dead runners")
-		}
-	}
-	pinned, err := s.places().Pinned(now)
-	for _, p := range pinned {
-		err = errors.Join(err, p.Remove(ctx, s.podman))
-	}
-	if err != nil {
-		s.log.WithError(err).Warn("volumes of dead runners")
-	}
-	if err := s.places().RemoveDirectories(now); err != nil {
-		s.log.WithError(err).Warn("directories of dead runners")
-	}
-	return nil
 }
 
 // authDir is the directory of the job's auth file, in memory.

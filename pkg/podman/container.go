@@ -184,6 +184,13 @@ func NoSuchContainer(err error) bool {
 	return says(err, "no such container", "no container with name or id")
 }
 
+// NameTaken tells whether a container was not made because another one has its name
+// (containers/storage, ErrDuplicateName: "the container name … is already in use by …";
+// later versions than 4.3.1 add "or use --replace").
+func NameTaken(err error) bool {
+	return says(err, "the container name ") && says(err, "is already in use")
+}
+
 // Version is podman's, or the service's where there is one.
 type Version struct {
 	Version string
