@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
@@ -53,12 +54,16 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 		}
 	}
 	defer log.Close()
-	authErr := os.RemoveAll(p.AuthDir)
+	authErr := leftovers.Clear(p.AuthDir)
 	if err := clean(ctx, p, log); err != nil {
 		return err
 	}
 	if authErr != nil {
 		return fmt.Errorf("removing the auth file: %w", authErr)
+	}
+	// With the mark, which tells the next prepare to look for the job's containers.
+	if err := os.RemoveAll(p.AuthDir); err != nil {
+		return fmt.Errorf("removing the job's runtime directory: %w", err)
 	}
 	return logErr
 }
