@@ -66,6 +66,7 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 
 // clean removes the job's containers.
 func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
+	started := time.Now()
 	if p.Keep {
 		log.Info("the job's containers are kept")
 		if p.StepsDir == "" {
@@ -86,7 +87,7 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
 		}
 	}
-	log.Info("cleaned up")
+	log.WithField("seconds", time.Since(started).Seconds()).Info("cleaned up")
 	return nil
 }
 
