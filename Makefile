@@ -53,7 +53,7 @@ test: test-unit test-gitlab test-dist test-e2e test-image ## run all tests
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
 	@mkdir -p bin/test
-	$(GOTESTSUM) --rerun-fails=1 --rerun-fails-max-failures=2 --packages=./... --jsonfile bin/test/unit.json -- -race
+	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race ./...
 	@test/no-skips bin/test/unit.json
 
 # -count=1: Go's cache of results does not see that a file outside of test/ has changed, and some run those of image/.

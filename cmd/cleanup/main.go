@@ -10,6 +10,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
+	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
@@ -54,14 +55,30 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 		}
 	}
 	defer log.Close()
-	authErr := os.RemoveAll(p.AuthDir)
+	keptErr := endKept(p)
+	authErr := leftovers.Clear(p.AuthDir)
 	if err := clean(ctx, p, log); err != nil {
 		return err
 	}
-	if err := errors.Join(authErr, p.RemoveStepsDir()); err != nil {
-		return fmt.Errorf("removing the job's directories: %w", err)
+	if authErr != nil {
+		return fmt.Errorf("removing the auth file: %w", authErr)
+	}
+	if keptErr != nil {
+		return keptErr
+	}
+	// With the mark, which tells the next prepare to look for the job's containers.
+	if err := os.RemoveAll(p.AuthDir); err != nil {
+		return fmt.Errorf("removing the job's runtime directory: %w", err)
 	}
 	return logErr
+}
+
+// endKept tells the runner container to end, where it is kept.
+func endKept(p plan.Plan) error {
+	if !p.Keep || p.StepsDir == "" {
+		return nil
+	}
+	return handover.Dismiss(p.StepsDir)
 }
 
 // clean removes the job's containers.
@@ -69,10 +86,7 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 	started := time.Now()
 	if p.Keep {
 		log.Info("the job's containers are kept")
-		if p.StepsDir == "" {
-			return nil
-		}
-		return handover.Dismiss(p.StepsDir)
+		return nil
 	}
 	pm := p.Podman.Client(log.Podman)
 	if err := remove(ctx, pm, p); err != nil {

@@ -127,7 +127,10 @@ func (s *preparation) memory() map[string]plan.Memory {
 // create makes a container. keys are those of the policy that shape it, in
 // [general.podman]: the likeliest things for podman to refuse.
 func (s *preparation) create(ctx context.Context, c podman.Create, keys ...string) error {
-	_, err := s.podman.Create(ctx, c)
+	err := s.unlessTaken(ctx, c.Name, func() error {
+		_, err := s.podman.Create(ctx, c)
+		return err
+	})
 	if err == nil {
 		return nil
 	}

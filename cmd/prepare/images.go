@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *preparation) images(ctx context.Context, native podman.Platform) (all j
 	if err != nil {
 		return all, err
 	}
-	defer os.RemoveAll(s.authDir())
+	defer s.clearRuntimeDir()
 	list := s.wanted()
 	requests := make([]images.Request, len(list))
 	for i, w := range list {
@@ -108,9 +107,6 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	for _, n := range notices {
 		s.call.Warn("%s", n)
 	}
-	if err := s.makeRuntimeDir(); err != nil {
-		return nil, err
-	}
 	return &images.Finder{
 		Podman:   s.podman,
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
@@ -146,7 +142,7 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 // findTries is how often an image is looked for that is gone when it is held.
 const findTries = 3
 
-// find finds an image, and keeps it from being removed until release. Where it was
+// find finds an image, and keeps it from being removed until it is released. Where it was
 // removed before it was held, it is looked for again: what is held stays. It may
 // have been found already, at since or later.
 func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (images.Found, error) {
@@ -159,7 +155,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted,
 		if err != nil {
 			return found, s.recordsFault(err)
 		}
-		s.held = append(s.held, release)
+		s.held.add(release)
 		if !there {
 			there, err = s.podman.ImageExists(ctx, found.ID)
 		}
@@ -169,7 +165,7 @@ func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted,
 		if there {
 			return found, nil
 		}
-		since = time.Now()
+		since = time.Time{} // the record is this job's own now, and tells nothing
 	}
 	return images.Found{}, s.imageError(w, podman.ErrImageGone)
 }

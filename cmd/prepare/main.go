@@ -56,8 +56,8 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
-	// held release the records of images, builds and cache.
-	held []func()
+	// held are the records of images, builds and cache, until containers have them.
+	held releases
 }
 
 // prepare decides first: a job that is refused costs no podman command.
@@ -83,6 +83,9 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	if err := plan.Write(s.attempt, s.plan()); err != nil {
+		return err
+	}
+	if err := s.makeRuntimeDir(); err != nil {
 		return err
 	}
 	if err := s.make(ctx); err != nil {
@@ -219,7 +222,9 @@ func (s *preparation) undo(ctx context.Context) {
 	if dir := s.pinDir(); dir != "" {
 		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
 	}
-	err = errors.Join(err, s.plan().RemoveStepsDir())
+	if err == nil {
+		err = os.RemoveAll(s.authDir())
+	}
 	if err != nil {
 		s.log.WithError(err).Warn("removing the containers of a failed prepare")
 	}

@@ -14,7 +14,6 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
-	"podman-executor/internal/leftovers"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
@@ -24,7 +23,7 @@ import (
 
 // make does what was decided: images, volumes, containers.
 func (s *preparation) make(ctx context.Context) error {
-	version, err := s.podman.Version(ctx)
+	version, err := s.version(ctx)
 	if err != nil {
 		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}
@@ -45,12 +44,9 @@ func (s *preparation) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.release()
-	images, err := s.images(ctx, version.Native())
+	defer s.held.all()
+	images, err := s.imagesAndVolumes(ctx, version.Native())
 	if err != nil {
-		return err
-	}
-	if err := s.volumes(ctx); err != nil {
 		return err
 	}
 	if err := s.startServices(ctx, images.services); err != nil {
@@ -141,36 +137,6 @@ func (s *preparation) note(format string, args ...any) {
 	fmt.Fprintln(s.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
 }
 
-// removeLeftovers removes what dead runners, and an earlier attempt at this job,
-// left behind.
-func (s *preparation) removeLeftovers(ctx context.Context) error {
-	now := time.Now()
-	removed, err := leftovers.Containers(ctx, s.podman, now, s.plan().Containers()...)
-	if err != nil {
-		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
-	}
-	for _, name := range removed {
-		s.log.Warn("removed a leftover of a job that is over: " + name)
-	}
-	// A job without services has no network; a list of them costs a command.
-	if len(removed) > 0 || s.network() != "" {
-		if err := leftovers.Networks(ctx, s.podman, now, s.network()); err != nil {
-			s.log.WithError(err).Warn("networks of dead runners")
-		}
-	}
-	pinned, err := s.places().Pinned(now)
-	for _, p := range pinned {
-		err = errors.Join(err, p.Remove(ctx, s.podman))
-	}
-	if err != nil {
-		s.log.WithError(err).Warn("volumes of dead runners")
-	}
-	if err := s.places().RemoveDirectories(now); err != nil {
-		s.log.WithError(err).Warn("directories of dead runners")
-	}
-	return nil
-}
-
 // authDir is the directory of the job's auth file, in memory.
 func (s *preparation) authDir() string {
 	return filepath.Join(driver.RuntimeDir(s.podman), filepath.Base(s.attempt))
@@ -202,13 +168,13 @@ func (s *preparation) volumes(ctx context.Context) error {
 }
 
 // hold records that the job uses a volume, or a directory below data_dir, and keeps
-// both from being freed until release, when the job's containers have them.
+// both from being freed until it is released, when the job's containers have them.
 func (s *preparation) hold(ctx context.Context, name string) error {
 	release, err := s.records().Hold(ctx, name)
 	if err != nil {
 		return s.recordsFault(err)
 	}
-	s.held = append(s.held, release)
+	s.held.add(release)
 	return nil
 }
 
@@ -216,13 +182,6 @@ func (s *preparation) records() storage.Records { return storage.RecordsIn(s.cal
 
 func (s *preparation) recordsFault(err error) error {
 	return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
-}
-
-// release lets what the job has be freed, where no container has it.
-func (s *preparation) release() {
-	for _, release := range s.held {
-		release()
-	}
 }
 
 // ensureVolumes makes those volumes that are still to be made: of the project, and

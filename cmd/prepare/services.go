@@ -93,10 +93,7 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 	if s.policy.Line("general.podman.service_container") > 0 {
 		todo = s.checkKeys("service_container") + "; else " + todo
 	}
-	if err := s.makeRuntimeDir(); err != nil {
-		return err
-	}
-	defer os.RemoveAll(s.authDir())
+	defer s.clearRuntimeDir()
 	for i, service := range s.grant.Services {
 		if err := s.startService(ctx, i, service, images[i], now); err != nil {
 			err = fmt.Errorf("starting the service %s: %w", service.Image, err)
@@ -142,7 +139,11 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 	if c.EnvFile, c.EnvNames, own, err = s.serviceEnv(i, variables); err != nil {
 		return err
 	}
-	if _, err := s.podman.CreateWithEnv(ctx, c, own); err != nil {
+	err = s.unlessTaken(ctx, c.Name, func() error {
+		_, err := s.podman.CreateWithEnv(ctx, c, own)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return s.podman.StartDetached(ctx, c.Name)
@@ -207,7 +208,8 @@ func (s *preparation) labels(role string, now time.Time) map[string]string {
 	return labels
 }
 
-// makeRuntimeDir makes the directory for what only podman may read, in memory.
+// makeRuntimeDir makes the directory for what only podman may read, in memory. Its mark
+// tells that the job may have containers: it is made before them, and goes after them.
 func (s *preparation) makeRuntimeDir() error {
 	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
 		return runtimeDirFault(err)
@@ -219,6 +221,13 @@ func runtimeDirFault(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("making the job's runtime directory: %w", err),
 		Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+	}
+}
+
+// clearRuntimeDir removes secrets that were for one podman command.
+func (s *preparation) clearRuntimeDir() {
+	if err := leftovers.Clear(s.authDir()); err != nil {
+		s.log.WithError(err).Warn("removing the job's secrets")
 	}
 }
 

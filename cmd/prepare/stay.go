@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"podman-executor/internal/handover"
-	"podman-executor/internal/leftovers"
 	"podman-executor/pkg/podman"
 )
 
@@ -18,24 +17,17 @@ func (s *preparation) stepsDir() string {
 	if s.runnerName == "" || pm.RunnerPerStep || s.podman.URL != "" || s.grant.RunnerContainer.Runtime != "" {
 		return ""
 	}
-	return filepath.Join(s.authDir()+"-steps", "pipes")
+	return filepath.Join(s.authDir(), "steps")
 }
 
-// makeStepsDir makes that directory, in one that is closed to all but this user.
+// makeStepsDir makes that directory. The one around it is closed to all but this user.
 func (s *preparation) makeStepsDir() error {
 	dir := s.stepsDir()
 	if dir == "" {
 		return nil
 	}
-	parent := filepath.Dir(dir)
 	// An earlier try at this job may have left one.
-	err := os.RemoveAll(parent)
-	if err == nil {
-		err = os.MkdirAll(parent, 0o700)
-	}
-	if err == nil {
-		err = leftovers.Mark(parent, s.owner, s.attempt)
-	}
+	err := os.RemoveAll(dir)
 	if err == nil {
 		err = handover.Make(dir)
 	}

@@ -90,6 +90,18 @@ func (o Owner) Gone(deadline, now time.Time) bool {
 	return p.start != o.Start || p.state == "Z" || p.state == "X"
 }
 
+// Here tells whether the owner's process, if there is one, can be seen by this program.
+func (o Owner) Here() bool {
+	here, err := thisPlace()
+	return err == nil && here.Host == o.Host && here.Namespace == o.Namespace
+}
+
+// Place names where this program runs: the host, its boot, the PID namespace.
+func Place() (string, error) {
+	here, err := thisPlace()
+	return here.Host + "/" + here.Boot + "/" + here.Namespace, err
+}
+
 // Finished tells whether a living owner has surely ended an attempt at a job: its
 // directory, an absolute path as the owner sees it, is no more. The runner removes
 // it behind cleanup, whatever became of that (gitlab-runner

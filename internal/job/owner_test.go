@@ -177,6 +177,28 @@ func TestGoneWhenItEnds(t *testing.T) {
 	}
 }
 
+// An owner is here where its process can be seen, whether it lives or not.
+func TestHere(t *testing.T) {
+	owner, err := OwnerOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := Place()
+	if err != nil || !strings.HasPrefix(owner.String(), place+"/") {
+		t.Errorf("%s is no place of %s: %v", place, owner, err)
+	}
+	rebooted, afar, inside := owner, owner, owner
+	rebooted.Boot, afar.Host, inside.Namespace = "x", "x", "x"
+	for _, test := range []struct {
+		owner Owner
+		want  bool
+	}{{owner, true}, {rebooted, true}, {afar, false}, {inside, false}, {Owner{}, false}} {
+		if got := test.owner.Here(); got != test.want {
+			t.Errorf("%s: %v, want %v", test.owner, got, test.want)
+		}
+	}
+}
+
 // Finished looks for the attempt's directory, and in doubt says no.
 func TestFinished(t *testing.T) {
 	owner, _ := start(t, "")

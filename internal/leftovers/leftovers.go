@@ -48,13 +48,14 @@ const (
 
 // Containers removes the containers of jobs that are over, and those
 // with one of the given names: an earlier attempt at the same job. It returns
-// the names of what it removed.
-func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) ([]string, error) {
+// the names of what it removed, and whether there is left what only a clock will tell
+// to be over: of an owner elsewhere.
+func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) (removed []string, elsewhere bool, err error) {
 	list, err := p.Containers(ctx, job.LabelManaged)
 	if err != nil {
-		return nil, fmt.Errorf("looking for leftovers: %w", err)
+		return nil, false, fmt.Errorf("looking for leftovers: %w", err)
 	}
-	var ids, removed []string
+	var ids []string
 	for _, c := range list {
 		if len(c.Names) == 0 {
 			continue
@@ -62,12 +63,14 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		if slices.Contains(names, c.Names[0]) || reason(c.Labels, now) != "" {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
+		} else if owner, err := job.ParseOwner(c.Labels[job.LabelOwner]); err == nil && !job.Kept(c.Labels) && !owner.Here() {
+			elsewhere = true
 		}
 	}
 	if err := p.Remove(ctx, ids...); err != nil {
-		return nil, fmt.Errorf("removing leftovers: %w", err)
+		return nil, false, fmt.Errorf("removing leftovers: %w", err)
 	}
-	return removed, nil
+	return removed, elsewhere, nil
 }
 
 // Networks removes the networks of jobs that are over, unless somebody else's
@@ -136,6 +139,13 @@ func Directories(parent, pattern string, now time.Time) error {
 
 // directories finds what Directories removes.
 func directories(parent, pattern string, now time.Time) ([]Orphan, error) {
+	list, err := marked(parent, pattern, now)
+	return slices.DeleteFunc(list, func(o Orphan) bool { return o.Reason == "" }), err
+}
+
+// marked finds the marked directories of this user, with a Reason where the job of one
+// is over.
+func marked(parent, pattern string, now time.Time) ([]Orphan, error) {
 	entries, err := os.ReadDir(parent)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("looking for leftovers: %w", err)
@@ -150,7 +160,7 @@ func directories(parent, pattern string, now time.Time) ([]Orphan, error) {
 		if !matches {
 			continue
 		}
-		if o := directory(dir, now); o.Reason != "" {
+		if o := directory(dir, now); o.Owner != "" {
 			list = append(list, o)
 		}
 	}
@@ -158,7 +168,7 @@ func directories(parent, pattern string, now time.Time) ([]Orphan, error) {
 }
 
 // directory returns a marked directory of this user, with a Reason where its job
-// is over. It has no deadline: one of another host is that host's affair.
+// is over; any other without an Owner. It has no deadline: one of another host is that host's affair.
 func directory(dir string, now time.Time) Orphan {
 	o := Orphan{Kind: "directory", Name: dir}
 	info, err := os.Lstat(dir)
@@ -177,7 +187,7 @@ func directory(dir string, now time.Time) Orphan {
 	if err != nil {
 		return o
 	}
-	o.Owner, o.Made = owner.String(), info.ModTime()
+	o.Owner, o.Made, o.elsewhere = owner.String(), info.ModTime(), !owner.Here()
 	switch {
 	case owner.Gone(now, now):
 		o.Reason = runnerGone

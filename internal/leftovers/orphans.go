@@ -2,7 +2,6 @@ package leftovers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,19 +26,21 @@ type Orphan struct {
 	Made time.Time
 
 	id string
+	// elsewhere tells that its owner's process cannot be seen from here.
+	elsewhere bool
 }
 
 // Places are directories that hold those of jobs: TempDir the runner's for each
-// attempt at a job, RuntimeDir the auth files.
+// attempt at a job, RuntimeDir the driver's: see [Evidence].
 type Places struct{ TempDir, RuntimeDir string }
 
 // attemptPattern is the runner's name for the directory of an attempt
 // (gitlab-runner executors/custom/custom.go:101).
 const attemptPattern = "custom-executor*"
 
-// RemoveDirectories removes the directories of jobs that are over.
-func (p Places) RemoveDirectories(now time.Time) error {
-	return errors.Join(Directories(p.TempDir, attemptPattern, now), Directories(p.RuntimeDir, "*", now))
+// RemoveAttempts removes the runner's directories of jobs that are over.
+func (p Places) RemoveAttempts(now time.Time) error {
+	return Directories(p.TempDir, attemptPattern, now)
 }
 
 // PinParent is the directory of the directories with pinned volumes: beside the auth

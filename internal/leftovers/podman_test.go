@@ -103,9 +103,45 @@ func TestContainers(t *testing.T) {
 			list = append(list, podman.Container{ID: "id-" + name, Names: []string{name, "second-name"}, Labels: all[name]})
 		}
 		p, calls := machine(t, "ps", list)
-		removed, err := Containers(t.Context(), p, now, strings.Fields(test.own)...)
-		if err != nil || strings.Join(removed, " ") != test.removed || calls() != rm+test.ids {
+		removed, elsewhere, err := Containers(t.Context(), p, now, strings.Fields(test.own)...)
+		if err != nil || elsewhere || strings.Join(removed, " ") != test.removed || calls() != rm+test.ids {
 			t.Errorf("%q: %q, %v, by\n%s", test.own, removed, err, calls())
+		}
+	}
+}
+
+// Only a clock tells of owners that cannot be seen from here, unless what they have is
+// kept anyway, or is removed now.
+func TestContainersElsewhere(t *testing.T) {
+	now := time.Now()
+	here, _ := runner(t)
+	afar, inside := here, here
+	afar.Host += ".elsewhere"
+	inside.Namespace += "1"
+	earlier, later := now.Add(-time.Hour), now.Add(time.Hour)
+	for _, test := range []struct {
+		owner    string
+		deadline time.Time
+		keep     bool
+		want     bool
+	}{
+		{here.String(), later, false, false},
+		{here.String(), earlier, false, false},
+		{afar.String(), later, false, true},
+		{inside.String(), later, false, true},
+		{afar.String(), earlier, false, false},
+		{afar.String(), later, true, false},
+		{"", later, false, false},
+	} {
+		l := map[string]string{
+			job.LabelOwner: test.owner, job.LabelAttempt: "/a", job.LabelDeadline: strconv.FormatInt(test.deadline.Unix(), 10),
+		}
+		if test.keep {
+			job.Keep(l)
+		}
+		p, _ := machine(t, "ps", []podman.Container{{ID: "id", Names: []string{"name"}, Labels: l}})
+		if _, elsewhere, err := Containers(t.Context(), p, now); err != nil || elsewhere != test.want {
+			t.Errorf("%+v: %v, %v", test, elsewhere, err)
 		}
 	}
 }
@@ -137,7 +173,7 @@ func TestNetworks(t *testing.T) {
 
 func TestNothingLeft(t *testing.T) {
 	for list, remove := range map[string]func(*podman.Podman) error{
-		"ps":         func(p *podman.Podman) error { _, err := Containers(t.Context(), p, time.Now(), "own"); return err },
+		"ps":         func(p *podman.Podman) error { _, _, err := Containers(t.Context(), p, time.Now(), "own"); return err },
 		"network-ls": func(p *podman.Podman) error { return Networks(t.Context(), p, time.Now(), "own", "stuck") },
 	} {
 		p, calls := machine(t, list, []string{})

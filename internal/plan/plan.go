@@ -49,8 +49,8 @@ type Plan struct {
 	HostDir string `json:"host_dir,omitempty"`
 	// HostEnv is the environment of steps on the host.
 	HostEnv []string `json:"host_env,omitempty"`
-	// AuthDir held the registry credentials for the pull; cleanup makes sure
-	// that it is gone.
+	// AuthDir held the registry credentials for the pull, and marks the job until
+	// its containers are gone; cleanup makes sure that it goes.
 	AuthDir string `json:"auth_dir"`
 	// Memory has the limit of memory of each container of the job's steps that
 	// has one.
@@ -105,15 +105,6 @@ func (p Plan) Containers() []string {
 		names = append(names, s.Container)
 	}
 	return names
-}
-
-// RemoveStepsDir removes StepsDir, and the directory around it, which is closed to
-// others.
-func (p Plan) RemoveStepsDir() error {
-	if p.StepsDir == "" {
-		return nil
-	}
-	return os.RemoveAll(filepath.Dir(p.StepsDir))
 }
 
 // Log says where the administrator's log goes.

@@ -193,11 +193,20 @@ func NoSuchContainer(err error) bool {
 	return says(err, "no such container", "no container with name or id")
 }
 
+// NameTaken tells whether a container was not made because another one has its name
+// (containers/storage, ErrDuplicateName: "the container name … is already in use by …";
+// later versions than 4.3.1 add "or use --replace").
+func NameTaken(err error) bool {
+	return says(err, "the container name ") && says(err, "is already in use")
+}
+
 // Version is podman's, or the service's where there is one.
 type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
 	OSArch string `json:"OsArch"`
+	// Service tells that it is a service's.
+	Service bool `json:"-"`
 }
 
 // Native returns the machine's platform; the zero Platform where podman does not
@@ -219,6 +228,7 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	}
 	switch {
 	case v.Server != nil && v.Server.Version != "":
+		v.Server.Service = true
 		return *v.Server, nil
 	case v.Client != nil && v.Client.Version != "":
 		return *v.Client, nil

@@ -58,10 +58,10 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output, what there is of it
-// where the command fails. When ctx ends,
-// podman gets SIGTERM; when the command's own time is over, see [Timeouts], too, and
-// the error is a *[TimeoutError]. A command that finds podman's database locked is
+// Output runs a podman command and returns its standard output: with an error, too, what
+// the command wrote before it failed. Only more output than is kept is none at all. When
+// ctx ends, podman gets SIGTERM; when the command's own time is over, see [Timeouts], too,
+// and the error is a *[TimeoutError]. A command that finds podman's database locked is
 // tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return unlessLocked(ctx, func() ([]byte, error) { return p.once(ctx, args) })
@@ -90,8 +90,9 @@ func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
 	return stdout.buffer.Bytes(), nil
 }
 
-// listTries is how often a list is asked for, see [Podman.list].
-const listTries = 3
+// listTries is how often a list is asked for, see [Podman.list]. On a busy machine one
+// takes seconds, and three in a row have met an image that was just removed.
+const listTries = 10
 
 // list is Output for commands that list objects. podman may look closer at an
 // object that another command has removed since it was found, and fail for it

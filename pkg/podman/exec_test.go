@@ -123,7 +123,10 @@ func TestOutputFails(t *testing.T) {
 	p, _ := fake(t, "fails")
 	var seen []Command
 	p.Observe = func(c Command) { seen = append(seen, c) }
-	_, err := p.Output(t.Context(), "image", "pull", "s3cret")
+	out, err := p.Output(t.Context(), "image", "pull", "s3cret")
+	if string(out) != "some\n" {
+		t.Errorf("got the output %q", out)
+	}
 	var exit *ExitError
 	if !errors.As(err, &exit) || *exit != (ExitError{Verb: "image pull", Code: 125, Stderr: "this; that"}) {
 		t.Fatalf("got %#v", err)

@@ -24,6 +24,8 @@ type StoredImage struct {
 
 // Images lists the images of the local storage, those without a name that others were
 // made from ("intermediate"), too: an image becomes one when it loses its last name.
+// podman 4.3 makes the tree of all layers anew for each image, twice: it takes 3 s for
+// 330, whatever is asked of them, and nothing else tells names, size and containers of all.
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) {
 	out, err := p.list(ctx, "image", "ls", "--all", "--no-trunc", "--format", "json")
 	if err != nil {

@@ -47,6 +47,7 @@ func fakePodman(act, dir string, args []string) int {
 		_ = os.WriteFile(filepath.Join(dir, "environment"), []byte(seen), 0o600)
 		return 0
 	case "fails":
+		fmt.Println("some")
 		fmt.Fprintln(os.Stderr, "time=\"now\" level=warning msg=\"not found\"\nError: this\nError: that")
 		return 125
 	case "floods":

@@ -126,7 +126,7 @@ func TestVersion(t *testing.T) {
 	} {
 		p, _ := answers(t, map[string]string{"version": answer})
 		v, err := p.Version(t.Context())
-		if got := v.Version + " " + v.Native().String(); err != nil || got != want {
+		if got := v.Version + " " + v.Native().String(); err != nil || got != want || v.Service != strings.Contains(answer, "Server") {
 			t.Errorf("%s: %q, %v, want %q", answer, got, err, want)
 		}
 	}

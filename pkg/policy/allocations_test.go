@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,21 @@ func TestAllocationsOfDecisions(t *testing.T) {
 		got := testing.AllocsPerRun(100, func() { _, _ = test.policy.Decide(test.request) })
 		if got != test.want {
 			t.Errorf("%s: %v allocations, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// To read a long list costs little more than the TOML library takes for it, and a key
+// does not cost more where another has a long list.
+func TestAllocationsOfLongLists(t *testing.T) {
+	for _, list := range longLists {
+		text := longList(list.entry)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		parse(t, text)
+		runtime.ReadMemStats(&after)
+		if times, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; times > 80_000 || bytes > 8<<20 {
+			t.Errorf("%s: to read the policy took %d allocations of %d bytes in all", list.name, times, bytes)
 		}
 	}
 }

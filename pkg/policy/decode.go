@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -20,27 +19,16 @@ type decoder struct {
 	duplicates map[string]bool
 }
 
-// captured takes a value of the file as it is, and always fails: that is how
-// the position of a key comes out of the TOML library, which gives positions
-// in its errors only (BurntSushi/toml decode.go, MetaData.parseErr).
-type captured struct{ value any }
-
-var errCaptured = errors.New("captured")
-
-func (c *captured) UnmarshalTOML(value any) error {
-	c.value = value
-	return errCaptured
-}
-
-// value returns what stands under a key, and its line.
-func (d *decoder) value(p toml.Primitive) (any, int) {
-	var c captured
-	err := d.meta.PrimitiveDecode(p, &c)
-	var at toml.ParseError
-	if errors.As(err, &at) {
-		return c.value, at.Position.Line
+// value returns what stands under a key, and its line, 0 where the TOML library does not
+// know it. The library tells lines in errors only: so it is asked for what no value can
+// be. An error that has the position as a number would have a copy of the whole file,
+// too, for each key (BurntSushi/toml decode.go, MetaData.e and MetaData.parseErr).
+func (d *decoder) value(p toml.Primitive) (value any, line int) {
+	_ = d.meta.PrimitiveDecode(p, &value) // anything can be any
+	if err := d.meta.PrimitiveDecode(p, new(chan int)); err != nil {
+		_, _ = fmt.Sscanf(err.Error(), "toml: line %d (", &line)
 	}
-	return c.value, 0
+	return value, line
 }
 
 func (d *decoder) problem(p Problem) {
@@ -165,6 +153,9 @@ func assign(field reflect.Value, value any) []string {
 	case *[]string:
 		return eachString(value, appendTo(to))
 	case *[]Rule:
+		if list, ok := value.([]any); ok {
+			*to = slices.Grow(*to, len(list))
+		}
 		return eachString(value, func(s string) error {
 			r, err := newRule(s)
 			*to = append(*to, r)

@@ -65,7 +65,7 @@ func TestRulesMatchWhole(t *testing.T) {
 
 func TestBadRules(t *testing.T) {
 	for _, expression := range []string{`(`, `)`, `a)|(b`, `)(`, `[`, `a\`, `(?P<n>a`, `a{2000}`, `\Q\E)`, `a\E`, `(?=a)`, strings.Repeat("(", 1000) + strings.Repeat(")", 1000)} {
-		if r, err := newRule(expression); err == nil || r.whole != nil || !strings.HasPrefix(err.Error(), "bad regular expression: ") {
+		if r, err := newRule(expression); err == nil || r != (Rule{}) || !strings.HasPrefix(err.Error(), "bad regular expression: ") {
 			t.Errorf("%.40q: %v, %v", expression, r, err)
 		}
 	}

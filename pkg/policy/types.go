@@ -1,12 +1,5 @@
 package policy
 
-import (
-	"errors"
-	"fmt"
-	"regexp"
-	"strings"
-)
-
 // Policy is one policy file, read and checked. Its zero value allows nothing
 // useful: only [Parse] and [Load] make one.
 type Policy struct {
@@ -202,41 +195,6 @@ type AddedService struct {
 	Aliases             []string
 	Entrypoint, Command []string
 	Environment         []string
-}
-
-// Rule is one entry of an allow list.
-type Rule struct {
-	Expression string
-	whole      *regexp.Regexp
-}
-
-// newRule compiles an expression so that it matches whole strings only.
-func newRule(expression string) (Rule, error) {
-	// The expression must stand on its own: `a)|(b` would escape the wrapping.
-	if _, err := regexp.Compile(expression); err != nil {
-		return Rule{}, fmt.Errorf("bad regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	whole, err := regexp.Compile(`\A(?:` + expression + `)\z`)
-	if err != nil {
-		// A \Q without its \E has taken the end of the wrapping for itself.
-		whole, err = regexp.Compile(`\A(?:` + expression + `\E)\z`)
-	}
-	if err != nil {
-		return Rule{}, errors.New("bad regular expression: it is too large")
-	}
-	return Rule{Expression: expression, whole: whole}, nil
-}
-
-func (r Rule) matches(s string) bool { return r.whole.MatchString(s) }
-
-// match returns the first rule that matches s whole.
-func match(rules []Rule, s string) (Rule, bool) {
-	for _, r := range rules {
-		if r.matches(s) {
-			return r, true
-		}
-	}
-	return Rule{}, false
 }
 
 // File returns the name that the policy was parsed under.

@@ -203,6 +203,7 @@ func (p *Policy) mountOptions(subject string, asked []string) ([]string, *Denial
 // within tells whether a clean path is one of the roots, or lies below one.
 func within(p string, roots []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool {
-		return p == root || strings.HasPrefix(p, strings.TrimSuffix(root, "/")+"/")
+		below, ok := strings.CutPrefix(p, strings.TrimSuffix(root, "/"))
+		return p == root || ok && strings.HasPrefix(below, "/")
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,6 +196,80 @@ func TestOrphansOfFailedCleanup(t *testing.T) {
 	table, stderr, status := m.byHand("--orphans")
 	if status != 0 || stderr != "" || !row(table, "container", left, "its job is over") {
 		t.Errorf("it ends with %d and says %s%s", status, stderr, table)
+	}
+	m.nothingLeft()
+}
+
+// podman is asked for containers of jobs that are over only where there may be some:
+// after a job whose runner was killed, by the mark that the job has left, and after a
+// boot. Not beside other tests: theirs leave marks, too.
+func TestLooksForLeftovers(t *testing.T) {
+	p := newTrap(t)
+	m := start(t, defaults(p.key()))
+	looks := func(name string) bool {
+		before := len(p.calls())
+		succeeded(t, m.run(job(name, "echo ran")))
+		return slices.Contains(p.since(before), "ps")
+	}
+	orphan := func(name string) (container string) {
+		dead := start(t, defaults(p.key()))
+		run := dead.server.Submit(job(name, endless...))
+		dead.waitLog(run, "tick")
+		dead.killDriver()
+		dead.runner.Kill()
+		return dead.container(run, "user")
+	}
+	removed := func(container string) {
+		t.Helper()
+		if podmanCommand("container", "exists", container).Run() == nil {
+			t.Errorf("the next job has not removed %s", container)
+		}
+	}
+
+	if !looks("first") {
+		t.Error("the first job has not looked")
+	}
+	if looks("second") {
+		t.Error("a job has looked although nothing was left")
+	}
+	left := orphan("dies with its runner")
+	if !looks("third") {
+		t.Error("a job has not looked although a runner was killed")
+	}
+	removed(left)
+	if looks("fourth") {
+		t.Error("a job has looked although nothing was left any more")
+	}
+	left = orphan("dies with the machine")
+	if err := os.RemoveAll(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor")); err != nil {
+		t.Fatal(err)
+	}
+	if !looks("fifth") {
+		t.Error("a job has not looked after a boot")
+	}
+	removed(left)
+	m.nothingLeft()
+}
+
+// A container has the name of one of the job's, and no mark tells so, as where podman
+// has finished making it after its driver was killed: it goes, and the job runs.
+func TestNameTaken(t *testing.T) {
+	t.Parallel()
+	p := newTrap(t)
+	m := start(t, defaults(p.key()))
+	succeeded(t, m.run(job("looks", "echo ran")))
+	p.armFor("create *-user *", `"$podman" "$@" >"$traps/hit"`)
+	before := len(p.calls())
+	succeeded(t, m.run(job("finds its name taken", "echo ran")))
+	p.waitCaught()
+	creates := 0
+	for _, verb := range p.since(before) {
+		if verb == "create" {
+			creates++
+		}
+	}
+	if creates != 3 {
+		t.Errorf("podman was told %d times to create a container, want 3: %q", creates, p.since(before))
 	}
 	m.nothingLeft()
 }

@@ -109,7 +109,7 @@ func TestImageOfAnotherProject(t *testing.T) {
 }
 
 // What cannot be remembered is not pulled: the next job would not know that it is
-// private.
+// private, or that an image is in use.
 func TestImageThatCannotBeRemembered(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
@@ -117,14 +117,30 @@ func TestImageThatCannotBeRemembered(t *testing.T) {
 	r.pushed("reader/app:1")
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "")
-	m := start(t, func(dir string) string {
-		return policyText(dir, []string{fmt.Sprintf("state_dir = %q", filepath.Join(file, "state"))}, []string{r.policy()})
-	})
-	run := m.run(pulledBy(r.account, f.image("reader/app:1"), job("no state", "echo ran")))
-	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: getting the image", "who may read", "hint: make general.state_dir of ")
-	if n := f.total("/manifests/"); n != 0 {
-		t.Errorf("the image was pulled %d times", n)
+	for name, test := range map[string]struct {
+		below string // of what would be state_dir, is a file
+		want  []string
+	}{
+		"who may read it": {"private-images", []string{"podman-executor-prepare: error: getting the image", "who may read", "hint: make general.state_dir of "}},
+		"that it is used": {"", []string{"podman-executor-prepare: error: making the directory of the records: ", "hint: make general.state_dir of "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stateDir := filepath.Join(file, "state")
+			if test.below != "" {
+				stateDir = t.TempDir()
+				write(t, filepath.Join(stateDir, test.below), "")
+			}
+			m := start(t, func(dir string) string {
+				return policyText(dir, []string{fmt.Sprintf("state_dir = %q", stateDir)}, []string{r.policy()})
+			})
+			run := m.run(pulledBy(r.account, f.image("reader/app:1"), job("no state", "echo ran")))
+			failed(t, run, "runner_system_failure", 0)
+			logs(t, run, test.want...)
+			lacks(t, run, "ran\n")
+			if n := f.total("/manifests/"); n != 0 {
+				t.Errorf("the image was pulled %d times", n)
+			}
+		})
 	}
 }
 

@@ -173,9 +173,19 @@ func (m *machine) secretsMeanwhile(run *gitlab.Run, secrets []string, ofService 
 	if found := with(m.T, plans[0], append(secrets, ofService)...); len(found) > 0 {
 		m.Errorf("the plan holds a secret")
 	}
+	marked := 0
 	for _, dir := range m.runtimeDirectories() {
-		if !strings.Contains(dir, "/podman-executor-volumes/") {
-			m.Errorf("the auth file's directory is there after the pull: %s", dir)
+		dir = strings.TrimPrefix(dir, "directory ")
+		if strings.Contains(dir, "/podman-executor-volumes/") {
+			continue
 		}
+		marked++
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 2 || entries[0].Name() != "podman-executor-owner" || entries[1].Name() != "steps" {
+			m.Errorf("after the pull %s has more than the mark and the pipes: %v, %v", dir, entries, err)
+		}
+	}
+	if marked != 1 {
+		m.Errorf("there are %d marks, want that of the job", marked)
 	}
 }

@@ -177,19 +177,29 @@ func setVar(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// selected returns podman's calls, with the given verbs only where there are any. Of
-// the containers that are made at the same time, runner comes before user.
+// selected returns podman's calls, with the given verbs only where there are any, and
+// what is done at the same time in one order: see [call.inFrontOf].
 func selected(ts *testscript.TestScript, verbs []string) []call {
 	calls, err := readLog(worldOf(ts).fakeDir())
 	ts.Check(err)
-	for i := 1; i < len(calls); i++ {
-		if roleIn(calls[i-1].Args) == "user" && roleIn(calls[i].Args) == "runner" {
-			calls[i-1], calls[i] = calls[i], calls[i-1]
+	for i := range calls {
+		for j := i; j > 0 && calls[j].inFrontOf(calls[j-1]); j-- {
+			calls[j-1], calls[j] = calls[j], calls[j-1]
 		}
 	}
 	return slices.DeleteFunc(calls, func(c call) bool {
 		return len(verbs) > 0 && !slices.Contains(verbs, c.Verb)
 	})
+}
+
+// inFrontOf tells whether a call is shown before one that prepare makes at the same
+// time: looking for images before making sure of volumes, the runner container before
+// the user container.
+func (c call) inFrontOf(other call) bool {
+	images := []string{"image-inspect", "image-exists", "image-pull"}
+	volumes := []string{"volume-inspect", "volume-create"}
+	return roleIn(c.Args) == "runner" && roleIn(other.Args) == "user" ||
+		slices.Contains(images, c.Verb) && slices.Contains(volumes, other.Verb)
 }
 
 // printCalls prints the verb of each call of podman, one a line.

@@ -35,11 +35,17 @@ type outcome struct {
 // install runs the script. Of the environment only what is needed gets through.
 func install(t *testing.T, url, key string, args ...string) outcome {
 	t.Helper()
+	return installWith(t, os.Getenv("PATH"), url, key, args...)
+}
+
+// installWith is install with another PATH.
+func installWith(t *testing.T, programs, url, key string, args ...string) outcome {
+	t.Helper()
 	dir := t.TempDir()
 	output := filepath.Join(dir, "gitlab-runner")
 	cmd := exec.Command("../../../image/build/install-gitlab-runner", append(args, output)...)
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TMPDIR=" + dir, "no_proxy=*",
+		"PATH=" + programs, "LC_ALL=C", "TMPDIR=" + dir, "no_proxy=*",
 		"GITLAB_RUNNER_DOWNLOADS=" + url, "GITLAB_RUNNER_RELEASES=" + url + "/releases",
 	}
 	if key != "" {
@@ -82,17 +88,41 @@ func installed(version, architecture string, content []byte, before string) outc
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	crossed := fmt.Sprintf("install-gitlab-runner: the program for %s does not run here; the one for %s of the same list says its version\n", elsewhere, here)
-	for _, test := range []struct{ name, version, architecture, want, before string }{
-		{"version", "19.4.0", here, "19.4.0", ""},
-		{"tag", "v19.3.0", here, "19.3.0", ""},
-		{"latest is the highest version", "latest", here, "19.4.0", ""},
-		{"another architecture", "19.4.0", elsewhere, "19.4.0", crossed},
+	for _, test := range []struct{ name, version, argument, architecture, want, before string }{
+		{"version", "19.4.0", here, here, "19.4.0", ""},
+		{"tag", "v19.3.0", here, here, "19.3.0", ""},
+		{"latest is the highest version", "latest", here, here, "19.4.0", ""},
+		{"another architecture", "19.4.0", elsewhere, elsewhere, "19.4.0", crossed},
+		{"no architecture is this machine's", "19.4.0", "", here, "19.4.0", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			got := install(t, serve(t, s), s.keys.export(t, gitlab), test.version, test.architecture)
+			got := install(t, serve(t, s), s.keys.export(t, gitlab), test.version, test.argument)
 			diff(t, installed(test.want, test.architecture, program(test.want, test.architecture), test.before), got)
+		})
+	}
+}
+
+// TestMachines lets uname say what it says on machines of each architecture, whose
+// packages and images call it otherwise.
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	content := []byte("#!/bin/sh\necho 'Version:      19.4.0'\n")
+	for machine, architecture := range map[string]string{
+		"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "loongarch64": "loong64",
+		"ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x",
+	} {
+		t.Run(machine, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "gitlab-runner"), content)
+			uname := write(t, filepath.Join(dir, "uname"), []byte("#!/bin/sh\necho "+machine+"\n"))
+			if err := os.Chmod(uname, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			got := installWith(t, dir+":"+os.Getenv("PATH"), "http://127.0.0.1:1", "", "--local", dir, "latest", "")
+			diff(t, installed("19.4.0", architecture, content, "install-gitlab-runner: taking "+dir+"/gitlab-runner as it is\n"), got)
 		})
 	}
 }

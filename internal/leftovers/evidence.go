@@ -1,0 +1,83 @@
+package leftovers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"podman-executor/internal/job"
+	"podman-executor/internal/memo"
+	"podman-executor/pkg/podman"
+)
+
+// lookEvery is how long one look at podman's containers is good for, where nothing
+// tells that a job has left some since.
+const lookEvery = 10 * time.Minute
+
+// Evidence tells whether jobs may have left containers behind. A list of them costs a
+// podman command, and most jobs would find nothing.
+type Evidence struct {
+	// Look tells that podman is to be asked.
+	Look bool
+	// Over are the directories below RuntimeDir of jobs that are over: each job marks
+	// its own before it makes anything, and it goes when podman has removed the job's
+	// containers. They may be removed when podman was asked.
+	Over []Orphan
+}
+
+// Evidence looks at files only. own is the directory of the job that asks: where it is
+// there, an earlier attempt at the job has left it. In doubt, podman is to be asked: of
+// a podman service, which others use too, and where a job is of an owner whose process
+// cannot be seen from here. With an error, too.
+func (p Places) Evidence(pm *podman.Podman, own string, now time.Time) (Evidence, error) {
+	list, err := marked(p.RuntimeDir, "*", now)
+	e := Evidence{Look: err != nil || pm.URL != "" || !lookedLately(pm, now)}
+	for _, o := range list {
+		if o.Reason != "" {
+			e.Over = append(e.Over, o)
+		}
+		e.Look = e.Look || o.Reason != "" || o.elsewhere || o.Name == own
+	}
+	return e, err
+}
+
+// Looked records that podman was asked now, and had nothing that only a clock can tell
+// to be over. Whoever forges that, or a clock that is set back, delays the next look
+// by lookEvery at most.
+func Looked(pm *podman.Podman) error {
+	place, err := job.Place()
+	if err != nil {
+		return err
+	}
+	return memo.Write(memo.File(pm, "looked"), []byte(place))
+}
+
+// lookedLately tells whether [Looked] was called since this boot, and not long ago.
+func lookedLately(pm *podman.Podman, now time.Time) bool {
+	place, err := job.Place()
+	text, at, ok := memo.Read(memo.File(pm, "looked"))
+	return err == nil && ok && string(text) == place && !at.After(now) && now.Sub(at) < lookEvery
+}
+
+// Clear removes what is in a job's directory, but not the mark.
+func Clear(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("clearing the job's directory: %w", err)
+	}
+	var problems []error
+	for _, entry := range entries {
+		if entry.Name() != ownerFile {
+			problems = append(problems, os.RemoveAll(filepath.Join(dir, entry.Name())))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("clearing the job's directory: %w", err)
+	}
+	return nil
+}
