@@ -192,8 +192,12 @@ func makeStep(dir string) (p *pipes, err error) {
 		name string
 		flag int
 	}{
-		{&p.in, in, os.O_RDWR}, {&p.out, out, os.O_RDONLY}, {&p.outWriter, out, os.O_WRONLY},
-		{&p.err, errs, os.O_RDONLY}, {&p.errWriter, errs, os.O_WRONLY}, {&p.status, status, os.O_RDWR},
+		{&p.in, in, os.O_RDWR},
+		{&p.out, out, os.O_RDONLY},
+		{&p.outWriter, out, os.O_WRONLY},
+		{&p.err, errs, os.O_RDONLY},
+		{&p.errWriter, errs, os.O_WRONLY},
+		{&p.status, status, os.O_RDWR},
 	} {
 		if *f.file, err = open(filepath.Join(p.dir, f.name), f.flag); err != nil {
 			return nil, err
