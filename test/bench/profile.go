@@ -113,8 +113,8 @@ func callsOf(log io.Reader) (jobs [][]call, err error) {
 	return jobs, nil
 }
 
-// programsOf puts the jobs together. A call or command that fewer than half of the jobs
-// have, such as a second try, is left out.
+// programsOf puts the jobs together. A call or command that no more than half of the
+// jobs have, such as a second try, is left out.
 func programsOf(jobs [][]call) (programs []results.ProgramTimes) {
 	for _, calls := range merged(jobs, func(c call) string { return c.program + " " + c.step }) {
 		p := results.ProgramTimes{Program: calls[0].program, Step: calls[0].step}
@@ -153,5 +153,5 @@ func merged[T any](lists [][]T, name func(T) string) (groups [][]T) {
 			groups[index[key]] = append(groups[index[key]], item)
 		}
 	}
-	return slices.DeleteFunc(groups, func(group []T) bool { return 2*len(group) < len(lists) })
+	return slices.DeleteFunc(groups, func(group []T) bool { return 2*len(group) <= len(lists) })
 }

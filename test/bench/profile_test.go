@@ -55,6 +55,10 @@ func TestProfileOfLog(t *testing.T) {
 	if diff := cmp.Diff(want, programsOf(jobs)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	half := programsOf([][]call{{{program: "a"}}, {{program: "a"}, {program: "b"}}})
+	if diff := cmp.Diff([]results.ProgramTimes{{Program: "a", Seconds: []float64{0, 0}}}, half); diff != "" {
+		t.Errorf("of half of the jobs (-want +got):\n%s", diff)
+	}
 	if _, err := callsOf(strings.NewReader("text\n")); err == nil {
 		t.Error("what is no JSON is read")
 	}
