@@ -119,13 +119,19 @@ bin/test/bench:
 	@mkdir -p bin/test
 	cd test && CGO_ENABLED=0 go build -o ../$@ ./bench
 
+.PHONY: bin/test/bench-driver
+bin/test/bench-driver:
+	@mkdir -p bin/test
+	cd test && CGO_ENABLED=0 go build -o ../$@ ./bench/driver
+
 .PHONY: bench
-bench: build test-setup bin/test/bench ## compare with other executors: docs/benchmarks.md (25 minutes; BENCHFLAGS="--kinds hello")
+bench: build test-setup bin/test/bench bin/test/bench-driver ## compare with other executors: docs/benchmarks.md (25 minutes; BENCHFLAGS="--kinds hello")
 	cd test/bench/page && CGO_ENABLED=0 go build -o ../../../bin/test/bench-page .
 	rm -rf bin/test/sources && mkdir bin/test/sources
 	cd test/tools && go mod download $(BENCH_SOURCES) && cp -r --no-preserve=mode "$$(go list -m -f '{{.Dir}}' $(BENCH_SOURCES))" ../../bin/test/sources/
 	test/staged bin $(RUNNER) bin/test/bench --with bin/test/sources/* --sources "$$(ls bin/test/sources)" $(BENCHFLAGS) >bin/test/bench.json
-	bin/test/bench-page --output '$(BENCH_OUT)' bin/test/bench.json
+	test/staged bin $(RUNNER) bin/test/bench-driver --json - >bin/test/bench-driver.json
+	bin/test/bench-page --output '$(BENCH_OUT)' --programs bin/test/bench-driver.json bin/test/bench.json
 
 .PHONY: bench-counts
 bench-counts: build test-setup bin/test/bench ## compare the podman commands of a job, and allocations of decisions, with what they were
@@ -133,8 +139,7 @@ bench-counts: build test-setup bin/test/bench ## compare the podman commands of 
 	test/staged bin $(RUNNER) bin/test/bench --with test/bench/counts.json --counts counts.json
 
 .PHONY: bench-driver
-bench-driver: build test-setup ## measure what the programs add to the podman commands that they run
-	cd test && CGO_ENABLED=0 go build -o ../bin/test/bench-driver ./bench/driver
+bench-driver: build test-setup bin/test/bench-driver ## measure what the programs add to the podman commands that they run
 	test/staged bin $(RUNNER) bin/test/bench-driver
 
 .PHONY: test-setup

@@ -83,6 +83,7 @@ func endKept(p plan.Plan) error {
 
 // clean removes the job's containers.
 func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
+	started := time.Now()
 	if p.Keep {
 		log.Info("the job's containers are kept")
 		return nil
@@ -100,7 +101,7 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
 		}
 	}
-	log.Info("cleaned up")
+	log.WithField("seconds", time.Since(started).Seconds()).Info("cleaned up")
 	return nil
 }
 

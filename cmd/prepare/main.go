@@ -62,6 +62,7 @@ type preparation struct {
 
 // prepare decides first: a job that is refused costs no podman command.
 func prepare(ctx context.Context, call *driver.Call) error {
+	started := time.Now()
 	s, err := begin(call)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		s.log.WithError(err).Error("preparing failed")
 		return err
 	}
-	s.log.WithField("image", s.grant.UserImage.String()).Info("prepared")
+	s.log.WithField("image", s.grant.UserImage.String()).WithField("seconds", time.Since(started).Seconds()).Info("prepared")
 	return nil
 }
 

@@ -101,12 +101,12 @@ func driverPolicy(dir string) string {
 	return fmt.Sprintf(`[general]
 run_mechanism = "podman"
 state_dir = %q
-[general.podman]
+%s[general.podman]
 runner_image = %q
 default_image = %q
 runner_options = ["--network=host"] # GitLab listens on loopback
 image_pull_policy = "missing"
-%s`, filepath.Join(dir, "state"), runnerImage, debianImage, policyEnvironment())
+%s`, filepath.Join(dir, "state"), policyLog(dir), runnerImage, debianImage, policyEnvironment())
 }
 
 func stepScriptOnlyPolicy(dir string) string {
@@ -114,11 +114,16 @@ func stepScriptOnlyPolicy(dir string) string {
 run_mechanism = "podman"
 state_dir = %q
 data_dir = %q
-[general.podman]
+%s[general.podman]
 step_script_only = true
 default_image = %q
 image_pull_policy = "missing"
-%s`, filepath.Join(dir, "state"), filepath.Join(dir, "data"), debianImage, policyEnvironment())
+%s`, filepath.Join(dir, "state"), filepath.Join(dir, "data"), policyLog(dir), debianImage, policyEnvironment())
+}
+
+// policyLog asks the driver for a log, see [rival.profile].
+func policyLog(dir string) string {
+	return fmt.Sprintf("log_file = %q\nlog_level = \"debug\"\nlog_format = \"json\"\n", driverLog(dir))
 }
 
 // policyEnvironment shows the driver's podman the storage of the tests, where it is

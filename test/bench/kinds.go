@@ -29,6 +29,8 @@ type kind struct {
 	services bool
 	// most bounds the number of repetitions of what takes long.
 	most int
+	// profiled tells that the page shows where the time went.
+	profiled bool
 	// right looks at what a successful job has left; nil: nothing.
 	right func(*gitlab.Run) error
 }
@@ -42,7 +44,7 @@ const (
 // cloned.
 func allKinds(sources string) []kind {
 	return []kind{
-		{Kind: results.Kind{Name: "hello", Title: "hello", Says: "`echo hello`, without sources", Jobs: 1, AtOnce: 1}, job: hello},
+		{Kind: results.Kind{Name: "hello", Title: "hello", Says: "`echo hello`, without sources", Jobs: 1, AtOnce: 1}, job: hello, profiled: true},
 		{
 			Kind: results.Kind{Name: "clone", Title: "clone and build", Jobs: 1, AtOnce: 1, Says: "a fresh clone of " + sources +
 				"; since no image of the tests has a compiler, the build is: `sha256sum` of each file, and all packed with `tar` and `gzip`"},

@@ -170,6 +170,11 @@ func (b *bench) measureAll(ctx context.Context, kinds []kind, executors []execut
 		if err != nil {
 			return r, err
 		}
+		profiles, err := profilesOf(k, rivals)
+		r.Profiles = append(r.Profiles, profiles...)
+		if err != nil {
+			return r, err
+		}
 	}
 	r.Took = time.Since(r.Started).Seconds()
 	return r, nil

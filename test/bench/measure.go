@@ -31,6 +31,12 @@ func (b *bench) measureKind(ctx context.Context, k kind, rivals []*rival, repeti
 		cells = append(cells, cell)
 		b.progress("%-9s %-17s %d commands of podman, %.2f s of CPU time", k.Name, r.Name, cell.Account.PodmanCommands(), cpuSeconds(cell.Account))
 	}
+	return cells, b.timeAll(ctx, k, measured, cells, repetitions)
+}
+
+// timeAll takes the times of one kind of jobs by turns. Every executor has a runner
+// all the while.
+func (b *bench) timeAll(ctx context.Context, k kind, measured []*rival, cells []results.Cell, repetitions int) (err error) {
 	sessions := make([]*session, len(measured))
 	defer func() {
 		for _, s := range sessions {
@@ -40,21 +46,24 @@ func (b *bench) measureKind(ctx context.Context, k kind, rivals []*rival, repeti
 		}
 	}()
 	for i, r := range measured {
+		if err := r.removeLog(); err != nil {
+			return err
+		}
 		if sessions[i], err = b.open(ctx, r, k, false); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for n := range repetitions {
 		for i, s := range sessions {
 			seconds, err := s.time(ctx, k.Jobs, k.job, &cells[i].Failed)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			cells[i].Seconds = append(cells[i].Seconds, seconds)
 			b.progress("%-9s %-17s %d of %d: %.2f s", k.Name, measured[i].Name, n+1, repetitions, seconds)
 		}
 	}
-	return cells, nil
+	return nil
 }
 
 // accountOf runs the jobs once under a follower.

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -112,18 +111,23 @@ func programOf(pid int) string {
 	return strings.TrimSpace(string(name))
 }
 
-// verbOf is the command of a podman command line: "start", "network create".
 func verbOf(pid int) string {
 	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	_, args, _ := strings.Cut(string(line), "\x00")
+	return Verb(strings.Split(args, "\x00"))
+}
+
+// Verb is the command in the arguments of podman: "start", "network create".
+func Verb(args []string) string {
 	var words []string
-	for _, word := range bytes.Split(line, []byte{0})[1:] {
-		if len(word) == 0 || word[0] == '-' {
+	for _, word := range args {
+		if word == "" || word[0] == '-' {
 			if len(words) > 0 {
 				break
 			}
 			continue
 		}
-		words = append(words, string(word))
+		words = append(words, word)
 		if len(words) == 2 || !groups[words[0]] {
 			break
 		}

@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"podman-executor/test/bench/results"
 )
 
 // sample is one run of a program: wall time, and the program's own peak RSS
@@ -21,13 +22,13 @@ type sample struct {
 
 type samples []sample
 
+// milliseconds is the median of the times.
 func (s samples) milliseconds() float64 {
-	walls := make([]time.Duration, len(s))
+	walls := make([]float64, len(s))
 	for i := range s {
-		walls[i] = s[i].wall
+		walls[i] = float64(s[i].wall) / float64(time.Millisecond)
 	}
-	slices.Sort(walls)
-	return float64(walls[len(walls)/2].Microseconds()) / 1000
+	return results.Median(walls)
 }
 
 func (s samples) mebibytes() float64 { return float64(s[0].rss) / (1 << 20) }

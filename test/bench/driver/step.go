@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
+	"podman-executor/internal/handover"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -22,14 +25,25 @@ const (
 	logRounds = 5
 )
 
-// container is a job's user container as prepare makes it, with a plan for
+// container is one of a job's containers as prepare makes it, with a plan for
 // podman-executor-run.
 type container struct {
-	bin, dir, name, program string
-	env                     []string
+	bin, dir, name string
+	plan           plan.Plan
 }
 
-func newContainer(bin string) (c *container, err error) {
+func newContainer(bin string) (*container, error) {
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", "")}, "")
+}
+
+// newStaying makes a runner container that waits for steps.
+func newStaying(bin string) (*container, error) {
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.EntryPoint{Shell: true}), Detached: true}, "pipes")
+}
+
+// newJob makes a container in a directory like those of jobs. pipes, if not empty, is
+// the name of the directory there by which the container gets its steps.
+func newJob(bin string, create podman.Create, pipes string) (c *container, err error) {
 	c = &container{bin: bin}
 	if c.dir, err = os.MkdirTemp("", "podman-executor-bench-"); err != nil {
 		return nil, err
@@ -40,24 +54,31 @@ func newContainer(bin string) (c *container, err error) {
 		}
 	}()
 	c.name = filepath.Base(c.dir)
-	if c.program, err = podman.Find(""); err != nil {
+	program, err := podman.Find("")
+	if err != nil {
 		return nil, err
 	}
-	c.env = podman.Environment(os.Getenv, os.Getuid(), storage())
-	create := podman.Create{
-		Name: c.name, Tmpfs: []string{step.Tmpfs}, Entrypoint: "sh", Image: image,
-		Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", ""),
+	c.plan = plan.Plan{
+		Podman: plan.Podman{Program: program, Env: podman.Environment(os.Getenv, os.Getuid(), storage())},
+		Grace:  time.Minute, UserContainer: c.name, RunnerContainer: c.name,
 	}
+	if pipes != "" {
+		c.plan.StepsDir = filepath.Join(c.dir, pipes)
+		create.Volumes = []string{c.plan.StepsDir + ":" + step.Pipes + ":ro,z"}
+		if err := handover.Make(c.plan.StepsDir); err != nil {
+			return nil, err
+		}
+	}
+	create.Name, create.Tmpfs, create.Image = c.name, []string{step.Tmpfs}, image
 	if out, err := c.podman(create.Args()...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	p := plan.Plan{Podman: plan.Podman{Program: c.program, Env: c.env}, UserContainer: c.name, RunnerContainer: c.name}
-	return c, plan.Write(c.dir, p)
+	return c, plan.Write(c.dir, c.plan)
 }
 
 func (c *container) podman(args ...string) *exec.Cmd {
-	cmd := exec.Command(c.program, args...)
-	cmd.Env, cmd.Dir = c.env, "/"
+	cmd := exec.Command(c.plan.Podman.Program, args...)
+	cmd.Env, cmd.Dir = c.plan.Podman.Env, "/"
 	return cmd
 }
 
@@ -68,17 +89,36 @@ func (c *container) remove() error {
 // steps measures the same step in the container, by turns alone and through the
 // driver.
 func (c *container) steps(script string, times int) (alone, through samples, err error) {
+	return c.byTurns("build_script", script, times, c.alone)
+}
+
+// handOver measures the same for a step that is handed to the runner container.
+func (c *container) handOver(ctx context.Context, times int) (alone, through samples, err error) {
+	to := handover.Container{Podman: c.plan.Podman.Client(nil), Name: c.name, Dir: c.plan.StepsDir, Grace: c.plan.Grace}
+	run := func(text []byte, _ bool) (sample, error) {
+		started := time.Now()
+		err := to.Run(ctx, podman.Streams{Stdin: step.Input(text), Stdout: io.Discard, Stderr: os.Stderr})
+		return sample{wall: time.Since(started)}, err
+	}
+	// The first one waits until the container is up.
+	if _, err := run([]byte("#!/usr/bin/env sh\n"), false); err != nil {
+		return nil, nil, err
+	}
+	return c.byTurns("get_sources", "exit 0", times, run)
+}
+
+func (c *container) byTurns(name, script string, times int, runAlone func([]byte, bool) (sample, error)) (alone, through samples, err error) {
 	script = "#!/usr/bin/env sh\n" + script + "\n"
 	file := filepath.Join(c.dir, "script")
 	if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
 		return nil, nil, err
 	}
 	for i := range times {
-		a, err := c.alone([]byte(script), i == 0)
+		a, err := runAlone([]byte(script), i == 0)
 		if err != nil {
 			return nil, nil, err
 		}
-		cmd := exec.Command(filepath.Join(c.bin, "podman-executor-run"), file, "build_script")
+		cmd := exec.Command(filepath.Join(c.bin, "podman-executor-run"), file, name)
 		cmd.Env = []string{"TMPDIR=" + c.dir, "JOB_RESPONSE_FILE=" + file, "BUILD_EXIT_CODE_FILE=" + filepath.Join(c.dir, "code")}
 		t, err := take(cmd, i == 0)
 		if err != nil {

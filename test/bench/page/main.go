@@ -1,9 +1,9 @@
 // Command page makes the page of the benchmark, and its plot, from the results of
 // test/bench.
 //
-//	page --output DIRECTORY RESULTS
+//	page --output DIRECTORY [--programs FILE] RESULTS
 //
-// It writes benchmarks.md and benchmarks.svg. It is a module of its own since only it
+// FILE has what test/bench/driver has measured. It writes benchmarks.md and benchmarks.svg. It is a module of its own since only it
 // needs a library for plots.
 package main
 
@@ -28,21 +28,25 @@ func main() {
 func write(args []string) error {
 	flags := flag.NewFlagSet("page", flag.ContinueOnError)
 	output := flags.String("output", ".", "the `directory` that gets the page")
+	programs := flags.String("programs", "", "the `file` of what the programs add")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
 		return errors.New("want one file of results")
 	}
-	text, err := os.ReadFile(flags.Arg(0))
-	if err != nil {
+	var r results.Results
+	if err := read(flags.Arg(0), &r); err != nil {
 		return err
 	}
-	var r results.Results
-	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("%s: %w", flags.Arg(0), err)
+	var p *results.Programs
+	if *programs != "" {
+		p = &results.Programs{}
+		if err := read(*programs, p); err != nil {
+			return err
+		}
 	}
-	page, err := pageOf(r)
+	page, err := pageOf(r, p)
 	if err != nil {
 		return err
 	}
@@ -53,4 +57,15 @@ func write(args []string) error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(*output, "benchmarks.md"), page, 0o644),
 		os.WriteFile(filepath.Join(*output, "benchmarks.svg"), plot, 0o644))
+}
+
+func read(file string, into any) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }

@@ -25,15 +25,20 @@ type row struct {
 const none = "–"
 
 // pageOf is the page: everything in it that is a figure comes from the results.
-func pageOf(r results.Results) ([]byte, error) {
+// What the programs add was measured by another program, and may be missing.
+func pageOf(r results.Results, programs *results.Programs) ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"rows":    func(kind string) []row { return rowsOf(r, kind) },
-		"runs":    func(kind string) string { return runsOf(r, kind) },
-		"thrown":  func() string { return thrownAway(r) },
-		"minutes": func() string { return number(r.Took/60, 0) },
-		"capital": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
-		"memory":  func() string { return number(float64(r.Machine.Memory)/(1<<30), 0) },
-		"date":    func() string { return r.Started.Format("2006-01-02") },
+		"targets":  func() []target { return targetsOf(r, programs) },
+		"profiles": func() []profile { return profilesOf(r) },
+		"programs": func() *results.Programs { return programs },
+		"number":   number,
+		"rows":     func(kind string) []row { return rowsOf(r, kind) },
+		"runs":     func(kind string) string { return runsOf(r, kind) },
+		"thrown":   func() string { return thrownAway(r) },
+		"minutes":  func() string { return number(r.Took/60, 0) },
+		"capital":  func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
+		"memory":   func() string { return number(float64(r.Machine.Memory)/(1<<30), 0) },
+		"date":     func() string { return r.Started.Format("2006-01-02") },
 	}).Parse(pageText)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func sample() results.Results {
 
 func TestRows(t *testing.T) {
 	t.Parallel()
-	page, err := pageOf(sample())
+	page, err := pageOf(sample(), programs())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestRows(t *testing.T) {
 // Each link of the page leads from docs to a file of the repository.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	page, err := pageOf(sample())
+	page, err := pageOf(sample(), programs())
 	if err != nil {
 		t.Fatal(err)
 	}

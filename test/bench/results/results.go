@@ -19,6 +19,7 @@ type Results struct {
 	Kinds     []Kind     `json:"kinds"`
 	Executors []Executor `json:"executors"`
 	Cells     []Cell     `json:"cells"`
+	Profiles  []Profile  `json:"profiles"`
 }
 
 // Machine is what it ran on.
@@ -73,6 +74,16 @@ func (r Results) Cell(kind, executor string) (Cell, bool) {
 	return Cell{}, false
 }
 
+// Profile returns where the time went; false: that was not looked at.
+func (r Results) Profile(kind, executor string) (Profile, bool) {
+	for _, p := range r.Profiles {
+		if p.Kind == kind && p.Executor == executor && len(p.Programs) > 0 {
+			return p, true
+		}
+	}
+	return Profile{}, false
+}
+
 // Ratio is the median of one executor as a multiple of another's.
 func (r Results) Ratio(kind, executor, to string) (float64, error) {
 	a, ok := r.Cell(kind, executor)
@@ -84,7 +95,10 @@ func (r Results) Ratio(kind, executor, to string) (float64, error) {
 }
 
 // Median is the median of the times, in seconds.
-func (c Cell) Median() float64 { return quantile(c.Seconds, 0.5) }
+func (c Cell) Median() float64 { return Median(c.Seconds) }
+
+// Median is that of any values.
+func Median(values []float64) float64 { return quantile(values, 0.5) }
 
 // Spread is the interquartile range of the times: between which two values their
 // middle half lies, in seconds.
