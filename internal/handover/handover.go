@@ -281,7 +281,7 @@ func (p *pipes) stop(s Step, finished, ended <-chan struct{}) {
 
 func (p *pipes) readStatus() (int, error) {
 	line, err := bufio.NewReader(io.LimitReader(p.status, 16)).ReadString('\n')
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("reading the exit status of the step: %w", err)
 	}
 	code, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))

@@ -254,9 +254,9 @@ func TestDriverThatIsGone(t *testing.T) {
 // What a step writes to the pipes of its status is its own affair, and must be one.
 func TestForgedStatus(t *testing.T) {
 	l := startLoop(t, "sh")
-	for forged, want := range map[string]string{"": `"\n" is no exit status of a step`, "256": `"256\n" is no`, "-1": `"-1\n" is no`, "0000000000000000000001": "is no exit status|reading the exit status"} {
+	for forged, want := range map[string]string{"": `"\n" is no exit status of a step`, "256": `"256\n" is no`, "-1": `"-1\n" is no`, "0000000000000000000001": `"0000000000000000" is no`} {
 		_, _, code, err := l.run(t.Context(), "echo "+forged+" 1<>$(echo "+step.Pipes+"/step-*/status); sleep 1000")
-		if err == nil || code != 0 || !containsOne(err.Error(), want) {
+		if err == nil || code != 0 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %d, %v", forged, code, err)
 		}
 		// The loop has that step still, and ends with its container.
@@ -264,15 +264,6 @@ func TestForgedStatus(t *testing.T) {
 		<-l.ended
 		l = startLoop(t, "sh")
 	}
-}
-
-func containsOne(text, alternatives string) bool {
-	for part := range strings.SplitSeq(alternatives, "|") {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
 }
 
 // The container cannot put anything in the place of the pipes; and what is no pipe is

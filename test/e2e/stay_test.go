@@ -45,7 +45,7 @@ func TestRunnerContainerStays(t *testing.T) {
 	const stray = "setsid sh -c 'trap \"\" TERM; exec >/dev/null 2>&1 </dev/null; : >/tmp/strayed; sleep 4242; sleep 4242' & until [ -e /tmp/strayed ]; do :; done"
 	run := m.server.Submit(m.hooked("stays", stray, append([]string{"echo made >out"}, untilReleased...)...))
 	m.waitLog(run, "holding")
-	if processes := podman(t, "top", m.container(run, "runner"), "args"); strings.Contains(processes, "4242") || strings.Count(processes, "\n") != 2 {
+	if processes := podman(t, "top", m.container(run, "runner"), "comm"); strings.TrimSpace(processes) != "COMMAND\nsh" {
 		t.Errorf("in the runner container run:\n%s", processes)
 	}
 	m.release(run)
@@ -135,7 +135,7 @@ func TestForgedSteps(t *testing.T) {
 	logs(t, run, "podman-executor-run: error: running a step in the runner container: ", "is no exit status of a step", "podman-executor-run: hint: ")
 	lacks(t, run, "$ echo ran")
 	// It cannot put anything in their place.
-	run = m.run(m.hooked("links", "cd /run/podman-executor-steps; rm -rf next step-*; ln -s /etc/passwd link; ls", "echo made >out"))
+	run = m.run(m.hooked("links", "cd /run/podman-executor-steps; rm -rf next step-* || ln -s /etc/passwd link || ls", "echo made >out"))
 	succeeded(t, run)
 	logs(t, run, "next\n")
 	lacks(t, run, "link\n")
