@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -62,7 +63,8 @@ func startRegistry(t *testing.T) *registry {
 	dir := t.TempDir()
 	r := &registry{
 		T: t, host: freeAddress(t), dir: dir, config: filepath.Join(dir, "registries.conf"),
-		account: account{"reader", "secret-of-the-reader"}, other: account{"other", "secret-of-the-other"},
+		// Their own: other tests pull at the same time, with auth files.
+		account: account{"reader", "reader-" + rand.Text()}, other: account{"other", "other-" + rand.Text()},
 	}
 	var passwords strings.Builder
 	for _, a := range []account{r.account, r.other} {
