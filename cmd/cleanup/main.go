@@ -73,12 +73,15 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	return logErr
 }
 
-// endKept tells the runner container to end, where it is kept.
-func endKept(p plan.Plan) error {
-	if !p.Keep || p.StepsDir == "" {
+// endKept tells containers that are kept to end.
+func endKept(p plan.Plan) (err error) {
+	if !p.Keep {
 		return nil
 	}
-	return handover.Dismiss(p.StepsDir)
+	for _, dir := range p.StepsDirs {
+		err = errors.Join(err, handover.Dismiss(dir))
+	}
+	return err
 }
 
 // clean removes the job's containers.

@@ -174,7 +174,7 @@ func (s *preparation) plan() plan.Plan {
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),
 		PinDir:          s.pinDir(),
-		StepsDir:        s.stepsDir(),
+		StepsDirs:       s.stepsDirs(),
 		Keep:            s.policy.General.Podman.DisableContainerRemoval,
 		Grace:           grace,
 		Log:             s.logSettings(),

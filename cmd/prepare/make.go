@@ -68,7 +68,7 @@ func (s *preparation) createContainers(ctx context.Context, images jobImages, ho
 	if err != nil {
 		return err
 	}
-	if err := s.makeStepsDir(); err != nil {
+	if err := s.makeStepsDirs(); err != nil {
 		return err
 	}
 	var runnerError, userError error
@@ -77,12 +77,24 @@ func (s *preparation) createContainers(ctx context.Context, images jobImages, ho
 		runner := s.runnerContainer(images.runner, hostRunner)
 		both.Go(func() { runnerError = s.create(ctx, runner, "runner_options", "container") })
 	}
-	both.Go(func() { userError = s.create(ctx, user, "custom_options", "container") })
+	both.Go(func() { userError = startFault(s.create(ctx, user, "custom_options", "container")) })
 	both.Wait()
 	if runnerError != nil {
 		return runnerError
 	}
 	return userError
+}
+
+// startFault tells what an image or a machine lacks, of a user container that podman
+// could not start.
+func startFault(err error) error {
+	switch {
+	case podman.NoSuchProgram(err):
+		return &driver.Refusal{Err: err, Todo: driver.NoShellTodo}
+	case podman.NoSuchCDIDevice(err):
+		return &driver.Fault{Err: err, Todo: driver.NoCDIDeviceTodo}
+	}
+	return err
 }
 
 // runnerContainer is the runner container, with the host's gitlab-runner where there
@@ -92,10 +104,6 @@ func (s *preparation) runnerContainer(image podman.Image, hostRunner string) pod
 	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
-	}
-	if dir := s.stepsDir(); dir != "" {
-		c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
-		c.Command = step.StayingCommand(step.EntryPoint(s.grant.RunnerEntry), s.openDirectories()...)
 	}
 	s.confine(&c, s.grant.RunnerContainer)
 	return c
@@ -300,10 +308,9 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 	if role == "runner" {
 		place = step.Runner
 	}
-	return podman.Create{
+	c := podman.Create{
 		Name: s.job.Name(role), Labels: s.labels(role, time.Now()), Hostname: cmp.Or(s.grant.Hostname, s.job.Hostname()),
-		// Each step ends by itself before the job's own timeout; this ends
-		// one whose runner and driver have died.
+		// The job ends before that; this ends one whose runner and driver have died.
 		Timeout:    s.job.Timeout + time.Minute,
 		Tmpfs:      []string{step.Tmpfs},
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
@@ -311,6 +318,8 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Image:      imageID,
 		Command:    step.Command(place, step.EntryPoint(entry), s.openDirectories()...),
 	}
+	s.stay(&c, place, step.EntryPoint(entry))
+	return c
 }
 
 // openDirectories are those that every user of the job's images may write to.

@@ -48,6 +48,11 @@ func run(ctx context.Context, call *driver.Call) error {
 	}
 	defer log.Close()
 	started := time.Now()
+	if name == step.Last {
+		// They end while the runner goes on: cleanup need not wait for them.
+		defer dismiss(p, p.RunnerContainer)
+		dismiss(p, p.UserContainer)
+	}
 	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
 		err = runOnHost(ctx, call, p, script)
 	} else {
@@ -59,6 +64,14 @@ func run(ctx context.Context, call *driver.Call) error {
 	}
 	entry.Info("step ended")
 	return err
+}
+
+// dismiss tells a container that stays to end, if it is there. Where it does not, cleanup
+// ends it.
+func dismiss(p plan.Plan, container string) {
+	if dir, ok := p.StepsDirs[container]; ok {
+		_ = handover.Dismiss(dir)
+	}
 }
 
 func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *driver.Log, script, name string) error {
@@ -73,14 +86,17 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	pm := p.Podman.Client(log.Podman)
 	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
-	if container == p.RunnerContainer && p.StepsDir != "" {
-		err = e.handOver(ctx, streams)
-		if name == step.Last {
-			// It ends while the runner goes on: cleanup need not wait for it.
-			err = errors.Join(err, handover.Dismiss(p.StepsDir))
+	started := time.Now()
+	if dir, ok := p.StepsDirs[container]; ok {
+		err = e.handOver(ctx, dir, streams)
+	} else if err = pm.Start(ctx, container, streams, p.Grace); err != nil && ctx.Err() == nil {
+		err = e.outcome(ctx, err)
+	}
+	if p.ShowServices && container == p.UserContainer {
+		if name == "build_script" || name == "step_script" {
+			started = time.Time{} // what they said when they started, too
 		}
-	} else {
-		err = start(ctx, call, e, streams, name)
+		showServices(ctx, call, p, pm, started)
 	}
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
@@ -90,23 +106,6 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		}
 	}
 	return err
-}
-
-// start starts the container for a step.
-func start(ctx context.Context, call *driver.Call, e ended, streams podman.Streams, name string) error {
-	started := time.Now()
-	err := e.podman.Start(ctx, e.container, streams, e.plan.Grace)
-	if e.plan.ShowServices && e.container == e.plan.UserContainer {
-		since := started
-		if name == "build_script" || name == "step_script" {
-			since = time.Time{} // what they said when they started, too
-		}
-		showServices(ctx, call, e.plan, e.podman, since)
-	}
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	return e.outcome(ctx, err)
 }
 
 // readScript returns a script and what it is for: something that runs here.

@@ -166,10 +166,10 @@ func (e ended) notStarted(ctx context.Context, exit error, state podman.State) e
 	}
 	err := fmt.Errorf("starting the job's container: %w", exit)
 	if podman.NoSuchProgram(exit) {
-		return &driver.Refusal{Err: err, Todo: "the image has no `sh`; use an image with a POSIX shell"}
+		return &driver.Refusal{Err: err, Todo: driver.NoShellTodo}
 	}
 	if podman.NoSuchCDIDevice(exit) {
-		return &driver.Fault{Err: err, Todo: "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"}
+		return &driver.Fault{Err: err, Todo: driver.NoCDIDeviceTodo}
 	}
 	return &driver.Fault{Err: err, Todo: "see what podman says above"}
 }

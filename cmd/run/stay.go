@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
 	"podman-executor/pkg/podman"
 )
 
-// handOver runs a step in the runner container that stays for the whole job.
-func (e ended) handOver(ctx context.Context, s podman.Streams) error {
-	c := handover.Container{Podman: e.podman, Name: e.container, Dir: e.plan.StepsDir, Grace: e.plan.Grace}
+// handOver runs a step in a container that stays for the whole job.
+func (e ended) handOver(ctx context.Context, dir string, s podman.Streams) error {
+	c := handover.Container{Podman: e.podman, Name: e.container, Dir: dir, Grace: e.plan.Grace}
 	err := c.Run(ctx, s)
 	var exit *handover.ExitError
 	switch {
@@ -25,7 +26,7 @@ func (e ended) handOver(ctx context.Context, s podman.Streams) error {
 	case errors.Is(err, handover.ErrEnded):
 		return e.endedWhile(ctx, err)
 	default:
-		return &driver.Fault{Err: fmt.Errorf("running a step in the runner container: %w", err), Todo: fmt.Sprintf("`%s start %s` may say more; see runner_per_step of the policy, too", e.podman.Program, e.container)}
+		return &driver.Fault{Err: fmt.Errorf("handing a step to the container: %w", err), Todo: fmt.Sprintf("`%s start %s` may say more; see start_per_step of the policy, too", e.podman.Program, e.container)}
 	}
 }
 
@@ -44,14 +45,21 @@ func (e ended) exited(ctx context.Context, c handover.Container, code int) error
 }
 
 // endedWhile is a container that ended in the middle of a step, by itself or by
-// somebody else.
+// somebody else, who may just be removing it.
 func (e ended) endedWhile(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(secondLook):
+	}
 	state, stateErr := e.podman.State(ctx, e.container)
 	switch {
 	case podman.NoSuchContainer(stateErr):
 		return gone(stateErr)
 	case stateErr != nil:
 		err = errors.Join(err, stateErr)
+	case state.Status == "removing":
+		return gone(errors.New("it is being removed"))
 	case state.OOMKilled:
 		return &driver.ScriptError{Code: podman.ExitKilled, Cause: e.outOfMemory(e.plan.Memory[e.container])}
 	default:

@@ -158,3 +158,10 @@ func (c *Call) writeCode(code int) error {
 	}
 	return nil
 }
+
+// What to do where podman cannot start a container for want of a thing, in prepare or
+// in run.
+const (
+	NoShellTodo     = "the image has no `sh`; use an image with a POSIX shell"
+	NoCDIDeviceTodo = "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"
+)

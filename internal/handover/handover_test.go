@@ -39,6 +39,12 @@ type loop struct {
 
 func startLoop(t *testing.T, shell string) loop {
 	t.Helper()
+	return startLoopIn(t, shell, []string{"--user", "--map-root-user"}, "")
+}
+
+// startLoopIn starts a loop in further namespaces, when a shell has done something.
+func startLoopIn(t *testing.T, shell string, namespaces []string, first string) loop {
+	t.Helper()
 	program, err := exec.LookPath(shell)
 	if err != nil {
 		t.Skipf("no %s on this machine", shell)
@@ -51,10 +57,11 @@ func startLoop(t *testing.T, shell string) loop {
 	if err := Make(l.dir); err != nil {
 		t.Fatal(err)
 	}
-	argv = append(argv, step.StayingCommand(step.EntryPoint{Shell: true}, l.home)...)
-	const mount = `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir ` + step.Dir + ` ` + step.Pipes + ` &&
-		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && exec "$@"`
-	l.process = exec.Command("unshare", append([]string{"--user", "--map-root-user", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir}, argv...)...)
+	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, l.home)...)
+	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` ` + step.Pipes + ` &&
+		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && ` + first + ` exec "$@"`
+	unshare := append(namespaces, "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir)
+	l.process = exec.Command("unshare", append(unshare, argv...)...)
 	l.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.home}
 	l.process.Stderr = os.Stderr
 	if err := l.process.Start(); err != nil {
@@ -147,11 +154,26 @@ func TestLeftBehind(t *testing.T) {
 		if stdout != "done\n" || code != 0 || err != nil {
 			t.Fatalf("%q, %d, %v", stdout, code, err)
 		}
+		if exited(l.ended) {
+			t.Fatal("the container has ended")
+		}
 		stdout, _, _, err = l.run(t.Context(), "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 		if err != nil || stdout == "" || strings.Contains(stdout, "sleep") {
 			t.Errorf("there is still %q, %v", stdout, err)
 		}
 	})
+}
+
+// A process that the container's user cannot kill ends with the container.
+func TestUnkillable(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a process of another user")
+	}
+	l := startLoopIn(t, "sh", nil, "{ sleep 4242 & } && set -- setpriv --reuid 1000 --clear-groups \"$@\" &&")
+	if stdout, _, code, err := l.run(t.Context(), "echo done; exit 4"); stdout != "done\n" || code != 4 || err != nil {
+		t.Errorf("%q, %d, %v", stdout, code, err)
+	}
+	<-l.ended
 }
 
 // Each step has its own word to stop: the end of its input.

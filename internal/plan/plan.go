@@ -57,9 +57,9 @@ type Plan struct {
 	Memory map[string]Memory `json:"memory,omitempty"`
 	// PinDir has the pinned sources of the job's volumes; empty without any.
 	PinDir string `json:"pin_dir,omitempty"`
-	// StepsDir is the directory by which the runner container gets its steps,
-	// where it stays for the whole job; empty where each step starts it.
-	StepsDir string `json:"steps_dir,omitempty"`
+	// StepsDirs are the directories by which containers that stay for the whole job
+	// get their steps. Those without one are started for each step.
+	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
 	// Keep leaves the containers after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.

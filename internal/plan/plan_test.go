@@ -18,7 +18,7 @@ var full = Plan{
 	RunnerContainer: "podman-executor-t-1-runner", UserContainer: "podman-executor-t-1-user",
 	Services: []Service{{Container: "podman-executor-t-1-service-0", Alias: "db"}}, Network: "podman-executor-t-1-network", ShowServices: true,
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
-	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", StepsDir: "/run/user/1000/podman-executor/x/steps", Keep: true,
+	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
 	Grace: 4 * time.Second,
 	Log:   Log{File: "/var/log/x", Level: "debug", Format: "json"},
 }

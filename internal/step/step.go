@@ -79,8 +79,8 @@ const (
 // come before those.
 //
 // The first line of its input has the script's size in bytes and its shell: "sh"
-// for bash or sh, whichever the image has, or "pwsh". One for sh leaves the file
-// `started` behind. A script that did not arrive whole, or an entry point or a
+// for bash or sh, whichever the image has, or "pwsh". One for sh writes a line to the
+// file `started`. A script that did not arrive whole, or an entry point or a
 // profile that ended well without running it, must not end as a green job.
 //
 // The input stays open after the script. Its end is the driver's word to stop, or
@@ -166,7 +166,7 @@ fi
 trap : TERM
 "$@"
 status=$?
-if [ "$status" -eq 0 ] && [ "$shell" = sh ] && ! [ -e "$dir/started" ]; then
+if [ "$status" -eq 0 ] && [ "$shell" = sh ] && ! [ -s "$dir/started" ]; then
 	say 'the entry point, or the profile of the login shell, ended without running the script'
 	exit 1
 fi
@@ -205,7 +205,7 @@ func Input(script []byte) io.Reader {
 	}
 	first, rest, _ := bytes.Cut(script, []byte("\n"))
 	// The line after the shebang is the proof that a shell runs the script.
-	proof := ": >|" + Dir + "/started\n"
+	proof := "echo >|" + Dir + "/started\n"
 	head := fmt.Sprintf("%d %s\n%s\n%s", len(script)+len(proof), shell, first, proof)
 	return io.MultiReader(strings.NewReader(head), bytes.NewReader(rest))
 }

@@ -26,10 +26,10 @@ func TestPlaceOf(t *testing.T) {
 }
 
 func TestInput(t *testing.T) {
-	const proof = ": >|/run/podman-executor/started\n"
+	const proof = "echo >|/run/podman-executor/started\n"
 	tests := []struct{ name, script, want string }{
-		{"bash", "#!/usr/bin/env bash\necho\n", "58 sh\n#!/usr/bin/env bash\n" + proof + "echo\n"},
-		{"sh", "#!/bin/sh\n", "43 sh\n#!/bin/sh\n" + proof},
+		{"bash", "#!/usr/bin/env bash\necho\n", "61 sh\n#!/usr/bin/env bash\n" + proof + "echo\n"},
+		{"sh", "#!/bin/sh\n", "46 sh\n#!/bin/sh\n" + proof},
 		{"pwsh", "#!/usr/bin/env pwsh\nexit\n", "25 pwsh\n#!/usr/bin/env pwsh\nexit\n"},
 		{"no shebang", "echo\nsh\n", "8 none\necho\nsh\n"},
 		{"no newline", "#!/bin/sh", "9 none\n#!/bin/sh"},

@@ -67,10 +67,6 @@ type Podman struct {
 	// GitLab's packages are, and there is no `service_url`. Steps on the host
 	// (`step_script_only`) find it by its name, gitlab-runner.
 	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
-	// RunnerPerStep starts the runner container anew for each of its steps. Else it
-	// is started once, and runs one step after the other: a job is some tenths of a
-	// second faster. With `service_url` or a `runtime` it is always started anew.
-	RunnerPerStep bool `toml:"runner_per_step"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
 	DefaultImage string `toml:"default_image" podman:"create IMAGE"`
@@ -89,6 +85,10 @@ type Podman struct {
 	// where job authors are trusted with that user. A job's user is that user, too,
 	// whatever its number in the container.
 	StepScriptOnly bool `toml:"step_script_only"`
+	// StartPerStep starts a container anew for each step that it has. Else each is started
+	// once, and runs one step after the other, which makes a short job twice as fast.
+	// With `service_url` or another `runtime` they are always started anew.
+	StartPerStep bool `toml:"start_per_step"`
 	// DisableContainerRemoval keeps the job's containers after the job, for a
 	// look at them: `podman ps -a --filter label=io.podman-executor.job=ID`.
 	DisableContainerRemoval bool `toml:"disable_container_removal"`

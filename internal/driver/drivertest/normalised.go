@@ -12,7 +12,7 @@ import (
 // internal/step tests them.
 var (
 	stub = step.Command(step.User, step.EntryPoint{})[1]
-	loop = step.StayingCommand(step.EntryPoint{})[1]
+	loop = step.StayingCommand(step.User, step.EntryPoint{})[1]
 )
 
 var volatile = []struct {
