@@ -148,39 +148,38 @@ func (p trap) forgetLooks() {
 // nothing of either is left.
 func TestDriverKilledAtEachStep(t *testing.T) {
 	t.Parallel()
-	p := newTrap(t)
-	m := start(t, defaults(p.key()))
-	succeeded(t, m.run(killed("makes the volumes")))
-	before := len(p.calls())
-	p.forgetLooks()
-	succeeded(t, m.run(killed("counts")))
-	steps := p.since(before)
-	for _, half := range []struct {
-		name, act string
-		reading   bool
-	}{{"before", killBefore, true}, {"after", killAfter, false}} {
-		t.Run(half.name, func(t *testing.T) {
+	for name, keys := range map[string][]string{"stays": nil, "per step": {"start_per_step = true"}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newTrap(t)
-			m := start(t, defaults(p.key()))
+			keys := append(keys, p.key())
+			m := start(t, defaults(keys...))
 			succeeded(t, m.run(killed("makes the volumes")))
-			for n, step := range steps {
-				changes := step == "create" || step == "run" || step == "start" || step == "rm"
-				if !half.reading && !changes {
-					continue
-				}
-				before := len(p.calls())
-				p.forgetLooks()
-				p.arm(n+1, half.act)
-				run := m.server.Submit(killed(fmt.Sprintf("driver killed %s command %d, %s", half.name, n+1, step)))
-				m.wait(run)
-				// Where prepare finds leftovers of others, it is another command.
-				m.endsAsKilled(run, p.since(before)[n])
-				if len(m.leftovers()) > 0 {
-					succeeded(t, m.run(killed("next")))
+			before := len(p.calls())
+			p.forgetLooks()
+			succeeded(t, m.run(killed("counts")))
+			for n, step := range p.since(before) {
+				m.driverKilled(p, n, step, "before", killBefore)
+				if step == "create" || step == "run" || step == "start" || step == "rm" {
+					m.driverKilled(p, n, step, "after", killAfter)
 				}
 			}
 		})
+	}
+}
+
+// driverKilled runs a job whose driver is killed at its nth podman command.
+func (m *machine) driverKilled(p trap, n int, step, when, act string) {
+	m.Helper()
+	before := len(p.calls())
+	p.forgetLooks()
+	p.arm(n+1, act)
+	run := m.server.Submit(killed(fmt.Sprintf("driver killed %s command %d, %s", when, n+1, step)))
+	m.wait(run)
+	// Where prepare finds leftovers of others, it is another command.
+	m.endsAsKilled(run, p.since(before)[n])
+	if len(m.leftovers()) > 0 {
+		succeeded(m.T, m.run(killed("next")))
 	}
 }
 

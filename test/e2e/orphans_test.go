@@ -258,18 +258,18 @@ func TestNameTaken(t *testing.T) {
 	p := newTrap(t)
 	m := start(t, defaults(p.key()))
 	succeeded(t, m.run(job("looks", "echo ran")))
-	p.armFor("create *-user *", `"$podman" "$@" >"$traps/hit"`)
+	p.armFor("run *-user *", `"$podman" "$@" >"$traps/hit"`)
 	before := len(p.calls())
 	succeeded(t, m.run(job("finds its name taken", "echo ran")))
 	p.waitCaught()
 	creates := 0
 	for _, verb := range p.since(before) {
-		if verb == "create" {
+		if verb == "run" {
 			creates++
 		}
 	}
-	if creates != 2 {
-		t.Errorf("podman was told %d times to create the user container, want 2: %q", creates, p.since(before))
+	if creates != 3 {
+		t.Errorf("podman was told %d times to make a container, want 3: %q", creates, p.since(before))
 	}
 	m.nothingLeft()
 }

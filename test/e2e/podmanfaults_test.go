@@ -25,16 +25,16 @@ func TestPodmanHangs(t *testing.T) {
 		t.Parallel()
 		p := newTrap(t)
 		m := start(t, defaults(p.key(), timeouts))
-		p.armFor("create *", hang)
+		p.armFor("run *", hang)
 		run := m.run(killed("podman hangs in prepare"))
 		succeeded(t, run)
-		logs(t, run, "podman-executor-prepare: error: creating the container", "podman create: stopped, since it took longer than 5s",
+		logs(t, run, "podman-executor-prepare: error: creating the container", "podman run: stopped, since it took longer than 5s",
 			"podman-executor-prepare: hint: ", "general.podman.timeouts.command", "the script: 42")
 	})
 	t.Run("in a step", func(t *testing.T) {
 		t.Parallel()
 		p := newTrap(t)
-		m := start(t, defaults(p.key(), timeouts))
+		m := start(t, defaults(p.key(), "start_per_step = true", timeouts))
 		p.armFor("start *-user", hang)
 		run := m.run(killed("podman hangs in a step"))
 		failed(t, run, "runner_system_failure", 0)
@@ -59,7 +59,7 @@ func TestPrepareStoppedInAPodmanCommand(t *testing.T) {
 	t.Parallel()
 	p := newTrap(t)
 	m := start(t, defaults(p.key()))
-	p.armFor("create *-user *", hang)
+	p.armFor("run *-user *", hang)
 	run := m.server.Submit(killed("stopped in create"))
 	p.waitCaught()
 	run.Abort()
@@ -76,19 +76,24 @@ func TestPrepareStoppedInAPodmanCommand(t *testing.T) {
 // runs. That is never the script's failure, and never its success.
 func TestBehindTheDriversBack(t *testing.T) {
 	t.Parallel()
+	const startFails, gone, ended = "podman-executor-run: error: running the step: podman start: ", "podman-executor-run: error: the job's container is gone", "podman-executor-run: error: the container ended while the step ran"
+	removed := func(m *machine, r *gitlab.Run) { podman(m.T, "rm", "--force", "--time", "0", m.container(r, "user")) }
 	for name, row := range map[string]struct {
 		do   func(*machine, *gitlab.Run)
 		want string
+		keys []string
 	}{
-		"conmon killed":        {func(m *machine, _ *gitlab.Run) { m.kill("conmon") }, "podman-executor-run: error: running the step: podman start: "},
-		"podman killed":        {func(m *machine, _ *gitlab.Run) { m.kill("podman") }, "podman-executor-run: error: running the step: podman start: "},
-		"container removed":    {func(m *machine, r *gitlab.Run) { podman(m.T, "rm", "--force", "--time", "0", m.container(r, "user")) }, "podman-executor-run: error: the job's container is gone"},
-		"volumes removed":      {func(m *machine, _ *gitlab.Run) { m.removeVolumes() }, "podman-executor-run: error: the job's container is gone"},
-		"two cleanups at once": {func(m *machine, _ *gitlab.Run) { m.cleanTwice() }, "podman-executor-run: error: the job's container is gone"},
+		"conmon killed":               {func(m *machine, _ *gitlab.Run) { m.kill("conmon") }, startFails, []string{"start_per_step = true"}},
+		"podman killed":               {func(m *machine, _ *gitlab.Run) { m.kill("podman") }, startFails, []string{"start_per_step = true"}},
+		"container removed":           {removed, gone, nil},
+		"container killed":            {func(m *machine, r *gitlab.Run) { podman(m.T, "kill", m.container(r, "user")) }, ended + ", with exit code 137\n", nil},
+		"container removed, per step": {removed, gone, []string{"start_per_step = true"}},
+		"volumes removed":             {func(m *machine, _ *gitlab.Run) { m.removeVolumes() }, gone, nil},
+		"two cleanups at once":        {func(m *machine, _ *gitlab.Run) { m.cleanTwice() }, gone, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := start(t, defaults())
+			m := start(t, defaults(row.keys...))
 			run := m.server.Submit(job(name, endless...))
 			m.waitLog(run, "tick")
 			row.do(m, run)

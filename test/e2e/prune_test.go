@@ -77,12 +77,16 @@ func TestImagesOfJobsStay(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
 	const pause = `: >"$traps/hit"; until [ -e "$traps/go" ]; do sleep 0.1; done`
-	for name, pattern := range map[string]string{"between-pull-and-create": "create *-user *", "between-two-steps": "start *-user*"} {
+	for name, pattern := range map[string]string{"between-pull-and-create": "create *-user *", "between-two-steps": "start *-user*", "stays": "run *-user *"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			image, id := r.host+"/team/"+name+":1", r.pushed("team/"+name+":1")
 			p := newTrap(t)
-			m := start(t, defaults(r.policy(), p.key()))
+			keys := []string{r.policy(), p.key()}
+			if name != "stays" {
+				keys = append(keys, "start_per_step = true")
+			}
+			m := start(t, defaults(keys...))
 			p.armFor(pattern, pause)
 			run := m.server.Submit(r.pulls(image, name, "echo ran"))
 			p.waitCaught()
