@@ -284,8 +284,9 @@ func (p *pipes) readStatus() (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("reading the exit status of the step: %w", err)
 	}
-	code, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))
-	if err != nil || code < 0 || code > 255 {
+	digits, whole := strings.CutSuffix(line, "\n")
+	code, err := strconv.Atoi(digits)
+	if err != nil || !whole || code < 0 || code > 255 {
 		return 0, fmt.Errorf("%q is no exit status of a step", line)
 	}
 	return code, nil
