@@ -25,8 +25,9 @@ const (
 		syscall.PTRACE_O_TRACEEXEC | syscall.PTRACE_O_TRACEEXIT
 )
 
-// gate holds the command back until it is followed.
-const gate = `read -r _ <&3; exec 3<&-; exec "$@"`
+// gate holds the command back until it is followed. It says when it runs: os/exec knows
+// of it a moment before, and its own execution would be taken for that of the command.
+const gate = `echo >&4; exec 4>&-; read -r _ <&3; exec 3<&-; exec "$@"`
 
 // follower follows the processes. Its own thread alone may call ptrace.
 type follower struct {
@@ -74,12 +75,21 @@ func (f *follower) start(command []string) (int, error) {
 		return 0, err
 	}
 	defer write.Close()
+	ready, runs, err := os.Pipe()
+	if err != nil {
+		return 0, errors.Join(err, read.Close())
+	}
+	defer ready.Close()
 	cmd := exec.Command("/bin/sh", append([]string{"-c", gate, "sh"}, command...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdin, os.Stdout, os.Stderr, []*os.File{read}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdin, os.Stdout, os.Stderr, []*os.File{read, runs}
 	err = cmd.Start()
 	read.Close()
+	runs.Close()
 	if err != nil {
 		return 0, err
+	}
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		return 0, errors.Join(fmt.Errorf("waiting for the shell: %w", err), cmd.Process.Kill())
 	}
 	pid := cmd.Process.Pid
 	f.processes[pid] = process{part: Runner}

@@ -36,9 +36,9 @@ func newContainer(bin string) (*container, error) {
 	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", "")}, "")
 }
 
-// newStaying makes a runner container that waits for steps.
+// newStaying makes a container that waits for steps.
 func newStaying(bin string) (*container, error) {
-	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.EntryPoint{Shell: true}), Detached: true}, "pipes")
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}), Detached: true}, "pipes")
 }
 
 // newJob makes a container in a directory like those of jobs. pipes, if not empty, is
@@ -63,9 +63,10 @@ func newJob(bin string, create podman.Create, pipes string) (c *container, err e
 		Grace:  time.Minute, UserContainer: c.name, RunnerContainer: c.name,
 	}
 	if pipes != "" {
-		c.plan.StepsDir = filepath.Join(c.dir, pipes)
-		create.Volumes = []string{c.plan.StepsDir + ":" + step.Pipes + ":ro,z"}
-		if err := handover.Make(c.plan.StepsDir); err != nil {
+		dir := filepath.Join(c.dir, pipes)
+		c.plan.StepsDirs = map[string]string{c.name: dir}
+		create.Volumes = []string{dir + ":" + step.Pipes + ":ro,z"}
+		if err := handover.Make(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -92,9 +93,9 @@ func (c *container) steps(script string, times int) (alone, through samples, err
 	return c.byTurns("build_script", script, times, c.alone)
 }
 
-// handOver measures the same for a step that is handed to the runner container.
+// handOver measures the same for a step that is handed to a container that stays.
 func (c *container) handOver(ctx context.Context, times int) (alone, through samples, err error) {
-	to := handover.Container{Podman: c.plan.Podman.Client(nil), Name: c.name, Dir: c.plan.StepsDir, Grace: c.plan.Grace}
+	to := handover.Container{Podman: c.plan.Podman.Client(nil), Name: c.name, Dir: c.plan.StepsDirs[c.name], Grace: c.plan.Grace}
 	run := func(text []byte, _ bool) (sample, error) {
 		started := time.Now()
 		err := to.Run(ctx, podman.Streams{Stdin: step.Input(text), Stdout: io.Discard, Stderr: os.Stderr})
@@ -105,6 +106,12 @@ func (c *container) handOver(ctx context.Context, times int) (alone, through sam
 		return nil, nil, err
 	}
 	return c.byTurns("get_sources", "exit 0", times, run)
+}
+
+// log measures a step with a large log in the container, which stays, through the
+// driver, and by turns in another container by podman itself.
+func (c *container) log(by *container) (alone, through samples, err error) {
+	return c.byTurns("build_script", fmt.Sprintf("yes %079d | head -c %d", 7, logBytes), logRounds, by.alone)
 }
 
 func (c *container) byTurns(name, script string, times int, runAlone func([]byte, bool) (sample, error)) (alone, through samples, err error) {

@@ -23,8 +23,8 @@ var purposes = map[string]string{
 	"podman-executor-prepare: podman image inspect":  "looks for the images",
 	"podman-executor-prepare: podman volume inspect": "looks for the volumes",
 	"podman-executor-prepare: podman volume create":  "makes a volume",
-	"podman-executor-prepare: podman create":         "makes the user container",
-	"podman-executor-prepare: podman run":            "makes the runner container and starts it",
+	"podman-executor-prepare: podman create":         "makes a container",
+	"podman-executor-prepare: podman run":            "makes a container and starts it",
 	"podman-executor-run: podman start":              "starts the container for the step",
 	"podman-executor-cleanup: podman rm":             "removes the containers",
 }

@@ -133,8 +133,8 @@ func TestWhereTheTimeGoes(t *testing.T) {
 	}
 	want := []string{
 		"| podman-executor-prepare |  | all of it | 700 |",
-		"|  | `podman create` | makes the user container | 500 |",
-		"|  | `podman run` | makes the runner container and starts it | 600 |",
+		"|  | `podman create` | makes a container | 500 |",
+		"|  | `podman run` | makes a container and starts it | 600 |",
 		"|  | `podman new` | – | 100 |",
 		"| podman-executor-run |  | step get_sources | 20 |",
 		"| the rest |  | gitlab-runner, and the start and end of the programs | 780 |",
