@@ -173,6 +173,9 @@ func TestUnkillable(t *testing.T) {
 	if stdout, _, code, err := l.run(t.Context(), "echo done; exit 4"); stdout != "done\n" || code != 4 || err != nil {
 		t.Errorf("%q, %d, %v", stdout, code, err)
 	}
+	if _, err := find(l.dir); !errors.Is(err, ErrNobody) {
+		t.Errorf("a container that ends takes another step: %v", err)
+	}
 	<-l.ended
 }
 

@@ -20,7 +20,8 @@ const Pipes = Dir + "/steps"
 // gives shells the occasion to wait for those whose parents have died.) Where a process
 // resists, such as one of sudo's where the image's user is not root; where what the step
 // wrote beside the script cannot be emptied; and where other processes than the
-// container's can be seen, the container ends, and its next step starts it again.
+// container's can be seen, the container ends, and its next step starts it again: so it
+// takes no step any more before it tells the status of its last.
 const loop = `dir=` + Dir + ` steps=` + Pipes + ` stub=$1 last=
 shift
 exec 8<>"$steps/alive" 9<>"$steps/next" || exit 125
@@ -40,6 +41,7 @@ while [ ! "$last" ] && IFS= read -r step <&9 && [ "$step" ]; do
 		(:)
 	done
 	(: >"$dir/script" && : >"$dir/script.ps1" && : >"$dir/started") || last=1
+	[ ! "$last" ] || exec 8>&- 9>&-
 	echo "$status" 1<>"$pipes/status"
 done 2>/dev/null
 `
