@@ -37,7 +37,7 @@ while [ ! "$last" ] && IFS= read -r step <&9 && [ "$step" ]; do
 	[ $$ -le 2 ] || last=1
 	while [ ! "$last" ] && kill -s KILL -- -1; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || last=1
+		[ $n -lt 1000 ] || last=1
 		(:)
 	done
 	(: >"$dir/script" && : >"$dir/script.ps1" && : >"$dir/started") || last=1
