@@ -60,10 +60,12 @@ func TestImageWithoutShell(t *testing.T) {
 	write(t, filepath.Join(dir, "Containerfile"), "FROM scratch\nCOPY a-file /a-file\n")
 	podman(t, "build", "--quiet", "--tag", image, dir)
 	t.Cleanup(func() { podman(t, "rmi", "--force", image) })
-	m := start(t, defaults())
-	run := m.run(in(image, job("no shell", "echo ran")))
-	failed(t, run, "script_failure", 1)
-	logs(t, run, "podman-executor-run: error: ", "podman-executor-run: hint: the image has no `sh`")
+	for program, keys := range map[string][]string{"prepare": nil, "run": {"start_per_step = true"}} {
+		m := start(t, defaults(keys...))
+		run := m.run(in(image, job("no shell, "+program, "echo ran")))
+		failed(t, run, "script_failure", 1)
+		logs(t, run, "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: the image has no `sh`")
+	}
 }
 
 func TestPolicyThatCannotBeRead(t *testing.T) {
