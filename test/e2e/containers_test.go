@@ -187,11 +187,14 @@ func TestServicesWithNameServers(t *testing.T) {
 // A CDI device is podman's to find: that this machine has none is what it says.
 func TestGPUs(t *testing.T) {
 	t.Parallel()
-	m := start(t, container(`gpus = ["podman-executor.test/gpu=all"]`))
-	run := m.run(job("no such GPU", "echo ran"))
-	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-run: error: ", "podman-executor-run: hint: make gpus and devices")
-	lacks(t, run, "\nran")
+	const table, gpus = "[general.podman.container]", `gpus = ["podman-executor.test/gpu=all"]`
+	for program, keys := range map[string][]string{"prepare": {table, gpus}, "run": {"start_per_step = true", table, gpus}} {
+		m := start(t, defaults(keys...))
+		run := m.run(job("no such GPU, "+program, "echo ran"))
+		failed(t, run, "runner_system_failure", 0)
+		logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: make gpus and devices")
+		lacks(t, run, "\nran")
+	}
 }
 
 // What the machine does not enforce is a warning, or with require_limits a failure;
