@@ -18,9 +18,10 @@ import (
 // reach.
 func (s *preparation) stays() bool {
 	pm := s.policy.General.Podman
-	isRuntime := func(word string) bool { return strings.HasPrefix(word, "--runtime") }
-	return !pm.StartPerStep && s.podman.URL == "" && s.grant.RunnerContainer.Runtime+s.grant.Container.Runtime == "" &&
-		!slices.ContainsFunc(slices.Concat(pm.RunnerOptions, pm.CustomOptions), isRuntime)
+	ofRuntime := func(option string) bool { return strings.HasPrefix(option, "--runtime") }
+	otherRuntime := s.grant.RunnerContainer.Runtime != "" || s.grant.Container.Runtime != "" ||
+		slices.ContainsFunc(slices.Concat(pm.RunnerOptions, pm.CustomOptions), ofRuntime)
+	return !pm.StartPerStep && s.podman.URL == "" && !otherRuntime
 }
 
 // stepsDirs are the directories by which the job's containers get their steps.

@@ -42,8 +42,10 @@ func (c Container) Run(ctx context.Context, s podman.Streams) error {
 		return err
 	}
 	step := Step{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Grace: c.Grace, Kill: func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), killDelay)
+		defer cancel()
 		// What it cannot kill, cleanup removes.
-		_ = c.Podman.Kill(context.WithoutCancel(ctx), c.Name)
+		_ = c.Podman.Kill(bounded, c.Name)
 	}}
 	code, err := Run(ctx, c.Dir, step)
 	if errors.Is(err, ErrNobody) {
@@ -102,13 +104,15 @@ func (c Container) waits(ctx context.Context, limit time.Duration) bool {
 // End ends the container, and returns what podman knows of its run. It can be started
 // again.
 func (c Container) End(ctx context.Context) (podman.State, error) {
-	if err := c.Podman.Kill(ctx, c.Name); err != nil {
-		return podman.State{}, err
-	}
+	// One that is just ending cannot be killed.
+	killErr := c.Podman.Kill(ctx, c.Name)
 	for deadline := time.Now().Add(killDelay); ; {
 		state, err := c.Podman.State(ctx, c.Name)
-		if err != nil || state.Status == "exited" || time.Now().After(deadline) {
+		switch {
+		case err != nil || state.Status == "exited":
 			return state, err
+		case time.Now().After(deadline):
+			return state, errors.Join(fmt.Errorf("the container is still %s", state.Status), killErr)
 		}
 		select {
 		case <-ctx.Done():

@@ -93,7 +93,7 @@ func Run(ctx context.Context, dir string, s Step) (int, error) {
 		return 0, err
 	}
 	defer p.remove()
-	if _, err := container.next.WriteString(filepath.Base(p.dir) + "\n"); err != nil {
+	if err := container.tell(filepath.Base(p.dir)); err != nil {
 		return 0, fmt.Errorf("handing a step over: %w", err)
 	}
 	ended := make(chan struct{})
@@ -118,7 +118,7 @@ func Dismiss(dir string) error {
 		return err
 	}
 	defer container.Close()
-	if _, err := container.next.WriteString("\n"); err != nil {
+	if err := container.tell(""); err != nil {
 		return fmt.Errorf("ending the container: %w", err)
 	}
 	return nil
@@ -130,6 +130,17 @@ type container struct{ next, alive *os.File }
 func (c container) Close() {
 	_ = c.next.Close()
 	_ = c.alive.Close()
+}
+
+// tellTime is how long a container may take to make room for a line. There is room for
+// thousands, unless the job has filled the pipe.
+const tellTime = 2 * time.Second
+
+// tell writes a line to `next`.
+func (c container) tell(line string) error {
+	_ = c.next.SetWriteDeadline(time.Now().Add(tellTime))
+	_, err := c.next.WriteString(line + "\n")
+	return err
 }
 
 // find looks for a container that waits.

@@ -276,6 +276,36 @@ func TestDriverThatIsGone(t *testing.T) {
 	})
 }
 
+// A job that fills the pipe by which its container learns of steps keeps no program of
+// the driver waiting for ever.
+func TestFullPipe(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "pipes")
+	if err := Make(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{next, alive} {
+		f, err := open(filepath.Join(dir, name), os.O_RDWR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if name == alive {
+			continue
+		}
+		_ = f.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := f.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("the pipe takes all: %v", err)
+		}
+	}
+	if _, err := Run(t.Context(), dir, Step{}); !errors.Is(err, os.ErrDeadlineExceeded) || !strings.HasPrefix(err.Error(), "handing a step over: ") {
+		t.Errorf("a step: %v", err)
+	}
+	if err := Dismiss(dir); !errors.Is(err, os.ErrDeadlineExceeded) || !strings.HasPrefix(err.Error(), "ending the container: ") {
+		t.Errorf("the end: %v", err)
+	}
+}
+
 // What a step writes to the pipes of its status is its own affair, and must be one.
 func TestForgedStatus(t *testing.T) {
 	l := startLoop(t, "sh")

@@ -167,8 +167,9 @@ func marked(parent, pattern string, now time.Time) ([]Orphan, error) {
 	return list, nil
 }
 
-// directory returns a marked directory of this user, with a Reason where its job
-// is over; any other without an Owner. It has no deadline: one of another host is that host's affair.
+// directory returns a marked directory of this user, with a Reason where its job is
+// over; of any other only the name. It has no deadline: one of another host is that
+// host's affair.
 func directory(dir string, now time.Time) Orphan {
 	o := Orphan{Kind: "directory", Name: dir}
 	info, err := os.Lstat(dir)

@@ -42,8 +42,8 @@ var runnerSteps = map[string]bool{
 	Last:                          true,
 }
 
-// Last is the step of the runner's that is the last of every job (gitlab-runner
-// common/build.go, attemptExecuteStage).
+// Last is the last step of a job, where the job comes to its end (gitlab-runner
+// common/build.go:1061).
 const Last = "cleanup_file_variables"
 
 // PlaceOf returns where the step of that name runs.

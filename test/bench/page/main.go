@@ -3,8 +3,8 @@
 //
 //	page --output DIRECTORY [--programs FILE] RESULTS
 //
-// FILE has what test/bench/driver has measured. It writes benchmarks.md and benchmarks.svg. It is a module of its own since only it
-// needs a library for plots.
+// FILE has what test/bench/driver has measured. It writes benchmarks.md and
+// benchmarks.svg. It is a module of its own since only it needs a library for plots.
 package main
 
 import (
