@@ -2,6 +2,9 @@ package podman
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,19 +34,50 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// Where another image is removed while podman lists them, it is asked again.
+// Where another image is removed while podman lists them, it is asked again, however
+// often that happens; not so for one that is broken.
 func TestImagesWhileOneIsRemoved(t *testing.T) {
-	for said, want := range map[string]int{
-		`Error: retrieving label for image "a": reading image "a": locating image with ID "a": image not known`: listTries,
-		"Error: the storage is broken": 1,
-	} {
-		p, calls := answers(t, map[string]string{"image-ls.exit": "125", "image-ls.stderr": said})
-		if _, err := p.Images(t.Context()); !isExit(err, ExitPodman) {
-			t.Errorf("%s: got %v", said, err)
-		}
-		if got := len(strings.Split(calls(), "\n")); got != want {
-			t.Errorf("%s: podman was asked %d times, want %d", said, got, want)
-		}
+	gone := func(id string) string {
+		return `Error: retrieving label for image "` + id + `": reading image "` + id + `": locating image with ID "` + id + `": image not known`
+	}
+	tests := map[string]struct {
+		said  func(call int) string // nothing: it succeeds
+		calls int
+	}{
+		"one after another": {func(call int) string {
+			if call > 20 {
+				return ""
+			}
+			return gone(fmt.Sprint("a", call))
+		}, 21},
+		"the same again":       {func(call int) string { return gone(fmt.Sprint("a", min(call, 5))) }, 4 + listSame},
+		"the same and another": {func(call int) string { return gone(fmt.Sprint("a", []int{0, 0, 1, 0, 0, 0}[min(call-1, 5)])) }, 3 + listSame},
+		"another error":        {func(int) string { return "Error: the storage is broken" }, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p, dir := fake(t, "answers")
+			answer := func(call int) {
+				exit := "0"
+				if tt.said(call) != "" {
+					exit = "125"
+				}
+				for file, text := range map[string]string{"image-ls": "[]", "image-ls.stderr": tt.said(call), "image-ls.exit": exit} {
+					if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			calls := 0
+			p.Observe = func(Command) { calls++; answer(calls + 1) }
+			answer(1)
+			if _, err := p.Images(t.Context()); isExit(err, ExitPodman) != (tt.said(tt.calls) != "") {
+				t.Errorf("got %v", err)
+			}
+			if calls != tt.calls {
+				t.Errorf("podman was asked %d times, want %d", calls, tt.calls)
+			}
+		})
 	}
 }
 
