@@ -5,7 +5,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"podman-executor/test/gitlab"
@@ -103,9 +105,29 @@ func TestRunnerContainerGone(t *testing.T) {
 	lacks(t, run, "$ echo ran")
 }
 
+// conmon may be killed while a script runs: the script does not notice.
+func TestConmonKilled(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	run := m.server.Submit(job("conmon killed", untilReleased...))
+	m.waitLog(run, "holding")
+	conmon, err := strconv.Atoi(podman(t, "inspect", "--format", "{{.State.ConmonPid}}", m.container(run, "user")))
+	if err != nil || conmon < 2 {
+		t.Fatalf("the process id of conmon: %d, %v", conmon, err)
+	}
+	if err := syscall.Kill(conmon, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	m.release(run)
+	m.wait(run)
+	succeeded(t, run)
+	logs(t, run, "released")
+	m.nothingLeft()
+}
+
 // A runner's step that is cancelled is told to stop, and killed with its container
-// where it does not listen; after_script runs, and the artifacts are uploaded from a
-// container that is started again.
+// where it does not listen. It is before the first of the author's steps, so nothing of
+// the job runs after it.
 func TestRunnerStepStopped(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]string{
@@ -115,13 +137,18 @@ func TestRunnerStepStopped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := start(t, defaults())
-			run := m.server.Submit(m.hooked("stopped "+name, hook, "echo ran"))
+			j := m.hooked("stopped "+name, hook, "echo ran")
+			j.AddAfterScript("echo ran after")
+			run := m.server.Submit(j)
 			m.waitLog(run, "holding")
 			run.Cancel()
 			m.wait(run)
 			m.nothingLeft()
 			failed(t, run, "job_canceled", 0)
-			lacks(t, run, "$ echo ran", "podman-executor-run: error")
+			if name == "listens" {
+				logs(t, run, "told\n")
+			}
+			lacks(t, run, "$ echo ran", "Uploading artifacts", "podman-executor-run: error")
 		})
 	}
 }
