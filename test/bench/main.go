@@ -39,8 +39,12 @@ import (
 // followCommand is the command under which the program follows another.
 const followCommand = "follow"
 
-// jobTime is what a job may take; several have as much for each.
-const jobTime = 2 * time.Minute
+const (
+	// jobTime is what a job may take.
+	jobTime = 2 * time.Minute
+	// moreTime is what each further job of several may add.
+	moreTime = 10 * time.Second
+)
 
 func main() {
 	if len(os.Args) > 4 && os.Args[1] == followCommand {
@@ -101,9 +105,11 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) (err er
 		return err
 	}
 	r, err := b.measureAll(ctx, kinds, executors, *runs)
-	if err != nil {
-		return err
-	}
+	// What was measured before an error took its time, too.
+	return errors.Join(err, write(stdout, r))
+}
+
+func write(stdout io.Writer, r results.Results) error {
 	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -40,15 +39,7 @@ func (r *rival) runnerToken() string { return "glrt-" + r.token + "-rest-of-the-
 
 // close removes what the jobs have left for the next ones of their project.
 func (r *rival) close(ctx context.Context) error {
-	err := errors.Join(r.server.Close(), podmanservice.RemoveVolumes(ctx, r.runnerToken()))
-	if r.Name == "naive" {
-		cmd := exec.CommandContext(ctx, "podman", "volume", "rm", "--force", "naive-builds", "naive-cache")
-		cmd.Dir = "/" // the caller's own may be gone at its end
-		if out, rmErr := cmd.CombinedOutput(); rmErr != nil {
-			err = errors.Join(err, fmt.Errorf("removing the volumes: %w: %s", rmErr, out))
-		}
-	}
-	return err
+	return errors.Join(r.server.Close(), podmanservice.RemoveVolumes(ctx, r.runnerToken()))
 }
 
 // can tells whether the executor can run such jobs.
@@ -146,7 +137,7 @@ func (s *session) account(ctx context.Context) (account.Account, error) {
 // run runs a number of jobs, and returns how long they took: from when the first
 // was handed out until GitLab knows the last one's end.
 func (s *session) run(ctx context.Context, number int, job func(*gitlab.Repository) gitlab.Job) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(number)*jobTime)
+	ctx, cancel := context.WithTimeout(ctx, jobTime+time.Duration(number-1)*moreTime)
 	defer cancel()
 	var runs []*gitlab.Run
 	for range number {

@@ -69,8 +69,9 @@ func (s *Service) Stop() {
 	_ = s.cmd.Wait()
 }
 
-// RemoveVolumes removes the volumes that the jobs of a runner have left, by either
-// executor: they are kept for the next job of the project.
+// RemoveVolumes removes the volumes that the jobs of a runner have left, by any
+// executor: they are kept for the next job of the project. They have the runner's short
+// token in their names, or in a label.
 func RemoveVolumes(ctx context.Context, token string) error {
 	short := strings.TrimPrefix(token, "glrt-")[:9] // gitlab-runner helpers/shorten_token.go
 	list, err := listVolumes(ctx)
@@ -80,7 +81,7 @@ func RemoveVolumes(ctx context.Context, token string) error {
 	args := []string{"volume", "rm", "--force"}
 	for line := range strings.Lines(list) {
 		name, runner, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if runner == short || strings.HasPrefix(name, "podman-executor-"+short+"-") {
+		if runner == short || strings.Contains(name, "-"+short+"-") {
 			args = append(args, name)
 		}
 	}
