@@ -74,6 +74,9 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 	} else {
 		o, err = l.Attached(ctx, streams)
 	}
+	if err != nil && ctx.Err() == nil {
+		err = &driver.Fault{Err: err, Todo: "the launcher is that of general.podman.launcher of the policy; it runs in general.data_dir, below .podman-executor"}
+	}
 	if err != nil {
 		return err
 	}
@@ -177,7 +180,7 @@ func (s launched) outcome(ctx context.Context, o launch.Outcome) error {
 // endedBySlurm is a job that Slurm has ended. For want of time or memory it is the
 // author's to mend, where the author has asked for it.
 func (s launched) endedBySlurm(job slurm.Job) error {
-	err := fmt.Errorf("Slurm has ended job %d: %s (%s)", job.ID, job.EndedBySlurm(), job.State)
+	err := fmt.Errorf("job %d was ended by Slurm: %s (%s)", job.ID, job.EndedBySlurm(), job.State)
 	if job.Reason != "" && job.Reason != "None" {
 		err = fmt.Errorf("%w: %s", err, job.Reason)
 	}

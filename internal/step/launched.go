@@ -23,11 +23,11 @@ const (
 // does it.
 const launched = `report=` + Report + ` stop="kill -s TERM -- -1; sleep $1; kill -s KILL -- -1" stub=$2
 shift 2
-: >"$report/` + StartedFile + `" || exit 125
+(: >"$report/` + StartedFile + `") || exit 125
 trap : TERM
 (eval "$stub")
 status=$?
-echo "$status" >"$report/` + StatusFile + `.new" && mv "$report/` + StatusFile + `.new" "$report/` + StatusFile + `"
+echo "$status" >"$report/` + StatusFile + `"
 exit "$status"
 `
 

@@ -74,7 +74,7 @@ func (c Create) Args() []string {
 	case c.Detached:
 		a = []string{"run", "--detach"}
 	case c.Attached:
-		a = []string{"run", "--rm", "--detach-keys", detachKeys}
+		a = []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
 	}
 	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
 	if c.AuthFile != "" {
