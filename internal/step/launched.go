@@ -24,6 +24,7 @@ const (
 const launched = `report=` + Report + ` stop="kill -s TERM -- -1; sleep $1; kill -s KILL -- -1" stub=$2
 shift 2
 (: >"$report/` + StartedFile + `") || exit 125
+[ ! "$SLURM_JOB_ID" ] || echo "Slurm job $SLURM_JOB_ID runs on $SLURMD_NODENAME"
 trap : TERM
 (eval "$stub")
 status=$?
