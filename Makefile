@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-image ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-cluster test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -76,6 +76,16 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
+
+.PHONY: test-cluster
+test-cluster: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
+	cd test && CGO_ENABLED=0 go test -c -tags cluster -o ../bin/test/cluster.test ./cluster
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/cluster.json --raw-command -- \
+		go tool test2json -t -p cluster bin/test/slurm-cluster --host test/host \
+		test/staged bin $(RUNNER) bin/test/cluster.test --with examples \
+		-test.v=test2json -test.timeout=30m $(CLUSTERFLAGS)
+	@test/no-skips bin/test/cluster.json
 
 # What the image is built from, and its pages.
 IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
@@ -161,14 +171,14 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	@command -v shellcheck >/dev/null || test/host/install
 	@files=$$($(TOOL) gofumpt -l cmd internal pkg test); test -z "$$files" || { echo "not gofumpt-clean, run make format:"; echo "$$files"; exit 1; }
 	go vet ./...
-	cd test && go vet -tags e2e,image ./...
+	cd test && go vet -tags e2e,image,cluster ./...
 	cd test/gitlab-runner && go vet .
 	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
 	cd test/bench/page && go vet .
 	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
-	cd test && $(TOOL) staticcheck -tags e2e,image ./...
+	cd test && $(TOOL) staticcheck -tags e2e,image,cluster ./...
 	shellcheck --external-sources $(SCRIPTS)
 	go mod tidy -diff
 	cd test && go mod tidy -diff
