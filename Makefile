@@ -80,12 +80,17 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 .PHONY: test-cluster
 test-cluster: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
 	cd test && CGO_ENABLED=0 go test -c -tags cluster -o ../bin/test/cluster.test ./cluster
+	cd test && CGO_ENABLED=0 go test -c -tags e2e,cluster -o ../bin/test/launch.test ./e2e
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
 	$(TOOL) gotestsum --format testname --jsonfile bin/test/cluster.json --raw-command -- \
 		go tool test2json -t -p cluster bin/test/slurm-cluster --host test/host \
 		test/staged bin $(RUNNER) bin/test/cluster.test --with examples \
 		-test.v=test2json -test.timeout=30m $(CLUSTERFLAGS)
-	@test/no-skips bin/test/cluster.json
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/launch.json --raw-command -- \
+		go tool test2json -t -p launch bin/test/slurm-cluster --host test/host \
+		test/staged bin $(RUNNER) bin/test/launch.test --with examples \
+		-test.v=test2json -test.timeout=30m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS)
+	@test/no-skips bin/test/cluster.json bin/test/launch.json
 
 # What the image is built from, and its pages.
 IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg

@@ -58,7 +58,12 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		if err != nil {
 			return err
 		}
-		defer over()
+		// What was told to stop, cleanup looks for once more.
+		defer func() {
+			if ctx.Err() == nil {
+				over()
+			}
+		}()
 		watching, stop := context.WithCancel(ctx)
 		defer stop()
 		go s.slurm.Watch(watching, jobName, func(j slurm.Job) {
@@ -70,7 +75,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
 	var o launch.Outcome
 	if p.Launch.Batch {
-		o, err = l.Batch(ctx, streams, s.submitted, s.cancel)
+		o, err = l.Batch(ctx, streams, s.tell, s.cancel)
 	} else {
 		o, err = l.Attached(ctx, streams)
 	}
@@ -123,22 +128,15 @@ func (s launched) copyAuthFile() (string, error) {
 	return name, nil
 }
 
-func (s launched) submitted(id int64) {
-	fmt.Fprintf(s.call.Stdout, "Submitted Slurm job %d\n", id)
-	s.log.WithField("slurm_job", id).Info("submitted")
+// tell tells Slurm's job to stop, in batch mode, and cancel ends it.
+func (s launched) tell() {
+	s.warn(s.slurm.TellNamed(context.Background(), s.name, launch.StopSignal))
 }
 
-// cancel ends the batch job.
-func (s launched) cancel(id int64) {
-	ctx := context.Background()
-	if id == 0 {
-		job, found, err := s.slurm.Find(ctx, s.name)
-		if err != nil || !found {
-			return
-		}
-		id = job.ID
-	}
-	if err := s.slurm.Cancel(ctx, id); err != nil {
+func (s launched) cancel() { s.warn(s.slurm.CancelNamed(context.Background(), s.name)) }
+
+func (s launched) warn(err error) {
+	if err != nil {
 		s.log.WithError(err).Warn("cancelling a Slurm job")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"podman-executor/internal/slurm"
 )
@@ -28,7 +27,7 @@ func Begin(dir, name string) (over func(), err error) {
 func Remove(ctx context.Context, dir string, s slurm.Slurm) error {
 	name, err := os.ReadFile(filepath.Join(dir, slurmFile))
 	if err == nil {
-		err = cancel(ctx, strings.TrimSpace(string(name)), s)
+		err = s.CancelNamed(ctx, string(name))
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
@@ -37,12 +36,4 @@ func Remove(ctx context.Context, dir string, s slurm.Slurm) error {
 		return fmt.Errorf("removing the directory of a launched job: %w", err)
 	}
 	return nil
-}
-
-func cancel(ctx context.Context, name string, s slurm.Slurm) error {
-	job, found, err := s.Find(ctx, name)
-	if err != nil || !found || !job.Going() && !job.Waiting() {
-		return err
-	}
-	return s.Cancel(ctx, job.ID)
 }

@@ -50,7 +50,10 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 	// A container that ends before it has read everything is no error of its own.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	done := make(chan struct{})
-	go wait(ctx, cmd.Process.Pid, done, func() { _ = feed.Close() }, l.Grace+slack)
+	go wait(ctx, done,
+		measure{0, func() { _ = feed.Close() }},
+		measure{l.Grace + slack, signal(cmd.Process.Pid, syscall.SIGTERM)},
+		measure{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
 	err = cmd.Wait()
 	close(done)
 	if ctx.Err() != nil {

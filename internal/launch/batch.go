@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,27 +26,37 @@ const (
 	endFile    = "end"
 )
 
+// StopSignal is the job script's word to stop.
+const StopSignal = "USR1"
+
 // jobScript is what sbatch gets. The container's standard input stays open after the
 // script, as with an attached launcher: its end is the word to stop, which comes when
-// Slurm ends the job, and kills the one who keeps it open.
+// the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
+// all of the job's processes.
 const jobScript = `#!/bin/sh
 cd '%[1]s' && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
-{ cat <&3; exec sleep 2147483647; } >pipe 3<&- &
+{ cat <&3; exec 3<&- sleep 2147483647; } >pipe &
 feeder=$!
-trap 'kill "$feeder"' TERM
+trap 'kill "$feeder"' TERM ` + StopSignal + `
 exec 3<&-
-%[2]s <pipe >>` + outputFile + ` 2>&1
+%[2]s <pipe >>` + outputFile + ` 2>&1 &
+podman=$!
+wait "$podman"
 status=$?
-rm -f pipe
+while kill -s 0 "$podman" 2>/dev/null; do
+	wait "$podman"
+	status=$?
+done
 kill "$feeder" 2>/dev/null
+rm -f pipe
 echo "$status" >` + endFile + `
 exit "$status"
 `
 
-// Batch runs the step by `sbatch`, and copies what it writes while it runs. submitted
-// is told of Slurm's job; when ctx ends, cancel is to end it, whose id is 0 where it is
-// not known.
-func (l Launcher) Batch(ctx context.Context, s podman.Streams, submitted func(id int64), cancel func(id int64)) (Outcome, error) {
+// Batch runs the step by `sbatch`, and copies what it writes while it runs. When ctx
+// ends, tell is to send [StopSignal] to the job script, and cancel, where that was not
+// enough, to end Slurm's job.
+func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func()) (Outcome, error) {
 	output, err := l.writeJob(s.Stdin)
 	if err != nil {
 		return Outcome{}, err
@@ -56,14 +64,13 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, submitted func(id
 	defer output.Close()
 	defer l.removeJob()
 	words := slices.Concat(l.Words, []string{
-		"--parsable", "--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
+		"--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
 	})
 	cmd := exec.Command(l.Program, words...)
 	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &tail{}
-	job := &submission{tell: submitted}
-	cmd.Stdout, cmd.Stderr = job, io.MultiWriter(s.Stderr, said)
+	cmd.Stderr = io.MultiWriter(s.Stderr, said)
 	cmd.WaitDelay = waitDelay
 	if err := cmd.Start(); err != nil {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
@@ -72,7 +79,7 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, submitted func(id
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		wait(ctx, cmd.Process.Pid, done, func() { cancel(job.id.Load()) }, l.Grace+slack)
+		wait(ctx, done, measure{0, tell}, measure{l.Grace + slack, cancel}, measure{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
 	}()
 	follow := make(chan struct{})
 	go func() {
@@ -177,27 +184,3 @@ func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
 
 // quoted returns a word for a POSIX shell.
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
-
-// submission reads the job's id from the first line of what `sbatch --parsable` prints:
-// "ID" or "ID;CLUSTER".
-type submission struct {
-	tell func(int64)
-	text []byte
-	// id is 0 until it is known.
-	id atomic.Int64
-}
-
-// Write takes a part of that.
-func (s *submission) Write(p []byte) (int, error) {
-	s.text = append(s.text, p[:min(len(p), maxSaid-len(s.text))]...)
-	line, _, whole := bytes.Cut(s.text, []byte("\n"))
-	if !whole || s.id.Load() != 0 {
-		return len(p), nil
-	}
-	digits, _, _ := strings.Cut(string(line), ";")
-	if id, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64); err == nil {
-		s.id.Store(id)
-		s.tell(id)
-	}
-	return len(p), nil
-}

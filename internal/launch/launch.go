@@ -132,24 +132,29 @@ func (t *tail) Write(p []byte) (int, error) {
 // waitDelay is how long a launcher may take to end after SIGTERM.
 const waitDelay = 6 * time.Second
 
-// wait waits for the end of a process group. When ctx ends it calls stop, and where that is
-// not enough within the limit, it sends SIGTERM, then SIGKILL.
-func wait(ctx context.Context, group int, done <-chan struct{}, stop func(), limit time.Duration) {
+// measure is one thing to do about a launcher that is to end, after a time.
+type measure struct {
+	after time.Duration
+	take  func()
+}
+
+// signal sends a signal to a process group.
+func signal(group int, s syscall.Signal) func() { return func() { _ = syscall.Kill(-group, s) } }
+
+// wait waits for the end of a launcher. When ctx ends it takes one measure after the
+// other until that is enough.
+func wait(ctx context.Context, done <-chan struct{}, measures ...measure) {
 	select {
 	case <-done:
 		return
 	case <-ctx.Done():
 	}
-	stop()
-	for _, next := range []struct {
-		after  time.Duration
-		signal syscall.Signal
-	}{{limit, syscall.SIGTERM}, {waitDelay, syscall.SIGKILL}} {
+	for _, m := range measures {
 		select {
 		case <-done:
 			return
-		case <-time.After(next.after):
-			_ = syscall.Kill(-group, next.signal)
+		case <-time.After(m.after):
+			m.take()
 		}
 	}
 	<-done

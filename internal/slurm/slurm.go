@@ -54,9 +54,29 @@ func (s Slurm) Find(ctx context.Context, name string) (job Job, found bool, err 
 	return job, found, nil
 }
 
-// Cancel ends jobs. One that is over is no error.
-func (s Slurm) Cancel(ctx context.Context, id int64) error {
-	_, err := s.output(ctx, "scancel", "--quiet", strconv.FormatInt(id, 10))
+// CancelNamed ends the latest job of this user that has a name. One that is over, or was
+// never there, is no error.
+func (s Slurm) CancelNamed(ctx context.Context, name string) error {
+	job, found, err := s.Find(ctx, name)
+	if err != nil || !found || !job.Going() && !job.Waiting() {
+		return err
+	}
+	_, err = s.output(ctx, "scancel", "--quiet", strconv.FormatInt(job.ID, 10))
+	return err
+}
+
+// TellNamed sends a signal to the batch script of the latest job of this user that has a
+// name; one that waits is cancelled.
+func (s Slurm) TellNamed(ctx context.Context, name, signal string) error {
+	job, found, err := s.Find(ctx, name)
+	switch {
+	case err != nil || !found:
+		return err
+	case job.Waiting():
+		_, err = s.output(ctx, "scancel", "--quiet", strconv.FormatInt(job.ID, 10))
+	case job.Going():
+		_, err = s.output(ctx, "scancel", "--quiet", "--batch", "--signal="+signal, strconv.FormatInt(job.ID, 10))
+	}
 	return err
 }
 

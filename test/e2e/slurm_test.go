@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"podman-executor/test/gitlab"
+	"podman-executor/test/runner"
 	"podman-executor/test/slurm"
 )
 
@@ -120,7 +121,9 @@ func TestSlurmOutput(t *testing.T) {
 	const lines = 650_000 // of 80 bytes
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, _ := throughSlurm(t, keys...)
-		m := start(t, policy)
+		m := startConfigured(t, 1, policy, func(c runner.Config) string {
+			return strings.Replace(runner.Usual(c), "[[runners]]\n", "[[runners]]\n  output_limit = 102400\n", 1) // KiB
+		})
 		run := m.run(in(busyboxImage, job("output", fmt.Sprintf("seq -f %%079.0f 1 %d 2>/dev/null || awk 'BEGIN { for (i = 1; i <= %d; i++) printf \"%%079d\\n\", i }'", lines, lines), "echo the end")))
 		succeeded(t, run)
 		logs(t, run, "the end")
@@ -133,10 +136,9 @@ func TestSlurmOutput(t *testing.T) {
 				t.Fatalf("line %d is %q", n, line)
 			}
 		}
-		if n == 0 {
-			t.Error("there are no lines")
+		if n != lines {
+			t.Errorf("the log has %d lines, want %d", n, lines)
 		}
-		t.Logf("%d lines of the log", n)
 	})
 }
 
@@ -247,7 +249,7 @@ func TestSlurmFails(t *testing.T) {
 			asked := in(busyboxImage, job("asked for a minute", "trap '' TERM; while :; do sleep 1; done"))
 			asked.SetVariable("SCHEDULER_PARAMETERS", "--time=1")
 			run := m.run(asked)
-			failed(t, run, "script_failure", 0)
+			failed(t, run, "script_failure", 1)
 			logs(t, run, " was ended by Slurm: it reached its time limit (TIMEOUT)", "podman-executor-run: hint: ask for more by --time in the variable SCHEDULER_PARAMETERS\n")
 			m.nothingLeft()
 			nothingLaunched(t, dir)
@@ -286,7 +288,7 @@ func TestSlurmParameters(t *testing.T) {
 	j := in(busyboxImage, job("refused", "echo ran"))
 	j.SetVariable("SCHEDULER_PARAMETERS", "--nodelist=n1 --uid=root")
 	run := m.run(j)
-	failed(t, run, "script_failure", 0)
+	failed(t, run, "script_failure", 1)
 	logs(t, run, `podman-executor-prepare: error: policy denies SCHEDULER_PARAMETERS: "--uid=root": no entry of scheduler_allow_list matches`)
 }
 
