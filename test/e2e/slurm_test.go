@@ -340,3 +340,28 @@ func TestSlurmNodeKilled(t *testing.T) {
 	failed(t, run, "runner_system_failure", 0)
 	logs(t, run, "podman-executor-run: error: ", "podman-executor-run: hint: ")
 }
+
+// The policy of the examples needs nothing more than the places of this test.
+func TestSlurmExample(t *testing.T) {
+	text, err := os.ReadFile("examples/policies/slurm.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 10 {
+		t.Errorf("the example has %d lines", n)
+	}
+	_, dir := dataDir(t)
+	m := start(t, func(machine string) string {
+		places := fmt.Sprintf("data_dir = %q\nstate_dir = %q\n", dir, filepath.Join(machine, "state"))
+		policy := strings.Replace(string(text), "data_dir = \"/shared/podman-executor\"\n", places, 1)
+		return policy + storageEnvironment("SLURM_CONF="+cluster(t).Conf()) + "\nimage_pull_policy = \"missing\"\n"
+	})
+	j := in(busyboxImage, job("example", "echo ran"))
+	j.SetVariable("SCHEDULER_PARAMETERS", "--time=5 --mem=100M")
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "\nran\n")
+	if !runsOn.MatchString(run.Log()) {
+		t.Errorf("the log names no job of Slurm's:\n%s", run.Log())
+	}
+}
