@@ -33,7 +33,7 @@ func openCluster(t *testing.T) slurm.Cluster {
 	return c
 }
 
-// jobName returns the name of a test's only job: squeue finds it by that.
+// jobName returns the name of a test's job: squeue finds it by that.
 func jobName(t *testing.T) string { return strings.ReplaceAll(t.Name(), "/", "-") }
 
 // ended is what a command left.
@@ -88,13 +88,21 @@ func command(t *testing.T, name string, args ...string) string {
 // state is the state of the test's job, its nodes and the reason: STATE|NODES|REASON.
 func state(t *testing.T) string {
 	t.Helper()
-	return command(t, "squeue", "--states=all", "--me", "--name="+jobName(t), "--noheader", "--format=%T|%N|%r")
+	return squeue(t, "%T|%N|%r")
 }
 
 // jobID is the number of the test's job.
 func jobID(t *testing.T) string {
 	t.Helper()
-	return command(t, "squeue", "--states=all", "--me", "--name="+jobName(t), "--noheader", "--format=%i")
+	return squeue(t, "%i")
+}
+
+// squeue returns what Slurm says of the test's latest job: with -test.count there are several.
+func squeue(t *testing.T, format string) string {
+	t.Helper()
+	lines := command(t, "squeue", "--states=all", "--me", "--name="+jobName(t), "--noheader", "--sort=-i", "--format="+format)
+	latest, _, _ := strings.Cut(lines, "\n")
+	return latest
 }
 
 // waitState waits until the state of the test's job begins so.

@@ -26,6 +26,7 @@ func TestSlurm(t *testing.T) {
 	t.Run("time limit", timeLimit)
 	t.Run("memory", memory)
 	t.Run("node killed", nodeKilled)
+	t.Run("orders", orders)
 }
 
 func exitCode(t *testing.T) {
@@ -101,8 +102,7 @@ func drained(t *testing.T) {
 
 func cancelled(t *testing.T) {
 	openCluster(t)
-	wait := start(t, "", "sleep", "100")
-	waitState(t, "RUNNING")
+	wait := startSleep(t)
 	begin := time.Now()
 	command(t, "scancel", jobID(t))
 	got := wait()
@@ -117,8 +117,7 @@ func cancelled(t *testing.T) {
 
 func preempted(t *testing.T) {
 	openCluster(t)
-	wait := start(t, "", "--partition="+slurm.Low, "--cpus-per-task=2", "sleep", "100")
-	waitState(t, "RUNNING|n2")
+	wait := startSleep(t, "--partition="+slurm.Low, "--cpus-per-task=2")
 	t.Run("by", func(t *testing.T) {
 		if got := srun(t, "", "--partition="+slurm.High, "--cpus-per-task=2", "true"); got.code != 0 {
 			t.Errorf("srun has left %+v", got)
@@ -133,8 +132,7 @@ func preempted(t *testing.T) {
 // timeLimit does not wait for Slurm's smallest limit, a minute: it moves the job's end. slurmctld looks each 30 s.
 func timeLimit(t *testing.T) {
 	openCluster(t)
-	wait := start(t, "", "--partition="+slurm.Short, "sleep", "300")
-	waitState(t, "RUNNING")
+	wait := startSleep(t, "--partition="+slurm.Short)
 	command(t, "scontrol", "update", "jobid="+jobID(t), "endtime=now")
 	if got := wait(); got.code == 0 || !strings.Contains(got.stderr, "DUE TO TIME LIMIT") {
 		t.Errorf("srun has left %+v", got)
@@ -193,10 +191,34 @@ func nodeKilled(t *testing.T) {
 	}
 }
 
+// orders shows that a mistake in a test is told, and that a node that runs is left alone.
+func orders(t *testing.T) {
+	c := openCluster(t)
+	if err := c.Kill("n3"); err == nil || !strings.Contains(err.Error(), `one of the nodes ["n1" "n2"]`) {
+		t.Errorf("killing a node that is not there: %v", err)
+	}
+	if err := c.Resume("n1"); err == nil || !strings.Contains(err.Error(), "Invalid node state") {
+		t.Errorf("resuming a node that is not drained: %v", err)
+	}
+	if err := c.Start("n1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // removeContainer removes what podman still knows of a container; there may be none.
 func removeContainer(t *testing.T, name string) {
 	t.Helper()
 	command(t, "podman", "rm", "--force", "--ignore", "--time=0", name)
+}
+
+// startSleep starts a job of some minutes, and waits until its process runs. RUNNING comes a little before: a job that
+// ends in between has "Job credential revoked", and 168 is srun's exit code.
+func startSleep(t *testing.T, options ...string) func() ended {
+	t.Helper()
+	up := filepath.Join(t.TempDir(), "up")
+	wait := start(t, "", append(options, "sh", "-c", `touch "$1"; exec sleep 300`, "sh", up)...)
+	waitFile(t, up)
+	return wait
 }
 
 func waitFile(t *testing.T, name string) {

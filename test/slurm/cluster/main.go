@@ -78,10 +78,13 @@ func takeLock(ctx context.Context, name string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("waiting for another cluster: %w", err)
 	}
-	for {
+	for said := false; ; said = true {
 		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return lock, nil
+		}
+		if !said {
+			fmt.Fprintln(os.Stderr, "slurm-cluster: waiting for the end of another cluster on this machine")
 		}
 		select {
 		case <-ctx.Done():
