@@ -17,6 +17,9 @@ import (
 	"podman-executor/test/slurm"
 )
 
+// The tests that fill, or kill, nodes are not parallel: so they are over when the others
+// begin.
+
 // cluster is the Slurm that these tests run in.
 func cluster(t *testing.T) slurm.Cluster {
 	t.Helper()
@@ -93,6 +96,7 @@ func nothingLaunched(t *testing.T, dir string) {
 var runsOn = regexp.MustCompile(`(?m)^Slurm job [0-9]+ runs on (n[12])$`)
 
 func TestSlurmJob(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, dir := throughSlurm(t, keys...)
 		m := start(t, policy)
@@ -118,6 +122,7 @@ func TestSlurmJob(t *testing.T) {
 
 // 50 MB come in order, and whole.
 func TestSlurmOutput(t *testing.T) {
+	t.Parallel()
 	const lines = 650_000 // of 80 bytes
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, _ := throughSlurm(t, keys...)
@@ -212,6 +217,7 @@ func TestSlurmQueue(t *testing.T) {
 
 // A cancelled job is over within 15 seconds: in the container, and for Slurm.
 func TestSlurmCancelled(t *testing.T) {
+	t.Parallel()
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, dir := throughSlurm(t, keys...)
 		m := start(t, policy)
@@ -229,6 +235,7 @@ func TestSlurmCancelled(t *testing.T) {
 
 // What Slurm does not take, or ends, is told from a failure of the script.
 func TestSlurmFails(t *testing.T) {
+	t.Parallel()
 	t.Run("no such partition", func(t *testing.T) {
 		t.Parallel()
 		inBothModes(t, func(t *testing.T, keys []string) {
