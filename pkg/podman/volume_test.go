@@ -98,7 +98,7 @@ func TestRemovals(t *testing.T) {
 
 func TestUnshareElsewhere(t *testing.T) {
 	p, _ := fake(t, "answers")
-	p.URL = "ssh://ci@example.com/run/podman.sock"
+	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
 	if err := p.RemoveTree(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
 		t.Errorf("removing a directory: %v", err)
 	}
