@@ -238,7 +238,7 @@ func (h Host) explain(ctx context.Context, dir, said string, err error) error {
 		return refused("the host's key is not in "+h.KnownHosts,
 			"add its line to "+h.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it, compare it with /etc/ssh/*.pub of the host")
 	case strings.Contains(said, "UNPROTECTED PRIVATE KEY"), strings.Contains(said, "Load key"), strings.Contains(said, "not accessible"):
-		return refused("the private key "+h.Identity+" cannot be used: "+lastLine(said),
+		return refused("the private key "+h.Identity+" cannot be used: "+lineWith(said, "Load key", "not accessible", "UNPROTECTED"),
 			"make "+h.Identity+" (general.podman.identity) a private key without a passphrase, of gitlab-runner's user, mode 0600")
 	case strings.Contains(said, "Permission denied"), strings.Contains(said, "Too many authentication failures"):
 		return refused("the host does not accept the key "+h.Identity,
@@ -248,6 +248,18 @@ func (h Host) explain(ctx context.Context, dir, said string, err error) error {
 		err = errors.New(line)
 	}
 	return h.failed(ctx, dir, err)
+}
+
+// lineWith returns the first line that has one of the words, which are tried in order.
+func lineWith(text string, words ...string) string {
+	for _, word := range words {
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, word) {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
 }
 
 func lastLine(text string) string {
