@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-remote test-image ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-cluster test-remote test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -95,6 +95,21 @@ test-remote: build test-setup ## run jobs in podman of another user, by ssh and 
 		-test.v=test2json -test.timeout=10m -test.parallel=4 -test.run='$(call remote_cases,unix)' $(REMOTEFLAGS)
 	@test/no-skips bin/test/remote.json bin/test/remote-ssh.json bin/test/remote-unix.json
 	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/remote.json
+
+.PHONY: test-cluster
+test-cluster: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
+	cd test && CGO_ENABLED=0 go test -c -tags cluster -o ../bin/test/cluster.test ./cluster
+	cd test && CGO_ENABLED=0 go test -c -tags e2e,cluster -o ../bin/test/launch.test ./e2e
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/cluster.json --raw-command -- \
+		go tool test2json -t -p cluster bin/test/slurm-cluster --host test/host \
+		test/staged bin $(RUNNER) bin/test/cluster.test --with examples \
+		-test.v=test2json -test.timeout=30m $(CLUSTERFLAGS)
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/launch.json --raw-command -- \
+		go tool test2json -t -p launch bin/test/slurm-cluster --host test/host \
+		test/staged bin $(RUNNER) bin/test/launch.test --with examples \
+		-test.v=test2json -test.timeout=30m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS)
+	@test/no-skips bin/test/cluster.json bin/test/launch.json
 
 # What the image is built from, and its pages.
 IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
@@ -180,14 +195,14 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	@command -v shellcheck >/dev/null || test/host/install
 	@files=$$($(TOOL) gofumpt -l cmd internal pkg test); test -z "$$files" || { echo "not gofumpt-clean, run make format:"; echo "$$files"; exit 1; }
 	go vet ./...
-	cd test && go vet -tags e2e,image,remote ./...
+	cd test && go vet -tags e2e,image,cluster,remote ./...
 	cd test/gitlab-runner && go vet .
 	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
 	cd test/bench/page && go vet .
 	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
-	cd test && $(TOOL) staticcheck -tags e2e,image,remote ./...
+	cd test && $(TOOL) staticcheck -tags e2e,image,cluster,remote ./...
 	shellcheck --external-sources $(SCRIPTS)
 	go mod tidy -diff
 	cd test && go mod tidy -diff

@@ -10,9 +10,11 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
+	"podman-executor/internal/launch"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/slurm"
 	"podman-executor/pkg/podman"
 )
 
@@ -56,6 +58,9 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	}
 	defer log.Close()
 	keptErr := endKept(p)
+	if p.Launch != nil {
+		keptErr = errors.Join(keptErr, launch.Remove(ctx, p.Launch.Dir, slurm.Slurm{Program: podman.FindProgram, Env: p.Podman.Env}))
+	}
 	authErr := leftovers.Clear(p.AuthDir)
 	if err := clean(ctx, p, log); err != nil {
 		return err

@@ -93,17 +93,26 @@ func (w wanted) request() images.Request {
 	}
 }
 
-// finder collects the job's credentials.
-func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
+// credentials collects those that the job may pull with.
+func (s *preparation) credentials() (credentials.Set, []string, error) {
 	var administrators credentials.File
 	if name := s.policy.General.Podman.RegistryAuthFile; name != "" {
 		var err error
 		if administrators, err = credentials.ReadFile(name); err != nil {
 			const key = "general.podman.registry_auth_file"
-			return nil, &driver.Fault{Err: err, Todo: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
+			return credentials.Set{}, nil, &driver.Fault{Err: err, Todo: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
 		}
 	}
 	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), administrators, s.job.Credentials)
+	return set, notices, nil
+}
+
+// finder looks for images with the job's credentials.
+func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
+	set, notices, err := s.credentials()
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range notices {
 		s.call.Warn("%s", n)
 	}

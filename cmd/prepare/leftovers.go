@@ -43,6 +43,9 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 	if err != nil {
 		s.log.WithError(err).Warn("volumes and directories of dead runners")
 	}
+	if err := s.removeLaunched(ctx, now); err != nil {
+		s.log.WithError(err).Warn("launched jobs of dead runners")
+	}
 	if err := s.places().RemoveAttempts(now); err != nil {
 		s.log.WithError(err).Warn("directories of dead runners")
 	}

@@ -235,6 +235,9 @@ func (s *preparation) undo(ctx context.Context) {
 	if dir := s.pinDir(); dir != "" {
 		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
 	}
+	if dir := s.launchDir(); dir != "" {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
 	if err == nil {
 		err = os.RemoveAll(s.authDir())
 	}

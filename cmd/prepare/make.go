@@ -37,8 +37,10 @@ func (s *preparation) make(ctx context.Context) error {
 	if err := s.checkSpace(ctx); err != nil {
 		return err
 	}
-	if err := s.checkLimits(ctx); err != nil {
-		return err
+	if !s.launches() {
+		if err := s.checkLimits(ctx); err != nil {
+			return err
+		}
 	}
 	hostRunner, err := s.hostRunner()
 	if err != nil {
@@ -48,6 +50,9 @@ func (s *preparation) make(ctx context.Context) error {
 	images, err := s.imagesAndVolumes(ctx, version.Native())
 	if err != nil {
 		return err
+	}
+	if s.launches() {
+		return s.makeLaunch(images.user)
 	}
 	if err := s.startServices(ctx, images.services); err != nil {
 		return err

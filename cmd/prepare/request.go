@@ -35,6 +35,9 @@ func (s *preparation) request() (policy.Request, error) {
 	}
 	r.Services = s.serviceRequests()
 	r.Limits = s.limitRequest()
+	if name := s.policy.General.Podman.SchedulerVariable; name != "" {
+		r.LauncherOptions = strings.Fields(s.expanded(name))
+	}
 	if s.job.GitHost != "" {
 		r.ReservedAliases = []string{strings.ToLower(s.job.GitHost)}
 	}

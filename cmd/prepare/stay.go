@@ -21,7 +21,7 @@ func (s *preparation) stays() bool {
 	ofRuntime := func(option string) bool { return strings.HasPrefix(option, "--runtime") }
 	otherRuntime := s.grant.RunnerContainer.Runtime != "" || s.grant.Container.Runtime != "" ||
 		slices.ContainsFunc(slices.Concat(pm.RunnerOptions, pm.CustomOptions), ofRuntime)
-	return !pm.StartPerStep && s.podman.URL == "" && !otherRuntime
+	return !pm.StartPerStep && s.podman.URL == "" && !otherRuntime && !s.launches()
 }
 
 // stepsDirs are the directories by which the job's containers get their steps.

@@ -55,6 +55,8 @@ func run(ctx context.Context, call *driver.Call) error {
 	}
 	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
 		err = runOnHost(ctx, call, p, script)
+	} else if step.PlaceOf(name) == step.User && p.Launch != nil {
+		err = runLaunched(ctx, call, p, log, script, name)
 	} else {
 		err = runInContainer(ctx, call, p, log, script, name)
 	}

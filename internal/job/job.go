@@ -39,6 +39,9 @@ const (
 type Job struct {
 	ID        int64
 	ProjectID int64
+	// JobName and ProjectPath are names that the job's author, or the owner of the
+	// group, has chosen.
+	JobName, ProjectPath string
 	// Protected tells that the job's ref is protected; its builds and cache
 	// are kept apart from those of other refs.
 	Protected bool
@@ -82,6 +85,7 @@ type Credential struct{ URL, Username, Password string }
 type response struct {
 	ID      int64 `json:"id"`
 	JobInfo struct {
+		Name            string `json:"name"`
 		ProjectID       int64  `json:"project_id"`
 		ProjectFullPath string `json:"project_full_path"`
 	} `json:"job_info"`
@@ -150,7 +154,7 @@ func decode(r io.Reader) (*Job, error) {
 		return nil, fmt.Errorf("reading the job response: job id %d of project %d make no sense", in.ID, in.JobInfo.ProjectID)
 	}
 	j := &Job{
-		ID: in.ID, ProjectID: in.JobInfo.ProjectID,
+		ID: in.ID, ProjectID: in.JobInfo.ProjectID, JobName: in.JobInfo.Name, ProjectPath: in.JobInfo.ProjectFullPath,
 		Protected: in.GitInfo.Protected != nil && *in.GitInfo.Protected,
 		Timeout:   time.Duration(min(max(in.RunnerInfo.Timeout, 0), int64(maxTimeout/time.Second))) * time.Second,
 		Image:     in.Image.image(),

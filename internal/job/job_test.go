@@ -37,7 +37,7 @@ const full = `{
 func TestDecode(t *testing.T) {
 	j, err := decode(strings.NewReader(full))
 	want := &Job{
-		ID: 4711, ProjectID: 42, Protected: true, Timeout: time.Hour,
+		ID: 4711, ProjectID: 42, JobName: "build", Protected: true, Timeout: time.Hour,
 		Image: Image{Name: "debian:12", Entrypoint: []string{"/e", ""}, PullPolicies: []string{"always", "never"}, User: "1000:1000", Platform: "linux/arm64"},
 		Services: []Service{
 			{

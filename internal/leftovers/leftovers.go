@@ -123,7 +123,7 @@ func reason(labels map[string]string, now time.Time) string {
 // Directories removes, below parent, the directories that match the pattern,
 // belong to this user, and are marked as those of a job that is over.
 func Directories(parent, pattern string, now time.Time) error {
-	list, err := directories(parent, pattern, now)
+	list, err := Over(parent, pattern, now)
 	if err != nil {
 		return err
 	}
@@ -137,8 +137,8 @@ func Directories(parent, pattern string, now time.Time) error {
 	return nil
 }
 
-// directories finds what Directories removes.
-func directories(parent, pattern string, now time.Time) ([]Orphan, error) {
+// Over finds what Directories removes.
+func Over(parent, pattern string, now time.Time) ([]Orphan, error) {
 	list, err := marked(parent, pattern, now)
 	return slices.DeleteFunc(list, func(o Orphan) bool { return o.Reason == "" }), err
 }

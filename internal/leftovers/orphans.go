@@ -49,7 +49,7 @@ func (p Places) PinParent() string { return p.RuntimeDir + "-volumes" }
 
 // Pinned returns the directories of pinned volumes of jobs that are over.
 func (p Places) Pinned(now time.Time) ([]Orphan, error) {
-	list, err := directories(p.PinParent(), "*", now)
+	list, err := Over(p.PinParent(), "*", now)
 	for i := range list {
 		list[i].Kind = "volumes"
 	}
@@ -88,7 +88,7 @@ func Find(ctx context.Context, p *podman.Podman, places Places, now time.Time) (
 	}
 	found = append(found, pinned...)
 	for _, place := range []struct{ parent, pattern string }{{places.TempDir, attemptPattern}, {places.RuntimeDir, "*"}} {
-		list, err := directories(place.parent, place.pattern, now)
+		list, err := Over(place.parent, place.pattern, now)
 		if err != nil {
 			return nil, err
 		}

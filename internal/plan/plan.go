@@ -61,11 +61,34 @@ type Plan struct {
 	// StepsDirs are the directories by which containers that stay for the whole job
 	// get their steps. Those without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
+	// Launch is how the author's steps are launched elsewhere; nil where their
+	// container is UserContainer.
+	Launch *Launch `json:"launch,omitempty"`
 	// Keep leaves the containers after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.
 	Grace time.Duration `json:"grace"`
 	Log   Log           `json:"log"`
+}
+
+// Launch is what a launcher needs to run a step of the author's.
+type Launch struct {
+	// Program is the launcher, Words its arguments up to podman's command line.
+	Program string   `json:"program"`
+	Words   []string `json:"words,omitempty"`
+	// Batch tells that the launcher is sbatch, and gets a job script; Slurm that it is
+	// one of Slurm's.
+	Batch bool `json:"batch,omitempty"`
+	Slurm bool `json:"slurm,omitempty"`
+	// Dir is the job's directory that both sides see.
+	Dir string `json:"dir"`
+	// Container is run for each step.
+	Container podman.Create `json:"container"`
+	// AuthFile has the credentials for the image, and is copied to Dir for a step.
+	AuthFile string `json:"auth_file,omitempty"`
+	// Variable is the one by which the job's author has chosen Options.
+	Variable string   `json:"variable,omitempty"`
+	Options  []string `json:"options,omitempty"`
 }
 
 // Service is one service of the job.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"podman-executor/pkg/podman"
 )
 
 var full = Plan{
@@ -17,6 +19,10 @@ var full = Plan{
 	Podman:          Podman{Program: "/usr/bin/podman", URL: "unix:///run/podman.sock", Env: []string{"PATH=/usr/bin", "SECRET=a\nb\"<&>"}},
 	RunnerContainer: "podman-executor-t-1-runner", UserContainer: "podman-executor-t-1-user",
 	Services: []Service{{Container: "podman-executor-t-1-service-0", Alias: "db"}}, Network: "podman-executor-t-1-network", ShowServices: true,
+	Launch: &Launch{
+		Program: "/usr/bin/srun", Words: []string{"--quiet"}, Batch: true, Slurm: true, Dir: "/data/x", Container: podman.Create{Name: "u", Attached: true},
+		AuthFile: "/run/x/auth.json", Variable: "SCHEDULER_PARAMETERS", Options: []string{"--time=5"},
+	},
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
 	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
 	Grace: 4 * time.Second,

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // container is what stands in for a container: a shell of this machine, a
@@ -25,6 +26,8 @@ type container struct {
 	// inputEnds tells that the input ends with the script, as when the driver
 	// is killed. Otherwise it stays open.
 	inputEnds bool
+	// launched tells that the command is that of [LaunchedCommand].
+	launched bool
 }
 
 // programs are what the stub and the scripts below need of an image.
@@ -100,7 +103,11 @@ func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input i
 		_ = os.Remove(filepath.Join(c.dir, name))
 	}
 	args := append([]string{}, c.shell[1:]...)
-	for _, arg := range Command(place, entry, c.builds, c.cache) {
+	words := Command(place, entry, c.builds, c.cache)
+	if c.launched {
+		words = LaunchedCommand(entry, time.Second)
+	}
+	for _, arg := range words {
 		args = append(args, here(arg))
 	}
 	var stdout, stderr bytes.Buffer

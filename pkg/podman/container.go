@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,12 @@ type Create struct {
 	Service bool
 	// Detached starts the container, too, without standard input and output.
 	Detached bool
+	// Attached starts the container, too, with this process's standard input and
+	// output, waits for its end and removes it.
+	Attached bool
+	// PullPolicy is podman's; empty: the image is there. AuthFile has the credentials
+	// of a pull.
+	PullPolicy, AuthFile string
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
 	Aliases []string
@@ -57,16 +64,22 @@ type Create struct {
 	Command []string
 }
 
-// Args returns the command line. The image is never pulled here. podman keeps no
+// Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
 // log of a container whose output goes to who attaches, and passes the proxy
 // variables of its own environment to none. An image's health check is not podman's
 // to run: it makes systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
 	a := []string{"create"}
-	if c.Detached {
+	switch {
+	case c.Detached:
 		a = []string{"run", "--detach"}
+	case c.Attached:
+		a = []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
 	}
-	a = append(a, "--name", c.Name, "--pull=never")
+	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
+	if c.AuthFile != "" {
+		a = append(a, "--authfile", c.AuthFile)
+	}
 	switch {
 	case c.Service:
 		a = append(a, "--log-driver", "k8s-file")

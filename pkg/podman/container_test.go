@@ -51,6 +51,18 @@ func TestCreateArgs(t *testing.T) {
 	}
 }
 
+// A container of one run is made where it runs, and pulls its image there.
+func TestRunArgs(t *testing.T) {
+	c := Create{Name: "n", Attached: true, PullPolicy: "missing", AuthFile: "/d/auth.json", EnvNames: []string{"SLURM_JOB_ID"}, Image: "i@sha256:1", Command: []string{"x"}}
+	want := []string{
+		"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys, "--name", "n", "--pull=missing", "--authfile", "/d/auth.json",
+		"--interactive", "--log-driver", "none", "--no-healthcheck", "--http-proxy=false", "--env", "SLURM_JOB_ID", "--", "i@sha256:1", "x",
+	}
+	if got := c.Args(); !slices.Equal(got, want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
 // A service runs by itself: nobody attaches to it, and its log is podman's to keep.
 func TestCreateServiceArgs(t *testing.T) {
 	c := Create{Name: "n", Service: true, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}

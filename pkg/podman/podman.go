@@ -50,28 +50,41 @@ type Command struct {
 // can replace podman decides what every job runs.
 func Find(program string) (string, error) {
 	if program == "" {
+		program = "podman"
+	} else if !filepath.IsAbs(program) {
+		return "", fmt.Errorf("finding podman: %s is no absolute path", program)
+	}
+	program, err := FindProgram(program)
+	if err != nil {
+		return "", fmt.Errorf("finding podman: %w", err)
+	}
+	return program, nil
+}
+
+// FindProgram is [Find] for another program: an absolute path, or a name to look up.
+func FindProgram(program string) (string, error) {
+	if !filepath.IsAbs(program) {
+		name := program
+		program = ""
 		for _, dir := range filepath.SplitList(Path) {
-			candidate := filepath.Join(dir, "podman")
+			candidate := filepath.Join(dir, name)
 			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 				program = candidate
 				break
 			}
 		}
 		if program == "" {
-			return "", fmt.Errorf("finding podman: none on %s", Path)
+			return "", fmt.Errorf("no %s on %s", name, Path)
 		}
-	}
-	if !filepath.IsAbs(program) {
-		return "", fmt.Errorf("finding podman: %s is no absolute path", program)
 	}
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("finding podman: %w", err)
+		return "", err
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return "", fmt.Errorf("finding podman: %s is no program", program)
+		return "", fmt.Errorf("%s is no program", program)
 	case info.Mode()&0o022 != 0:
-		return "", fmt.Errorf("finding podman: %s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())
+		return "", fmt.Errorf("%s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())
 	}
 	return program, nil
 }

@@ -160,8 +160,12 @@ func (p *Podman) Init(ctx context.Context, name string) error {
 // (4.3.1 and 5.4.2), as for much else; it repeats the runtime's words.
 func NoSuchProgram(err error) bool {
 	var exit *ExitError
-	return errors.As(err, &exit) &&
-		strings.Contains(exit.Stderr, "executable file") && strings.Contains(exit.Stderr, "not found")
+	return errors.As(err, &exit) && SaysNoSuchProgram(exit.Stderr)
+}
+
+// SaysNoSuchProgram is [NoSuchProgram] for what podman has written to standard error.
+func SaysNoSuchProgram(said string) bool {
+	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
 }
 
 // NoSuchCDIDevice tells whether a container could not be started because the

@@ -50,6 +50,7 @@ func (d *decoder) check() {
 	}
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.services(pm)
+	d.launcher()
 	d.environment("general.podman.environment", pm.Environment)
 	d.mountOptions("general.podman.volumes.allowed_options", pm.Volumes.AllowedOptions)
 	d.timeouts("general.podman.timeouts", pm.Timeouts)

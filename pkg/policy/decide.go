@@ -25,6 +25,8 @@ type Request struct {
 	Volumes  []VolumeRequest
 	Services []ServiceRequest
 	Limits   LimitRequest
+	// LauncherOptions are the words of the policy's scheduler_variable.
+	LauncherOptions []string
 	// ReservedAliases are host names that no service may take, in lower case.
 	ReservedAliases []string
 	// Reserved are the paths in the containers that the driver mounts itself.
@@ -66,6 +68,8 @@ type Grant struct {
 	Container, RunnerContainer Container
 	Hostname                   string
 	Network                    Network
+	// LauncherOptions come behind the words of the policy's launcher.
+	LauncherOptions []string
 	// Notices are for the job's author: what is not as the job may expect.
 	Notices []string
 }
@@ -151,6 +155,9 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 		return nil, d
 	}
 	if d := p.decideNetwork(g); d != nil {
+		return nil, d
+	}
+	if d := p.decideLauncher(r, g); d != nil {
 		return nil, d
 	}
 	return g, nil

@@ -85,6 +85,25 @@ type Podman struct {
 	// where job authors are trusted with that user. A job's user is that user, too,
 	// whatever its number in the container.
 	StepScriptOnly bool `toml:"step_script_only"`
+	// Launcher are the words of a command that runs podman somewhere else, such as
+	// ["srun", "--quiet"]: it comes before the podman command of each script of the
+	// job's author, whose container lives as long as the script. In a word,
+	// `{job_id}`, `{job_name}`, `{project_id}` and `{project}` stand for the job's
+	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. The program is an absolute path, or
+	// found on the PATH that podman gets. Needs `step_script_only`, and a `data_dir` that is the
+	// same directory on both sides. See docs/clusters.md.
+	Launcher []string `toml:"launcher" default:"none"`
+	// LauncherMode is "attached" for a launcher that hands standard input and output
+	// on and ends with podman's exit code, as srun does, or "batch" for `sbatch`,
+	// which gets a job script.
+	LauncherMode string `toml:"launcher_mode" default:"attached"`
+	// SchedulerVariable is the name of the CI variable with which a job adds options
+	// to the launcher, separated by blanks; Jacamar's users know
+	// SCHEDULER_PARAMETERS. Empty: jobs cannot.
+	SchedulerVariable string `toml:"scheduler_variable"`
+	// SchedulerAllowList are regular expressions; each of those options must begin with
+	// `-`, and match one of them whole. Absent or empty: none is allowed.
+	SchedulerAllowList []Rule `toml:"scheduler_allow_list"`
 	// StartPerStep starts a container anew for each step that it has. Else each is started
 	// once, and runs one step after the other, which makes a short job twice as fast.
 	// With `service_url` or another `runtime` they are always started anew.

@@ -8,6 +8,8 @@ shopt -s inherit_errexit
 test_user=${PODMAN_EXECUTOR_TEST_USER:-podman-executor-test}
 subids=${PODMAN_EXECUTOR_TEST_IDS:-65539} # 65536 for a nested podman, and three for its users
 
+run_as=user # root: test/host/run --as-root
+
 if ((EUID == 0)); then
 	cache=${PODMAN_EXECUTOR_TEST_CACHE:-/var/cache/podman-executor-test}
 	state=/var/lib/$test_user
@@ -74,7 +76,7 @@ clean_environment() {
 	local name
 	for name in $(compgen -e); do
 		case $name in
-		PODMAN_EXECUTOR_* | CI* | GITLAB_RUNNER* | TERM*) ;;
+		PODMAN_EXECUTOR_* | CI* | GITLAB_RUNNER* | TERM* | SLURM_CONF) ;;
 		*) export -n "${name?}" ;;
 		esac
 	done
@@ -117,7 +119,7 @@ in_directory=(sh -c 'cd -- "$1" 2>/dev/null || cd; shift; exec "$@"' sh)
 enter() {
 	local -a user=()
 	umask 022
-	if ((EUID == 0)); then
+	if ((EUID == 0)) && [[ $run_as == user ]]; then
 		user=(setpriv --reuid="$test_user" --regid="$test_user" --init-groups --)
 	fi
 	if [[ $mode == namespace ]]; then

@@ -14,7 +14,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"podman-executor/internal/launch"
 	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
 )
 
 // commands are what scripts have beside testscript's own.
@@ -321,6 +323,10 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Memory = map[string]plan.Memory{p.UserContainer: {Limit: value, More: "ask for more"}}
 		case "timeout":
 			p.Podman.Timeouts.Command, err = time.ParseDuration(value)
+		case "launcher":
+			p.Launch, err = w.launch(value)
+		case "options":
+			p.Launch.Variable, p.Launch.Options = "SCHEDULER_PARAMETERS", strings.Fields(value)
 		case "grace":
 			p.Grace, err = time.ParseDuration(value)
 		default:
@@ -329,4 +335,13 @@ func writePlan(ts *testscript.TestScript, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(plan.Write(filepath.Join(w.dir, attempt), p))
+}
+
+// launch is what prepare makes for a launcher.
+func (w *world) launch(program string) (*plan.Launch, error) {
+	l := &plan.Launch{
+		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),
+		Container: podman.Create{Attached: true, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
+	}
+	return l, errors.Join(launch.Make(l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
 }

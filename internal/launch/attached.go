@@ -1,0 +1,67 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"podman-executor/pkg/podman"
+)
+
+// slack is how much longer than a script a launcher may take to end.
+const slack = time.Second
+
+// Attached runs the step by a launcher that hands standard input and output on, and
+// ends with its command.
+//
+// When ctx ends, the container's standard input does, which is its word to stop; and
+// where that is not enough, the launcher is told to: one whose command still waits for
+// a machine. It is also told so when this program dies.
+func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, error) {
+	if err := l.forget(); err != nil {
+		return Outcome{}, err
+	}
+	stdin, feed, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
+	}
+	defer feed.Close()
+	// The signal of the parent's death is that of the thread's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	said := &tail{}
+	cmd := exec.Command(l.Program, slices.Concat(l.Words, l.Podman)...)
+	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, s.Stdout, io.MultiWriter(s.Stderr, said)
+	cmd.WaitDelay = waitDelay
+	err = cmd.Start()
+	_ = stdin.Close()
+	if err != nil {
+		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
+	}
+	// A container that ends before it has read everything is no error of its own.
+	go func() { _, _ = io.Copy(feed, s.Stdin) }()
+	done := make(chan struct{})
+	go wait(ctx, done,
+		measure{0, func() { _ = feed.Close() }},
+		measure{l.Grace + slack, signal(cmd.Process.Pid, syscall.SIGTERM)},
+		measure{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
+	err = cmd.Wait()
+	close(done)
+	if ctx.Err() != nil {
+		return Outcome{}, ctx.Err()
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
+	}
+	return l.report(cmd.ProcessState.ExitCode(), string(said.text))
+}

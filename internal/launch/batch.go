@@ -1,0 +1,186 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"podman-executor/pkg/podman"
+)
+
+// The files of a batch job, in Launcher.Dir: the job script; what it gives to the
+// container's standard input, until it has opened it; its output; and its end.
+const (
+	jobFile    = "job"
+	inputFile  = "input"
+	outputFile = "output"
+	endFile    = "end"
+)
+
+// StopSignal is the job script's word to stop.
+const StopSignal = "USR1"
+
+// jobScript is what sbatch gets. The container's standard input stays open after the
+// script, as with an attached launcher: its end is the word to stop, which comes when
+// the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
+// all of the job's processes.
+const jobScript = `#!/bin/sh
+cd '%[1]s' && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
+{ cat <&3; exec 3<&- sleep 2147483647; } >pipe &
+feeder=$!
+trap 'kill "$feeder"' TERM ` + StopSignal + `
+exec 3<&-
+%[2]s <pipe >>` + outputFile + ` 2>&1 &
+podman=$!
+wait "$podman"
+status=$?
+while kill -s 0 "$podman" 2>/dev/null; do
+	wait "$podman"
+	status=$?
+done
+kill "$feeder" 2>/dev/null
+rm -f pipe
+echo "$status" >` + endFile + `
+exit "$status"
+`
+
+// Batch runs the step by `sbatch`, and copies what it writes while it runs. When ctx
+// ends, tell is to send [StopSignal] to the job script, and cancel, where that was not
+// enough, to end Slurm's job.
+func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func()) (Outcome, error) {
+	output, err := l.writeJob(s.Stdin)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer output.Close()
+	defer l.removeJob()
+	words := slices.Concat(l.Words, []string{
+		"--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
+	})
+	cmd := exec.Command(l.Program, words...)
+	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said := &tail{}
+	cmd.Stderr = io.MultiWriter(s.Stderr, said)
+	cmd.WaitDelay = waitDelay
+	if err := cmd.Start(); err != nil {
+		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
+	}
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		wait(ctx, done, measure{0, tell}, measure{l.Grace + slack, cancel}, measure{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
+	}()
+	follow := make(chan struct{})
+	go func() {
+		defer close(follow)
+		l.follow(output, s.Stdout, done)
+	}()
+	err = l.waitForEnd(cmd)
+	close(done)
+	<-ended
+	<-follow
+	if ctx.Err() != nil {
+		return Outcome{}, ctx.Err()
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
+	}
+	code := cmd.ProcessState.ExitCode()
+	if text, err := os.ReadFile(filepath.Join(l.Dir, endFile)); err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			code = n
+		}
+	}
+	return l.report(code, string(said.text))
+}
+
+// waitForEnd waits for sbatch, and does not wait on where the job has told its end:
+// sbatch asks for it every ten seconds only (Slurm 22.05 src/sbatch/sbatch.c, _job_wait).
+func (l Launcher) waitForEnd(cmd *exec.Cmd) error {
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			if _, err := os.Lstat(filepath.Join(l.Dir, endFile)); err == nil {
+				_ = cmd.Process.Signal(syscall.SIGKILL)
+				return
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(lookEvery):
+			}
+		}
+	}()
+	return cmd.Wait()
+}
+
+// writeJob writes what the job needs, and opens its output.
+func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
+	l.removeJob()
+	if err := l.forget(); err != nil {
+		return nil, err
+	}
+	input, err := io.ReadAll(stdin)
+	if err != nil {
+		return nil, fmt.Errorf("reading the script: %w", err)
+	}
+	words := make([]string, len(l.Podman))
+	for i, w := range l.Podman {
+		words[i] = quoted(w)
+	}
+	text := fmt.Sprintf(jobScript, strings.ReplaceAll(l.Dir, "'", `'\''`), strings.Join(words, " "))
+	for _, f := range []struct {
+		name string
+		text []byte
+		mode os.FileMode
+	}{{inputFile, input, 0o600}, {outputFile, nil, 0o600}, {jobFile, []byte(text), 0o700}} {
+		if err := os.WriteFile(filepath.Join(l.Dir, f.name), f.text, f.mode); err != nil {
+			return nil, fmt.Errorf("writing the job for Slurm: %w", err)
+		}
+	}
+	output, err := os.Open(filepath.Join(l.Dir, outputFile))
+	if err != nil {
+		return nil, fmt.Errorf("writing the job for Slurm: %w", err)
+	}
+	return output, nil
+}
+
+// removeJob removes the files of a batch job.
+func (l Launcher) removeJob() {
+	for _, name := range []string{inputFile, outputFile, jobFile, endFile, "pipe"} {
+		_ = os.Remove(filepath.Join(l.Dir, name))
+	}
+}
+
+// lookEvery is how often the output of a batch job is looked at.
+const lookEvery = 200 * time.Millisecond
+
+// follow copies what is appended to a file until done, and then what is there.
+func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
+	for last := false; ; {
+		if _, err := io.Copy(to, output); err != nil || last {
+			return
+		}
+		select {
+		case <-done:
+			last = true
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// quoted returns a word for a POSIX shell.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

@@ -1,0 +1,161 @@
+// Package launch runs the podman command of one step behind a launcher, such as
+// Slurm's srun, which may start it on another machine. The container reports to a
+// directory that both sides see; see step.LaunchedCommand.
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"podman-executor/internal/step"
+)
+
+// Launcher is a launcher with a step's podman command.
+type Launcher struct {
+	// Program is an absolute path, Words its arguments up to podman's command line.
+	Program string
+	Words   []string
+	// Podman is the program and the arguments of a `podman run` that reports to Dir.
+	Podman []string
+	// Env is the launcher's whole environment, NAME=value.
+	Env []string
+	// Dir is the directory of [Make].
+	Dir string
+	// Grace is how long the script may take to end when it is told to.
+	Grace time.Duration
+}
+
+// reportDir is the directory in Dir that the container has at step.Report.
+const reportDir = "report"
+
+// ReportMount returns the mount of a job's container that reports to dir.
+func ReportMount(dir string) string {
+	return filepath.Join(dir, reportDir) + ":" + step.Report + ":z"
+}
+
+// Make makes the directory of one job, below one that only this user can enter: every
+// user of the job's image may report.
+func Make(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, reportDir), 0o700); err != nil {
+		return fmt.Errorf("making the directory of a launched step: %w", err)
+	}
+	if err := os.Chmod(filepath.Join(dir, reportDir), 0o777); err != nil {
+		return fmt.Errorf("making the directory of a launched step: %w", err)
+	}
+	return nil
+}
+
+// Outcome is what is known of a step when its launcher has ended.
+type Outcome struct {
+	// Started tells that the container ran; Reported that it has told the script's
+	// exit code, which is Status.
+	Started, Reported bool
+	Status            int
+	// Launcher is the launcher's exit code, -1 where a signal has ended it.
+	Launcher int
+	// Said is the end of what the launcher, podman and the script have written to
+	// standard error.
+	Said string
+}
+
+// forget removes what an earlier step has reported.
+func (l Launcher) forget() error {
+	for _, name := range []string{step.StartedFile, step.StatusFile} {
+		if err := os.RemoveAll(filepath.Join(l.Dir, reportDir, name)); err != nil {
+			return fmt.Errorf("removing what an earlier step has reported: %w", err)
+		}
+	}
+	return nil
+}
+
+// report reads what the container has reported.
+func (l Launcher) report(launcher int, said string) (Outcome, error) {
+	o := Outcome{Launcher: launcher, Said: said}
+	if _, err := os.Lstat(filepath.Join(l.Dir, reportDir, step.StartedFile)); err == nil {
+		o.Started = true
+	}
+	status, err := l.status()
+	if errors.Is(err, os.ErrNotExist) {
+		return o, nil
+	}
+	o.Reported, o.Status = err == nil, status
+	return o, err
+}
+
+// status reads the script's exit code. The directory is the job's: what it has put
+// there may be anything.
+func (l Launcher) status() (int, error) {
+	f, err := os.OpenFile(filepath.Join(l.Dir, reportDir, step.StatusFile), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the script's exit code: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, errors.New("reading the script's exit code: it is in no file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 16))
+	if err != nil {
+		return 0, fmt.Errorf("reading the script's exit code: %w", err)
+	}
+	code, err := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
+	if err != nil || code < 0 || code > 255 {
+		return 0, fmt.Errorf("%q is no exit code of a script", text)
+	}
+	return code, nil
+}
+
+// maxSaid bounds Outcome.Said, in bytes.
+const maxSaid = 4 << 10
+
+// tail keeps the last maxSaid bytes written to it.
+type tail struct{ text []byte }
+
+// Write keeps the end of p.
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p[max(0, len(p)-maxSaid):]...)
+	t.text = t.text[max(0, len(t.text)-maxSaid):]
+	return len(p), nil
+}
+
+// waitDelay is how long a launcher may take to end after SIGTERM.
+const waitDelay = 6 * time.Second
+
+// measure is one thing to do about a launcher that is to end, after a time.
+type measure struct {
+	after time.Duration
+	take  func()
+}
+
+// signal sends a signal to a process group.
+func signal(group int, s syscall.Signal) func() { return func() { _ = syscall.Kill(-group, s) } }
+
+// wait waits for the end of a launcher. When ctx ends it takes one measure after the
+// other until that is enough.
+func wait(ctx context.Context, done <-chan struct{}, measures ...measure) {
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	for _, m := range measures {
+		select {
+		case <-done:
+			return
+		case <-time.After(m.after):
+			m.take()
+		}
+	}
+	<-done
+}

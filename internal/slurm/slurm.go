@@ -1,0 +1,161 @@
+// Package slurm asks Slurm about jobs, by its own commands.
+package slurm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Slurm is Slurm's commands on the PATH of an environment.
+type Slurm struct {
+	// Program finds a command.
+	Program func(name string) (string, error)
+	// Env is the commands' whole environment, NAME=value.
+	Env []string
+}
+
+// Job is what Slurm knows of one job.
+type Job struct {
+	ID int64
+	// State is Slurm's word (squeue(1), JOB STATE CODES), such as "PENDING"; Reason
+	// why it is in that state, "None" where there is nothing to say; Nodes are those
+	// that it runs on.
+	State, Reason, Nodes string
+}
+
+// commandTime is how long one of Slurm's commands may take.
+const commandTime = 30 * time.Second
+
+// squeueFormat is what [parse] reads.
+const squeueFormat = "%i|%T|%N|%r"
+
+// Find returns the latest job of this user that has a name, as long as Slurm's
+// controller remembers it (slurm.conf MinJobAge, five minutes after its end).
+func (s Slurm) Find(ctx context.Context, name string) (job Job, found bool, err error) {
+	out, err := s.output(ctx, "squeue", "--noheader", "--states=all", "--me", "--name="+name, "--format="+squeueFormat)
+	if err != nil {
+		return Job{}, false, err
+	}
+	for line := range strings.Lines(out) {
+		j, err := parse(strings.TrimSpace(line))
+		if err != nil {
+			return Job{}, false, err
+		}
+		if !found || j.ID > job.ID {
+			job, found = j, true
+		}
+	}
+	return job, found, nil
+}
+
+// CancelNamed ends the latest job of this user that has a name. One that is over, or was
+// never there, is no error.
+func (s Slurm) CancelNamed(ctx context.Context, name string) error {
+	job, found, err := s.Find(ctx, name)
+	if err != nil || !found || !job.Going() && !job.Waiting() {
+		return err
+	}
+	_, err = s.output(ctx, "scancel", "--quiet", strconv.FormatInt(job.ID, 10))
+	return err
+}
+
+// TellNamed sends a signal to the batch script of the latest job of this user that has a
+// name; one that waits is cancelled.
+func (s Slurm) TellNamed(ctx context.Context, name, signal string) error {
+	job, found, err := s.Find(ctx, name)
+	switch {
+	case err != nil || !found:
+		return err
+	case job.Waiting():
+		_, err = s.output(ctx, "scancel", "--quiet", strconv.FormatInt(job.ID, 10))
+	case job.Going():
+		_, err = s.output(ctx, "scancel", "--quiet", "--batch", "--signal="+signal, strconv.FormatInt(job.ID, 10))
+	}
+	return err
+}
+
+func parse(line string) (Job, error) {
+	fields := strings.SplitN(line, "|", 4)
+	if len(fields) != 4 {
+		return Job{}, fmt.Errorf("squeue: unexpected line %q", line)
+	}
+	id, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return Job{}, fmt.Errorf("squeue: unexpected job id %q", fields[0])
+	}
+	return Job{ID: id, State: fields[1], Nodes: fields[2], Reason: fields[3]}, nil
+}
+
+// output runs one of Slurm's commands.
+func (s Slurm) output(ctx context.Context, name string, args ...string) (string, error) {
+	program, err := s.Program(name)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.Env = "/", append([]string{}, s.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return "", fmt.Errorf("%s: %w: %s", name, err, strings.Join(strings.Fields(string(exit.Stderr)), " "))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return string(out), nil
+}
+
+// Waiting tells whether the job has not begun yet.
+func (j Job) Waiting() bool {
+	switch j.State {
+	case "PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT":
+		return true
+	}
+	return false
+}
+
+// Going tells whether the job runs, or just ends: its last state is not known yet.
+func (j Job) Going() bool {
+	switch j.State {
+	case "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT":
+		return true
+	}
+	return false
+}
+
+// ends are the states of jobs that Slurm itself has ended, with a word for each.
+var ends = map[string]string{
+	"BOOT_FAIL":     "its node did not start",
+	"CANCELLED":     "somebody has cancelled it",
+	"DEADLINE":      "it reached its deadline",
+	"NODE_FAIL":     "a node failed",
+	"OUT_OF_MEMORY": "it used more memory than it has",
+	"PREEMPTED":     "it was preempted",
+	"REVOKED":       "it was revoked",
+	"TIMEOUT":       "it reached its time limit",
+}
+
+// EndedBySlurm tells why Slurm itself has ended the job; empty where it did not.
+func (j Job) EndedBySlurm() string { return ends[j.State] }
+
+// String returns the job in the words of squeue, for one line of a job log.
+func (j Job) String() string {
+	text := fmt.Sprintf("Slurm job %d is %s", j.ID, j.State)
+	if j.Waiting() && j.Reason != "" && j.Reason != "None" {
+		return text + " (" + j.Reason + ")"
+	}
+	if j.Nodes != "" {
+		return text + " on " + j.Nodes
+	}
+	return text
+}

@@ -1,0 +1,62 @@
+package slurm
+
+import (
+	"context"
+	"time"
+)
+
+// How often the controller is asked while a job waits: soon at first, since most jobs
+// begin at once, then less and less, since it is asked for many jobs.
+const (
+	firstPoll = 500 * time.Millisecond
+	lastPoll  = 15 * time.Second
+)
+
+// Watch tells of each change of the job of that name until it has begun, or ctx ends.
+// Errors are not told: the job's own command says more.
+func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
+	var last Job
+	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		job, found, err := s.Find(ctx, name)
+		if err != nil || !found || ctx.Err() != nil {
+			continue
+		}
+		if job != last {
+			tell(job)
+			last = job
+		}
+		if !job.Waiting() {
+			return
+		}
+	}
+}
+
+// endTime is how long Slurm may take to know a job's last state after its command has
+// ended.
+const endTime = 10 * time.Second
+
+// End returns the last state of the job of that name; found is false where Slurm does
+// not know it, or does not say.
+func (s Slurm) End(ctx context.Context, name string) (job Job, found bool) {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	for {
+		j, ok, err := s.Find(ctx, name)
+		if err != nil || !ok {
+			return job, found
+		}
+		if job, found = j, true; !job.Going() && !job.Waiting() {
+			return job, true
+		}
+		select {
+		case <-ctx.Done():
+			return job, true
+		case <-time.After(firstPoll):
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// launching is a policy with a launcher; more lines begin on line 7.
+func launching(more string) string {
+	return "[general]\nrun_mechanism = \"podman\"\ndata_dir = \"/d\"\n[general.podman]\nstep_script_only = true\nlauncher = [\"srun\", \"--quiet\", \"--job-name={project}-{job_name}-{job_id}-{project_id}\"]\n" + more
+}
+
+func TestLauncher(t *testing.T) {
+	wantProblems(t, launching(""))
+	wantProblems(t, launching("launcher_mode = \"attached\"\nscheduler_variable = \"SCHEDULER_PARAMETERS\"\nscheduler_allow_list = ['--time=.*']\n"))
+	const at = "p.toml:7: general.podman."
+	const volumes = "p.toml:8: general.podman.container.volumes: not with a launcher: /x would be a volume of the project's own, which each machine has for itself; name a directory of the host"
+	for more, want := range map[string]string{
+		"launcher_mode = \"both\"\n":                       at + `launcher_mode: unknown value "both": want attached, batch`,
+		"launcher_mode = \"batch\"\n":                      `p.toml:6: general.podman.launcher: launcher_mode = "batch" needs sbatch, got "srun"`,
+		"scheduler_variable = \"A B\"\n":                   at + `scheduler_variable: want the name of a variable, got "A B"`,
+		"service_url = \"unix:///x\"\n":                    at + "service_url: not with a launcher: a launcher runs podman itself",
+		"disable_container_removal = true\n":               at + "disable_container_removal: not with a launcher: with a launcher a container is gone with its step",
+		"require_limits = true\n":                          at + "require_limits: not with a launcher: with a launcher limits are enforced elsewhere, where the driver cannot look",
+		"user_volume_variable = \"USER_VOLUMES\"\n":        at + "user_volume_variable: not with a launcher: where the container runs, the driver cannot see to it that a mount stays what was checked",
+		"[[general.podman.services]]\nname = \"redis\"\n":  at + "services: not with a launcher: with a launcher there is no network of the job's own",
+		"[general.podman.container]\nvolumes = [\"/x\"]\n": volumes,
+	} {
+		wantProblems(t, launching(more), want)
+	}
+	const head = "[general]\nrun_mechanism = \"podman\"\ndata_dir = \"/d\"\n[general.podman]\n"
+	for lines, want := range map[string]string{
+		"step_script_only = true\nlauncher = [\"./srun\"]\n":         `p.toml:6: general.podman.launcher: want a program's name or its absolute path, got "./srun"`,
+		"step_script_only = true\nlauncher = [\"srun\", \"\"]\n":     "p.toml:6: general.podman.launcher: entry 2: want a word, got an empty string or one with a NUL byte",
+		"step_script_only = true\nlauncher = [\"srun\", \"{CI}\"]\n": "p.toml:6: general.podman.launcher: entry 2: unknown placeholder {CI}: want {job_id}, {job_name}, {project_id}, {project}",
+		"runner_image = \"x\"\nlauncher = [\"srun\"]\n":              "p.toml:4: general.podman.step_script_only: missing: a launcher needs step_script_only = true: only the job's own scripts run elsewhere",
+	} {
+		wantProblems(t, head+lines, want)
+	}
+}
+
+func TestLauncherOptions(t *testing.T) {
+	p := parse(t, launching("default_image = \"debian:12\"\nscheduler_variable = \"SCHEDULER_PARAMETERS\"\nscheduler_allow_list = ['--time=[0-9:]+', '-p(short|main)', 'sh', '-']\n"))
+	g := grant(t, p, Request{LauncherOptions: []string{"--time=0:30", "-pshort"}})
+	if diff := cmp.Diff([]string{"--time=0:30", "-pshort"}, g.LauncherOptions); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	const listed = "p.toml:9: general.podman.scheduler_allow_list lists what is allowed; ask the administrator of this runner for more"
+	const option = "write each option as one word that begins with `-`, such as --partition=short"
+	for word, want := range map[string][2]string{
+		"--time=1;reboot": {`no entry of scheduler_allow_list matches`, listed},
+		"-pshort2":        {`no entry of scheduler_allow_list matches`, listed},
+		"--time=$X":       {`no entry of scheduler_allow_list matches`, listed},
+		// Whatever the list says: the launcher would take it for the command.
+		"sh": {"it is no option", option},
+		"--": {"it is no option", option},
+		"-":  {"it is no option", option},
+	} {
+		message, hint := deny(t, p, Request{LauncherOptions: []string{"--time=5", word}})
+		if message != "policy denies SCHEDULER_PARAMETERS: \""+word+"\": "+want[0] || hint != want[1] {
+			t.Errorf("%q: %s; %s", word, message, hint)
+		}
+	}
+	// Without a list, none.
+	message, _ := deny(t, parse(t, launching("default_image = \"debian:12\"\nscheduler_variable = \"S\"\n")), Request{LauncherOptions: []string{"--time=5"}})
+	if message != `policy denies S: "--time=5": no entry of scheduler_allow_list matches` {
+		t.Error(message)
+	}
+	message, hint := deny(t, p, Request{Services: []ServiceRequest{{Image: "redis"}}})
+	if message != "policy denies services: the job's script runs on another machine, by a launcher" || hint != "take `services:` out of the job, or use a runner without a launcher (p.toml:6: general.podman.launcher)" {
+		t.Errorf("%s; %s", message, hint)
+	}
+	// Where there is no launcher, the variable has no meaning.
+	if g := grant(t, policyWith(t, "default_image = \"debian:12\"\n"), Request{LauncherOptions: []string{"x"}}); g.LauncherOptions != nil {
+		t.Errorf("got %q", g.LauncherOptions)
+	}
+}

@@ -1,0 +1,133 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"podman-executor/test/gitlab"
+)
+
+// launching is a policy with a launcher that runs what follows on this machine. What a
+// scheduler does is in test/cluster.
+func launching(t *testing.T, keys ...string) (policy func(string) string, dir string) {
+	t.Helper()
+	lines := append([]string{"step_script_only = true", "-runner_image", "-runner_options"}, keys...)
+	if !hasKey(lines, "launcher") {
+		lines = append(lines, `launcher = ["nice", "-n", "3"]`)
+	}
+	return dataDir(t, lines...)
+}
+
+// Each of the author's steps has a container of its own, made by the launcher's command.
+func TestLauncher(t *testing.T) {
+	t.Parallel()
+	policy, dir := launching(t)
+	m := start(t, policy)
+	j := in(debianImage, m.cloneOnce("launched", "cat README", "nice", "echo made >out", ": >/tmp/here", "echo warned >&2"))
+	j.AddAfterScript("[ ! -e /tmp/here ] && cat out")
+	j.Artifacts = []gitlab.Artifact{{Name: "out", Paths: []string{"out"}, Type: "archive", Format: "zip"}}
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "\n3\n", "\nwarned\n", "\nmade\n")
+	if len(run.Artifacts()) != 1 {
+		t.Error("the artifact has not arrived")
+	}
+	for _, code := range []int{42, 125, 126, 127, 137, 255} {
+		run := m.run(in(busyboxImage, job("fails", fmt.Sprintf("exit %d", code))))
+		failed(t, run, "script_failure", code)
+		lacks(t, run, "podman-executor-run: error")
+	}
+	failed(t, m.run(in(busyboxImage, job("killed", "kill -9 $$"))), "script_failure", 137)
+	m.nothingLeft()
+	if entries, err := os.ReadDir(filepath.Join(dir, ".podman-executor")); err != nil || len(entries) > 0 {
+		t.Errorf("left below data_dir: %v, %v", entries, err)
+	}
+}
+
+// A cancelled script is told to stop, and killed where it does not.
+func TestLauncherCancelled(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"listens":  "trap 'echo told; exit 3' TERM; echo holding; while :; do sleep 0.1; done",
+		"stubborn": "trap '' TERM; echo holding; while :; do sleep 1; done",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy, _ := launching(t)
+			m := start(t, policy)
+			j := in(busyboxImage, job("cancelled "+name, script))
+			j.AddAfterScript("echo after_script")
+			run := m.server.Submit(j)
+			m.waitLog(run, "holding")
+			cancelled := time.Now()
+			run.Cancel()
+			m.wait(run)
+			t.Logf("the job ended after %s", time.Since(cancelled))
+			m.nothingLeft()
+			logs(t, run, "after_script\n")
+			if name == "listens" {
+				logs(t, run, "told\n")
+			}
+		})
+	}
+}
+
+// A driver that is killed leaves no script that runs on.
+func TestLauncherWithoutDriver(t *testing.T) {
+	t.Parallel()
+	policy, _ := launching(t)
+	m := start(t, policy)
+	run := m.server.Submit(in(busyboxImage, job("driver killed", "trap '' TERM; echo holding; while :; do sleep 1; done")))
+	m.waitLog(run, "holding")
+	m.killDriver()
+	m.wait(run)
+	m.nothingLeft()
+}
+
+// What keeps a container from being run is told from the script's own failure.
+func TestLauncherFails(t *testing.T) {
+	t.Parallel()
+	policy, _ := launching(t, `launcher = ["false"]`)
+	m := start(t, policy)
+	run := m.run(in(busyboxImage, job("no launcher", "echo ran")))
+	failed(t, run, "runner_system_failure", 0)
+	logs(t, run, "podman-executor-run: error: the launcher false ended with exit code 1 before the script began\n", "podman-executor-run: hint: ")
+	lacks(t, run, "\nran")
+	m.nothingLeft()
+}
+
+// The credentials of a pull are in a file that only the user can read, for as long as
+// the step lasts.
+func TestLauncherCredentials(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	r.pushed("team/launched:1")
+	policy, dir := launching(t, r.policy())
+	m := start(t, policy)
+	j := r.pulls(r.host+"/team/launched:1", "private", untilReleased...)
+	run := m.server.Submit(j)
+	m.waitLog(run, "holding")
+	files, err := filepath.Glob(filepath.Join(dir, ".podman-executor", "*", "auth.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the auth files: %q, %v", files, err)
+	}
+	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the auth file: %v, %v", info, err)
+	}
+	m.release(run)
+	m.wait(run)
+	succeeded(t, run)
+	m.nothingLeft()
+	if text, _ := os.ReadFile(filepath.Join(m.dir, "driver.log")); strings.Contains(string(text), r.password) {
+		t.Error("the password is in the driver's log")
+	}
+	if _, err := os.Stat(files[0]); !os.IsNotExist(err) {
+		t.Errorf("after the job: %v", err)
+	}
+}
