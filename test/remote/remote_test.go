@@ -186,6 +186,7 @@ func TestHostDies(t *testing.T) {
 	t.Parallel()
 	for name, dies := range map[string]func(*host){"ends": (*host).die, "freezes": (*host).freeze} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHost(t)
 			m := both(t, h)
 			project, _ := m.projectOn(h.url(), "true")
