@@ -109,3 +109,15 @@ func TestUnshareElsewhere(t *testing.T) {
 		t.Errorf("measuring nothing: %v, %v", sizes, err)
 	}
 }
+
+// TestOwnSSH: podman takes any unknown host for the right one.
+func TestOwnSSH(t *testing.T) {
+	p, _ := answers(t, nil)
+	p.URL = "ssh://ci@example.com/run/podman.sock"
+	if _, err := p.Output(t.Context(), "ps"); !errors.Is(err, errOwnSSH) {
+		t.Errorf("got %v", err)
+	}
+	if err := p.Start(t.Context(), "n", Streams{Stdin: strings.NewReader("")}, 0); !errors.Is(err, errOwnSSH) {
+		t.Errorf("got %v", err)
+	}
+}
