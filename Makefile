@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-cluster test-image ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-cluster test-remote test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -76,6 +76,25 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
+
+# The end-to-end tests that run by a transport, as a regular expression: see test/remote/cases.txt.
+remote_cases = ^($(shell awk -v by=$(1) '$$2 == by || $$2 == "both" { printf "%s%s", bar, $$1; bar = "|" }' test/remote/cases.txt))$$
+
+.PHONY: test-remote
+test-remote: build test-setup ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die
+	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
+	cd test && CGO_ENABLED=0 go test -c -tags remote -o ../bin/test/remote.test ./remote
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote.json --raw-command -- \
+		go tool test2json -t -p remote test/remote/run both bin $(RUNNER) bin/test/remote.test \
+		-test.v=test2json -test.timeout=5m -test.parallel=4 $(REMOTEFLAGS)
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-ssh.json --raw-command -- \
+		go tool test2json -t -p remote/ssh test/remote/run ssh bin $(RUNNER) bin/test/e2e.test \
+		-test.v=test2json -test.timeout=10m -test.parallel=4 -test.run='$(call remote_cases,ssh)' $(REMOTEFLAGS)
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-unix.json --raw-command -- \
+		go tool test2json -t -p remote/unix test/remote/run unix bin $(RUNNER) bin/test/e2e.test \
+		-test.v=test2json -test.timeout=10m -test.parallel=4 -test.run='$(call remote_cases,unix)' $(REMOTEFLAGS)
+	@test/no-skips bin/test/remote.json bin/test/remote-ssh.json bin/test/remote-unix.json
+	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/remote.json
 
 .PHONY: test-cluster
 test-cluster: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
@@ -176,14 +195,14 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness and generated fil
 	@command -v shellcheck >/dev/null || test/host/install
 	@files=$$($(TOOL) gofumpt -l cmd internal pkg test); test -z "$$files" || { echo "not gofumpt-clean, run make format:"; echo "$$files"; exit 1; }
 	go vet ./...
-	cd test && go vet -tags e2e,image,cluster ./...
+	cd test && go vet -tags e2e,image,cluster,remote ./...
 	cd test/gitlab-runner && go vet .
 	cd test && go vet -tags dist ./dist
 	cd test/s3 && go vet .
 	cd test/bench/page && go vet .
 	cd test/tools && go vet ./sbom
 	$(TOOL) staticcheck ./...
-	cd test && $(TOOL) staticcheck -tags e2e,image,cluster ./...
+	cd test && $(TOOL) staticcheck -tags e2e,image,cluster,remote ./...
 	shellcheck --external-sources $(SCRIPTS)
 	go mod tidy -diff
 	cd test && go mod tidy -diff

@@ -112,26 +112,59 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	defer h.log.Close()
+	err := h.everywhere(ctx)
+	if err == nil {
+		return ctx.Err()
+	}
+	todo := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		todo = hinted.Hint()
+	}
+	return &driver.Fault{Err: err, Todo: todo}
+}
+
+// everywhere does it for each podman that jobs may get.
+func (h *housekeeping) everywhere(ctx context.Context) error {
+	hosts := driver.Hosts(h.policy)
+	if len(hosts) == 0 {
+		return h.here(ctx)
+	}
+	connect := driver.Connect
+	if len(hosts) > 1 {
+		connect = driver.ConnectSurely
+	}
 	var problems []error
-	if r.orphans {
+	for _, host := range hosts {
+		disconnect, err := connect(ctx, h.podman, host)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if h.table.title = ""; len(hosts) > 1 {
+			h.table.title = host.URL
+		}
+		problems = append(problems, h.here(ctx))
+		disconnect()
+	}
+	return errors.Join(problems...)
+}
+
+// here does it for the podman that is connected, and prints the table.
+func (h *housekeeping) here(ctx context.Context) error {
+	var problems []error
+	h.table.rows = nil
+	if h.orphans {
 		problems = append(problems, h.removeOrphans(ctx))
 	}
-	if r.limits != (storage.Limits{}) {
+	if h.limits != (storage.Limits{}) {
 		problems = append(problems, h.freeStorage(ctx))
 	}
-	if r.below > 0 {
+	if h.below > 0 {
 		problems = append(problems, h.makeRoom(ctx))
 	}
-	h.table.print(call.Stdout)
-	if err := errors.Join(problems...); err != nil {
-		todo := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
-		var fault *driver.Fault
-		if errors.As(err, &fault) {
-			todo = fault.Todo
-		}
-		return &driver.Fault{Err: err, Todo: todo}
-	}
-	return ctx.Err()
+	h.table.print(h.call.Stdout)
+	return errors.Join(problems...)
 }
 
 func (r *request) check(call *driver.Call) error {
@@ -163,7 +196,7 @@ func (h *housekeeping) begin() (err error) {
 		return err
 	}
 	h.podman = &podman.Podman{
-		Program: program, URL: g.Podman.ServiceURL, Observe: h.log.Podman,
+		Program: program, Observe: h.log.Podman,
 		Env:      podman.Environment(h.call.Getenv, os.Getuid(), g.Podman.Environment),
 		Timeouts: podman.Timeouts{Command: g.Podman.Timeouts.CommandTime()},
 	}

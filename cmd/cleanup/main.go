@@ -97,6 +97,11 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 		return nil
 	}
 	pm := p.Podman.Client(log.Podman)
+	disconnect, err := driver.Connect(ctx, pm, p.Podman.Host())
+	if err != nil {
+		return err
+	}
+	defer disconnect()
 	if err := remove(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),

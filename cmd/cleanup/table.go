@@ -14,7 +14,11 @@ import (
 
 // table is what a call by hand prints: a line for each object that was, or would
 // be, removed; nothing where there is none.
-type table struct{ rows []string }
+type table struct {
+	// title, where set, is the podman service that it is of.
+	title string
+	rows  []string
+}
 
 var columns = []string{"KIND", "NAME", "JOB", "PROJECT", "OWNER", "REASON", "AGE", "SIZE"}
 
@@ -29,6 +33,9 @@ func (t *table) add(values ...string) {
 func (t *table) print(out io.Writer) {
 	if len(t.rows) == 0 {
 		return
+	}
+	if t.title != "" {
+		fmt.Fprintln(out, t.title+":")
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(columns, "\t"))

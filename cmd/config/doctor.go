@@ -10,6 +10,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/preflight"
+	"podman-executor/internal/remote"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -33,7 +34,7 @@ func doctor(ctx context.Context, call *driver.Call) error {
 	defer cancel()
 	e := &examination{call: call}
 	all := true
-	for _, check := range []func(context.Context){e.checkPolicy, e.checkProgram, e.checkFiles, e.checkPodman, e.checkImages} {
+	for _, check := range []func(context.Context){e.checkPolicy, e.checkProgram, e.checkFiles, e.checkServices} {
 		check(ctx)
 		if preflight.Worst(e.results) == preflight.Error {
 			all = false
@@ -104,13 +105,13 @@ func (e *examination) checkProgram(context.Context) {
 		return
 	}
 	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
-	e.podman = &podman.Podman{Program: program, URL: pm.ServiceURL, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
+	e.podman = &podman.Podman{Program: program, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
 }
 
 // checkFiles makes the checks that prepare makes before each job, and those of
 // directories.
 func (e *examination) checkFiles(context.Context) {
-	if e.podman.URL == "" {
+	if !e.policy.General.Podman.HasService() {
 		user := preflight.CurrentUser()
 		for _, r := range preflight.Host(e.podman.Getenv, user) {
 			// podman says below which storage it has.
@@ -134,6 +135,43 @@ func (e *examination) checkSpace(dir string) {
 		return
 	}
 	e.add(preflight.Space(dir, free, int64(e.policy.General.MinFreeSpace)))
+}
+
+// checkServices looks at each podman that jobs may get, and at the images there.
+func (e *examination) checkServices(ctx context.Context) {
+	hosts := driver.Hosts(e.policy)
+	if len(hosts) == 0 {
+		hosts = []remote.Host{{}}
+	}
+	for _, h := range hosts {
+		e.checkService(ctx, h)
+		if preflight.Worst(e.results) == preflight.Error {
+			return
+		}
+	}
+}
+
+func (e *examination) checkService(ctx context.Context, h remote.Host) {
+	const check = "podman service"
+	disconnect, err := driver.ConnectSurely(ctx, e.podman, h)
+	if err != nil {
+		cure := ""
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) {
+			cure = hinted.Hint()
+		}
+		e.fail(check, err, cure)
+		return
+	}
+	defer disconnect()
+	if h.URL != "" {
+		e.add(preflight.Result{Check: check, Detail: h.URL})
+	}
+	for _, step := range []func(context.Context){e.checkPodman, e.checkImages} {
+		if step(ctx); preflight.Worst(e.results) == preflight.Error {
+			return
+		}
+	}
 }
 
 // checkPodman asks podman of itself and of the machine.

@@ -32,6 +32,10 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 			s.log.WithError(err).Warn("networks of dead runners")
 		}
 	}
+	if !s.removeLeftoversElsewhere(ctx, now, evidence.Found) {
+		// The marks stay until all services were looked at.
+		evidence.Over = nil
+	}
 	pinned, err := s.places().Pinned(now)
 	for _, o := range slices.Concat(pinned, evidence.Over) {
 		err = errors.Join(err, o.Remove(ctx, s.podman))

@@ -19,6 +19,7 @@ import (
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/preflight"
+	"podman-executor/internal/remote"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -50,6 +51,10 @@ type preparation struct {
 	attempt string
 	grant   *policy.Grant
 	podman  *podman.Podman
+	// host is the podman service that the job gets, with an empty URL where there is none;
+	// disconnect lets go of it.
+	host       remote.Host
+	disconnect func()
 	// info is what podman said of the machine, once it was asked: see askInfo.
 	info *podman.Info
 	// runnerName and userName are the containers' names, builds and cache the
@@ -79,6 +84,11 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		s.log.WithError(err).Error("the machine cannot run jobs")
 		return err
 	}
+	if err := s.reach(ctx); err != nil {
+		s.log.WithError(err).Error("no podman service")
+		return err
+	}
+	defer s.disconnect()
 	if err := s.removeLeftovers(ctx); err != nil {
 		return err
 	}
@@ -118,7 +128,7 @@ func begin(call *driver.Call) (*preparation, error) {
 	}
 	s := &preparation{
 		call: call, policy: p, job: j, owner: owner, attempt: call.Getenv("TMPDIR"),
-		builds: builds, cache: cache, userName: j.Name("user"),
+		builds: builds, cache: cache, userName: j.Name("user"), disconnect: func() {},
 	}
 	if !p.General.Podman.StepScriptOnly {
 		s.runnerName = j.Name("runner")
@@ -157,7 +167,7 @@ func (s *preparation) findPodman() error {
 		return &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
 	}
 	s.podman = &podman.Podman{
-		Program: program, URL: pm.ServiceURL, Observe: s.log.Podman,
+		Program: program, Observe: s.log.Podman,
 		Env:      podman.Environment(s.call.Getenv, os.Getuid(), pm.Environment),
 		Timeouts: podman.Timeouts{Pull: pm.Timeouts.PullTime(), Command: pm.Timeouts.CommandTime()},
 	}
@@ -169,7 +179,10 @@ func (s *preparation) findPodman() error {
 func (s *preparation) plan() plan.Plan {
 	p := plan.Plan{
 		JobID: s.job.ID, ProjectID: s.job.ProjectID,
-		Podman:          plan.Podman{Program: s.podman.Program, URL: s.podman.URL, Env: s.podman.Env, Timeouts: s.podman.Timeouts},
+		Podman: plan.Podman{
+			Program: s.podman.Program, URL: s.host.URL, Identity: s.host.Identity, KnownHosts: s.host.KnownHosts,
+			Env: s.podman.Env, Timeouts: s.podman.Timeouts,
+		},
 		RunnerContainer: s.runnerName,
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),

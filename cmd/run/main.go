@@ -86,12 +86,17 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		return err
 	}
 	pm := p.Podman.Client(log.Podman)
+	disconnect, err := driver.Connect(ctx, pm, p.Podman.Host())
+	if err != nil {
+		return err
+	}
+	defer disconnect()
 	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	started := time.Now()
 	if dir, ok := p.StepsDirs[container]; ok {
 		err = e.handOver(ctx, dir, streams)
-	} else if err = pm.Start(ctx, container, streams, p.Grace); err != nil && ctx.Err() == nil {
+	} else if err = pm.Start(ctx, container, streams, p.Grace); ctx.Err() == nil {
 		err = e.outcome(ctx, err)
 	}
 	if p.ShowServices && container == p.UserContainer {

@@ -32,6 +32,9 @@ type ended struct {
 // of their own where the kernel has killed what they ran.
 func (e ended) outcome(ctx context.Context, err error) error {
 	var exit *podman.ExitError
+	if err == nil && e.podman.URL != "" {
+		return e.surelyPassed(ctx)
+	}
 	if !errors.As(err, &exit) {
 		return err
 	}
@@ -75,6 +78,56 @@ func (e ended) outcome(ctx context.Context, err error) error {
 		return failedWhile(exit, state)
 	default:
 		return e.notStarted(ctx, exit, state)
+	}
+}
+
+// surelyPassed proves that a script ended with 0 where a podman service ran it:
+// `podman start --attach` ends with 0, too, when the connection to the service breaks
+// (4.3.1), while the container may run on.
+func (e ended) surelyPassed(ctx context.Context) error {
+	for look := 0; ; look++ {
+		state, err := e.podman.State(ctx, e.container)
+		switch {
+		case podman.NoSuchContainer(err):
+			return gone(err)
+		case err != nil:
+			return lost(err)
+		case hasEnded(state):
+			return e.passed(state)
+		case look == runningLooks:
+			return lost(fmt.Errorf("the container is %s", state.Status))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(secondLook):
+		}
+	}
+}
+
+// runningLooks is how often more surelyPassed looks at a container that has not ended:
+// podman may just be noting its end.
+const runningLooks = 2
+
+// passed is a container that has ended, for a client that ended with 0.
+func (e ended) passed(state podman.State) error {
+	ran, err := e.isAnotherRun(state.StartedAt)
+	switch {
+	case err != nil:
+		return err
+	case !ran:
+		return lost(errors.New("the container did not run"))
+	case state.ExitCode != 0:
+		return lost(fmt.Errorf("the container has ended with %d", state.ExitCode))
+	}
+	return nil
+}
+
+// lost is a connection to a podman service that broke while a step ran.
+func lost(err error) error {
+	return &driver.Fault{
+		Err:  fmt.Errorf("the connection to the podman service broke while the step ran: %w", err),
+		Todo: "see whether the host of the service, and podman on it, have ended or were started anew",
 	}
 }
 

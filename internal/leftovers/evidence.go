@@ -19,8 +19,8 @@ const lookEvery = 10 * time.Minute
 // Evidence tells whether jobs may have left containers behind. A list of them costs a
 // podman command, and most jobs would find nothing.
 type Evidence struct {
-	// Look tells that podman is to be asked.
-	Look bool
+	// Look tells that podman is to be asked, Found that a file says so.
+	Look, Found bool
 	// Over are the directories below RuntimeDir of jobs that are over: each job marks
 	// its own before it makes anything, and it goes when podman has removed the job's
 	// containers. They may be removed when podman was asked.
@@ -33,13 +33,14 @@ type Evidence struct {
 // cannot be seen from here. With an error, too.
 func (p Places) Evidence(pm *podman.Podman, own string, now time.Time) (Evidence, error) {
 	list, err := marked(p.RuntimeDir, "*", now)
-	e := Evidence{Look: err != nil || pm.URL != "" || !lookedLately(pm, now)}
+	e := Evidence{Found: err != nil}
 	for _, o := range list {
 		if o.Reason != "" {
 			e.Over = append(e.Over, o)
 		}
-		e.Look = e.Look || o.Reason != "" || o.elsewhere || o.Name == own
+		e.Found = e.Found || o.Reason != "" || o.elsewhere || o.Name == own
 	}
+	e.Look = e.Found || pm.URL != "" || !LookedLately(pm, now)
 	return e, err
 }
 
@@ -54,8 +55,8 @@ func Looked(pm *podman.Podman) error {
 	return memo.Write(memo.File(pm, "looked"), []byte(place))
 }
 
-// lookedLately tells whether [Looked] was called since this boot, and not long ago.
-func lookedLately(pm *podman.Podman, now time.Time) bool {
+// LookedLately tells whether [Looked] was called since this boot, and not long ago.
+func LookedLately(pm *podman.Podman, now time.Time) bool {
 	place, err := job.Place()
 	text, at, ok := memo.Read(memo.File(pm, "looked"))
 	return err == nil && ok && string(text) == place && !at.After(now) && now.Sub(at) < lookEvery

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"podman-executor/internal/remote"
 	"podman-executor/pkg/podman"
 )
 
@@ -106,14 +107,24 @@ type Memory struct {
 
 // Podman is a podman program with its environment.
 type Podman struct {
-	Program string   `json:"program"`
-	URL     string   `json:"url,omitempty"`
-	Env     []string `json:"env"`
+	Program string `json:"program"`
+	URL     string `json:"url,omitempty"`
+	// Identity and KnownHosts are files for a URL of ssh://.
+	Identity   string   `json:"identity,omitempty"`
+	KnownHosts string   `json:"known_hosts,omitempty"`
+	Env        []string `json:"env"`
 	// Timeouts bound its commands.
 	Timeouts podman.Timeouts `json:"timeouts"`
 }
 
-// Client returns that podman, which tells observe of each command.
+// Host returns the service that has the job's containers; its URL is empty where
+// podman works on this machine itself.
+func (p Podman) Host() remote.Host {
+	return remote.Host{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
+}
+
+// Client returns that podman, which tells observe of each command. With a URL of ssh://
+// it has to be connected first, see driver.Connect.
 func (p Podman) Client(observe func(podman.Command)) *podman.Podman {
 	return &podman.Podman{Program: p.Program, URL: p.URL, Env: p.Env, Timeouts: p.Timeouts, Observe: observe}
 }

@@ -117,6 +117,10 @@ func (p *Podman) list(ctx context.Context, args ...string) (out []byte, err erro
 	return out, err
 }
 
+// errOwnSSH is the error of an address that podman would connect to by itself: it takes
+// any unknown host for the right one.
+var errOwnSSH = errors.New("podman's own client of ssh is not used")
+
 // command prepares a podman command: in `/`, since the caller's own directory
 // may not exist in the mount namespace that rootless podman joins; in its own
 // process group, so that a signal to the caller's group does not reach it; with
@@ -131,6 +135,9 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd.Env = append([]string{}, p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = waitDelay
+	if strings.HasPrefix(p.URL, "ssh://") {
+		cmd.Err = errOwnSSH
+	}
 	return cmd
 }
 

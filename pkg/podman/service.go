@@ -157,7 +157,7 @@ func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
 // looks at the kernel's tables of the container's network namespace (proc(5),
 // /proc/PID/net/tcp), by podman exec where the container is on another machine.
 func (p *Podman) Listening(ctx context.Context, name string, pid int, ports []int) bool {
-	if strings.HasPrefix(p.URL, "ssh://") {
+	if p.Elsewhere {
 		out, err := p.Output(ctx, "exec", "--", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")
 		return err == nil && listening(out, ports)
 	}

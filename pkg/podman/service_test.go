@@ -99,7 +99,7 @@ func TestListeningHere(t *testing.T) {
 // TestListeningElsewhere: the container of a podman on another machine is asked itself.
 func TestListeningElsewhere(t *testing.T) {
 	p, calls := answers(t, map[string]string{"--url": head4 + line4("00000000", "1538", "0A")})
-	p.URL = "ssh://user@host/run/podman.sock"
+	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
 	if !p.Listening(t.Context(), "n", 1, []int{5432}) || p.Listening(t.Context(), "n", 1, []int{5433}) {
 		t.Error("the answer does not count")
 	}
@@ -108,7 +108,7 @@ func TestListeningElsewhere(t *testing.T) {
 		t.Errorf("got\n%s", calls())
 	}
 	p, _ = answers(t, map[string]string{"--url": head4 + line4("00000000", "1538", "0A"), "--url.exit": "1"})
-	p.URL = "ssh://user@host/run/podman.sock"
+	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
 	if p.Listening(t.Context(), "n", 1, []int{5432}) {
 		t.Error("a command that failed has an answer")
 	}

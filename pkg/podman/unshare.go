@@ -52,7 +52,7 @@ func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
 // unshare runs a program in podman's user namespace, without a namespace for root,
 // and returns its standard output, also where it fails.
 func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
-	if strings.HasPrefix(p.URL, "ssh://") {
+	if p.Elsewhere {
 		return nil, ErrElsewhere
 	}
 	local := *p

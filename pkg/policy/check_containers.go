@@ -105,7 +105,7 @@ func (d *decoder) container(table string, c Container) {
 	d.text(table+".userns_mode", c.UsernsMode, usernsMode)
 	d.matches(table+".cgroup_parent", c.CgroupParent, regexp.MustCompile(`\A[A-Za-z0-9/_.:@-]+\z`), "a path of a cgroup, or a slice of systemd's")
 	d.text(table+".runtime", c.Runtime, runtimeName)
-	if c.Runtime != "" && d.policy.General.Podman.ServiceURL != "" {
+	if c.Runtime != "" && d.policy.General.Podman.HasService() {
 		d.at(table+".runtime", "podman takes no runtime through a service (service_url)")
 	}
 }

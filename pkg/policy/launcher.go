@@ -55,6 +55,7 @@ func (d *decoder) launcher() {
 func (d *decoder) notWithLauncher() {
 	for _, other := range []struct{ key, why string }{
 		{"service_url", "a launcher runs podman itself"},
+		{"service_urls", "a launcher runs podman itself"},
 		{"disable_container_removal", "with a launcher a container is gone with its step"},
 		{"require_limits", "with a launcher limits are enforced elsewhere, where the driver cannot look"},
 		{"user_volume_variable", "where the container runs, the driver cannot see to it that a mount stays what was checked"},

@@ -177,9 +177,25 @@ type Podman struct {
 	// no user volume at all. What the driver, the runner or other jobs keep on
 	// the host is never a source, nor what it lies in.
 	VolumeAllowList []Rule `toml:"volume_allow_list"`
-	// ServiceURL makes podman talk to a podman service: "unix:///…" or
-	// "ssh://…". Empty: podman works on this machine itself.
+	// ServiceURL makes podman talk to a podman service: "unix:///PATH", a socket of
+	// this machine, or "ssh://USER@HOST[:PORT]/PATH", the socket PATH of another one,
+	// which OpenSSH's `ssh` brings here. Empty: podman works on this machine itself.
+	// With ssh:// no key may name files of this host for jobs: `data_dir`,
+	// `step_script_only`, `user_volume_variable` and the like are refused.
 	ServiceURL string `toml:"service_url" podman:"--url"`
+	// ServiceURLs are podman services of which each job gets one, instead of
+	// `service_url`. The jobs of one project in one slot of a runner always get the
+	// same, so that its builds, caches and images are there, unless it does not answer:
+	// then the job log says so, and the job gets the next.
+	ServiceURLs []string `toml:"service_urls" podman:"--url"`
+	// Identity is the file with the private key for ssh://, absolute, without a
+	// passphrase; only gitlab-runner's user may be able to read it. No agent is asked,
+	// and nobody for a password. Required with ssh://.
+	Identity string `toml:"identity" podman:"ssh -i"`
+	// KnownHosts is the file with the keys of the hosts of ssh://, absolute, as
+	// sshd(8) describes it. Only root and gitlab-runner's user may be able to write to
+	// it. A host with a key that it does not have is refused. Required with ssh://.
+	KnownHosts string `toml:"known_hosts" podman:"ssh -o UserKnownHostsFile"`
 	// Environment are variables, NAME=value, added to podman's own
 	// environment, which is otherwise built from nothing.
 	Environment []string `toml:"environment"`

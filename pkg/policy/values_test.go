@@ -61,6 +61,9 @@ func TestBadValues(t *testing.T) {
 		{"general.podman.network_mtu", `65536`, `want a number from 68 to 65535, got 65536`},
 		{"general.podman.service_url", `"tcp://user:secret@host"`, `want unix:///… or ssh://…`},
 		{"general.podman.service_url", `"unix://run/podman.sock"`, `want unix:///… or ssh://…`},
+		{"general.podman.service_urls", `["unix:///a"]`, `want either service_url or service_urls`},
+		{"general.podman.identity", `"/k"`, `it is for ssh://, and neither service_url nor service_urls has that`},
+		{"general.podman.known_hosts", `"/k"`, `it is for ssh://, and neither service_url nor service_urls has that`},
 		{"general.podman.environment", `["A=1", "secret"]`, `entry 2: want NAME=value`},
 		{"general.podman.environment", `["=secret"]`, `entry 1: want NAME=value`},
 		{"general.podman.environment", `["A B=secret"]`, `entry 1: want NAME=value`},
@@ -129,7 +132,6 @@ func TestGoodValues(t *testing.T) {
 		{"general.podman.user_volume_variable", `""`},
 		{"general.podman.user_volume_variable", `"_a9"`},
 		{"general.podman.service_url", `""`},
-		{"general.podman.service_url", `"ssh://user@host/run/podman.sock"`},
 		{"general.podman.environment", `["EMPTY=", "A=b=c"]`},
 		{"general.podman.volumes.allowed_options", `["z", "Z", "nosuid", "nodev", "noexec"]`},
 	}

@@ -138,7 +138,7 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 // are pinned: podman on this machine mounts what was checked, whatever comes to
 // stand there. A service can do that only by path.
 func (p *Policy) changeable(source string) string {
-	if pm := p.General.Podman; pm.ServiceURL == "" || pm.Volumes.ReadOnly {
+	if pm := p.General.Podman; !pm.HasService() || pm.Volumes.ReadOnly {
 		return ""
 	}
 	return p.mountableAbove(source)

@@ -67,7 +67,7 @@ func policyText(dir string, general, podman []string) string {
 	if storage := storageEnvironment(); storage != "" {
 		defaults = append(defaults, storage)
 	}
-	for _, d := range defaults {
+	for _, d := range append(defaults, serviceLines(podman)...) {
 		key, _, _ := strings.Cut(d, " ")
 		if !hasKey(podman, key) {
 			lines = append(lines, d)
@@ -79,6 +79,22 @@ func policyText(dir string, general, podman []string) string {
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// serviceLines are those of the service that has the containers of all tests: with
+// `make test-remote` that of another user, see test/remote/run. A test of a service of its
+// own keeps that.
+func serviceLines(podman []string) []string {
+	url := os.Getenv("PODMAN_EXECUTOR_TEST_SERVICE")
+	if url == "" || hasKey(podman, "service_url") {
+		return nil
+	}
+	lines := []string{fmt.Sprintf("service_url = %q", url)}
+	if strings.HasPrefix(url, "ssh://") {
+		lines = append(lines, fmt.Sprintf("identity = %q", os.Getenv("PODMAN_EXECUTOR_TEST_IDENTITY")),
+			fmt.Sprintf("known_hosts = %q", os.Getenv("PODMAN_EXECUTOR_TEST_KNOWN_HOSTS")))
+	}
+	return lines
 }
 
 func hasKey(lines []string, key string) bool {
@@ -228,7 +244,11 @@ func podman(t *testing.T, args ...string) string {
 	}
 }
 
+// podmanCommand is one of the podman that has the jobs' containers.
 func podmanCommand(args ...string) *exec.Cmd {
+	if os.Getenv("PODMAN_EXECUTOR_TEST_SERVICE") != "" {
+		args = append([]string{"--url", os.Getenv("PODMAN_EXECUTOR_TEST_SOCKET")}, args...)
+	}
 	cmd := exec.Command("podman", args...)
 	cmd.Dir = "/"
 	return cmd

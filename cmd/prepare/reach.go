@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/remote"
+	"podman-executor/pkg/podman"
+)
+
+// reach connects podman to the service that the job gets; with service_urls to the
+// first that answers, in the order that the job's project has in this slot.
+func (s *preparation) reach(ctx context.Context) error {
+	hosts := driver.Hosts(s.policy)
+	if s.policy.General.Podman.ServiceURL != "" {
+		return s.connect(ctx, hosts[0], driver.Connect)
+	}
+	var silent *remote.SilentError
+	for _, h := range remote.Order(hosts, s.job.VolumeName("builds")) {
+		err := s.connect(ctx, h, driver.ConnectSurely)
+		if err == nil {
+			s.note("Using the podman service %s", h.URL)
+			return nil
+		}
+		if !errors.As(err, &silent) {
+			return err
+		}
+		s.note("Passing over a service: %v", err)
+		s.log.WithError(err).Warn("a service is passed over")
+	}
+	if len(hosts) == 0 {
+		return nil
+	}
+	return &driver.Fault{
+		Err:  errors.New("none of the podman services answers"),
+		Todo: "see why above, and general.podman.service_urls in " + s.policy.File(),
+	}
+}
+
+type connector func(context.Context, *podman.Podman, remote.Host) (func(), error)
+
+func (s *preparation) connect(ctx context.Context, h remote.Host, how connector) error {
+	closed, err := how(ctx, s.podman, h)
+	if err == nil {
+		s.host, s.disconnect = h, closed
+	}
+	return err
+}
+
+// removeLeftoversElsewhere removes leftovers on the services that the job did not get,
+// where something tells that there may be some, or nobody has looked for long. It tells
+// whether all of them were looked at.
+func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Time, found bool) bool {
+	all := true
+	for _, h := range driver.Hosts(s.policy) {
+		if h == s.host {
+			continue
+		}
+		other := *s.podman
+		other.URL = h.URL
+		if !found && leftovers.LookedLately(&other, now) {
+			continue
+		}
+		if err := s.removeLeftoversOf(ctx, other, h, now); err != nil {
+			s.log.WithError(err).Warn("leftovers on the service " + h.URL)
+			all = false
+		}
+	}
+	return all
+}
+
+func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, now time.Time) error {
+	memo := other
+	closed, err := driver.ConnectSurely(ctx, &other, h)
+	if err != nil {
+		return err
+	}
+	defer closed()
+	removed, elsewhere, err := leftovers.Containers(ctx, &other, now, s.plan().Containers()...)
+	if err != nil {
+		return err
+	}
+	for _, name := range removed {
+		s.log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
+	}
+	if err := leftovers.Networks(ctx, &other, now, s.network()); err != nil || elsewhere {
+		return err
+	}
+	return leftovers.Looked(&memo)
+}

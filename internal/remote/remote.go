@@ -1,0 +1,147 @@
+// Package remote reaches podman services: those of this machine by their sockets, those
+// of other machines by OpenSSH's ssh, which brings their sockets here.
+//
+// podman's own client of ssh is never used: it has no known_hosts file but
+// ~/.ssh/known_hosts, and takes a host that is not in there for the right one
+// (containers/common pkg/ssh/connection_golang.go, ValidateAndConfigure; podman 4.3.1).
+// See docs/decisions/0028.
+package remote
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// Host is a podman service, and what ssh needs to get there.
+type Host struct {
+	// URL is "unix://PATH" or "ssh://[USER@]HOST[:PORT]PATH".
+	URL string
+	// Identity is the file with the private key, KnownHosts that with the hosts' keys;
+	// both are for ssh:// only.
+	Identity, KnownHosts string
+}
+
+const unixScheme, sshScheme = "unix://", "ssh://"
+
+// IsElsewhere tells whether the service is on another machine.
+func (h Host) IsElsewhere() bool { return strings.HasPrefix(h.URL, sshScheme) }
+
+// Connection is a service that has answered.
+type Connection struct {
+	// URL is what podman gets: the socket on this machine, "unix://PATH".
+	URL  string
+	held net.Conn
+}
+
+// Close lets go of the service. An ssh that brings its socket here ends by itself when
+// nobody has used it for idleTime.
+func (c *Connection) Close() { _ = c.held.Close() }
+
+// SilentError is a service that does not answer: its host is down, or podman is on it.
+type SilentError struct {
+	URL string
+	Err error
+}
+
+// Error returns the service and why it is taken for dead.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("the podman service %s does not answer: %v", e.URL, e.Err)
+}
+
+func (e *SilentError) Unwrap() error { return e.Err }
+
+// Hint returns what the administrator can do.
+func (e *SilentError) Hint() string {
+	if (Host{URL: e.URL}).IsElsewhere() {
+		return "see whether the host is up, its sshd forwards sockets (AllowStreamLocalForwarding), and podman listens there: `systemctl --user status podman.socket` as the user of the address"
+	}
+	return "see whether podman listens there, and gitlab-runner's user may open the socket: `systemctl status podman.socket`"
+}
+
+// RefusedError is a host that ssh does not trust, or that does not trust this user.
+type RefusedError struct {
+	URL string
+	Err error
+	// Todo is what the administrator can do.
+	Todo string
+}
+
+// Error returns the service and what ssh said.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("no connection to the podman service %s: %v", e.URL, e.Err)
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Hint returns what the administrator can do.
+func (e *RefusedError) Hint() string { return e.Todo }
+
+// answerTime is how long a service may take to answer: systemd may have to start it.
+const answerTime = 10 * time.Second
+
+// Connect makes sure that the service answers. dir is the directory of what ssh makes,
+// this user's alone. A service that does not answer is a *[SilentError], after sshTime
+// and answerTime at most; a host that is not the right one a *[RefusedError].
+func (h Host) Connect(ctx context.Context, dir string) (*Connection, error) {
+	if h.IsElsewhere() {
+		return h.tunnel(ctx, dir)
+	}
+	socket := strings.TrimPrefix(h.URL, unixScheme)
+	held, err := ask(ctx, socket)
+	if err != nil {
+		return nil, silent(ctx, h.URL, err)
+	}
+	return &Connection{URL: unixScheme + socket, held: held}, nil
+}
+
+// silent is the error of a service that did not answer; of a caller who was told to
+// stop it is just that.
+func silent(ctx context.Context, url string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &SilentError{URL: url, Err: err}
+}
+
+// errLate is a service that took longer than answerTime.
+var errLate = fmt.Errorf("there was no answer within %s", answerTime)
+
+// ask asks the service behind a socket whether it is there, and returns the connection:
+// while it is open, an ssh in between does not take itself for idle.
+func ask(ctx context.Context, socket string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	line, err := ping(conn)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = errLate
+	case err != nil:
+		err = fmt.Errorf("nobody listens on the socket there (%w)", err)
+	case !strings.HasPrefix(line, "HTTP/1.1 200 "):
+		err = errors.New("what listens on the socket is no podman service")
+	default:
+		return conn, nil
+	}
+	_ = conn.Close()
+	return nil, err
+}
+
+// ping asks what podman's own client asks first (podman pkg/bindings/connection.go), and
+// returns the first line of the answer.
+func ping(conn net.Conn) (string, error) {
+	if _, err := conn.Write([]byte("GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")); err != nil {
+		return "", err
+	}
+	return bufio.NewReader(conn).ReadString('\n')
+}

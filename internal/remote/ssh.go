@@ -1,0 +1,268 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"podman-executor/internal/filelock"
+)
+
+const (
+	// connectTime is how long a host may take to answer ssh, sshTime how long ssh may take
+	// in all; aliveTime is the time between two looks whether the host is still there: three
+	// of them without an answer end the connection.
+	connectTime = 10 * time.Second
+	sshTime     = 20 * time.Second
+	aliveTime   = 5 * time.Second
+	// idleTime is how long ssh stays where nobody uses it: from one program call of a job to
+	// the next, and from one job to the next.
+	idleTime = 60 * time.Second
+	// failedTime is how long a host that could not be reached is not tried again.
+	failedTime = 15 * time.Second
+)
+
+// sshPrograms are where ssh may be: the caller's PATH is not asked.
+var sshPrograms = []string{"/usr/bin/ssh", "/usr/local/bin/ssh", "/bin/ssh"}
+
+// The files in the directory of one host.
+const socketFile, controlFile, lockFile, failedFile = "podman.sock", "control", "lock", "failed"
+
+// tunnel brings the service's socket here, unless another program has done so. One ssh
+// does it for all programs of all jobs, and outlives them.
+func (h Host) tunnel(ctx context.Context, parent string) (*Connection, error) {
+	dir := h.directory(parent)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of ssh: %w", err)
+	}
+	socket := filepath.Join(dir, socketFile)
+	held, err := ask(ctx, socket)
+	if err == nil {
+		return &Connection{URL: unixScheme + socket, held: held}, nil
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the directory of ssh: %w", err)
+	}
+	defer lock.Close()
+	if err := wait(ctx, lock); err != nil {
+		return nil, err
+	}
+	if why := failedLately(dir); why != "" {
+		return nil, silent(ctx, h.URL, errors.New(why))
+	}
+	if held, err = h.underLock(ctx, dir, err); err != nil {
+		return nil, err
+	}
+	_ = os.Remove(filepath.Join(dir, failedFile))
+	return &Connection{URL: unixScheme + socket, held: held}, nil
+}
+
+// underLock starts ssh where there is none, and asks the service once more. first is why
+// it did not answer before.
+func (h Host) underLock(ctx context.Context, dir string, first error) (net.Conn, error) {
+	socket := filepath.Join(dir, socketFile)
+	if isThere(ctx, filepath.Join(dir, controlFile)) {
+		// ssh has the host, maybe since another program started it a moment ago.
+		if errors.Is(first, errLate) {
+			return nil, h.failed(ctx, dir, first)
+		}
+	} else {
+		// What a killed ssh leaves would keep the next one from being found.
+		_ = os.Remove(filepath.Join(dir, controlFile))
+		if err := h.ssh(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
+	held, err := ask(ctx, socket)
+	if err != nil {
+		return nil, h.failed(ctx, dir, err)
+	}
+	return held, nil
+}
+
+// isThere tells whether the ssh with that control socket runs.
+func isThere(ctx context.Context, control string) bool {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", control)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// directory is that of one host, below parent: its path is as short as a socket's must
+// be (unix(7): 107 bytes).
+func (h Host) directory(parent string) string {
+	hash := sha256.Sum256([]byte(h.URL + "\x00" + h.Identity + "\x00" + h.KnownHosts))
+	return filepath.Join(parent, "ssh-"+hex.EncodeToString(hash[:6]))
+}
+
+// lockPause is the time between two looks at a lock.
+const lockPause = 20 * time.Millisecond
+
+// wait locks a file, unless ctx ends first. Whoever has it gives it up after
+// answerTime and sshTime.
+func wait(ctx context.Context, lock *os.File) error {
+	for {
+		err := filelock.Try(lock, filelock.Exclusive)
+		if !errors.Is(err, filelock.ErrHeld) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// failedLately returns why the host was not reached a moment ago; empty where it was,
+// or was not tried. Many jobs that begin at the same time wait for a dead host once.
+func failedLately(dir string) string {
+	name := filepath.Join(dir, failedFile)
+	info, err := os.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	if age := time.Since(info.ModTime()); age < 0 || age > failedTime {
+		return ""
+	}
+	text, _ := os.ReadFile(name)
+	return string(text)
+}
+
+// failed keeps why a host was not reached, and returns it.
+func (h Host) failed(ctx context.Context, dir string, err error) error {
+	if ctx.Err() == nil {
+		_ = os.WriteFile(filepath.Join(dir, failedFile), []byte(err.Error()), 0o600)
+	}
+	return silent(ctx, h.URL, err)
+}
+
+// ssh starts the ssh that brings the socket here; it goes to the background, away from
+// this process, when the socket is there.
+func (h Host) ssh(ctx context.Context, dir string) error {
+	program := ""
+	for _, name := range sshPrograms {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			program = name
+			break
+		}
+	}
+	if program == "" {
+		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), Todo: "install OpenSSH's client (openssh-client, openssh-clients)"}
+	}
+	args, err := h.sshArgs()
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, sshTime)
+	defer cancel()
+	var said bytes.Buffer
+	cmd := exec.CommandContext(bounded, program, args...)
+	cmd.Dir = dir
+	// Built from nothing: no SSH_AUTH_SOCK, no SSH_ASKPASS.
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.Stderr = &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case bounded.Err() != nil:
+		return h.failed(ctx, dir, fmt.Errorf("ssh took longer than %s", sshTime))
+	}
+	return h.explain(ctx, dir, said.String(), err)
+}
+
+// sshArgs are ssh's arguments. Files in its directory have relative names: so nothing
+// is expanded in their path, and it may be long.
+func (h Host) sshArgs() ([]string, error) {
+	u, err := url.Parse(h.URL)
+	if err != nil || u.Hostname() == "" || u.Path == "" {
+		return nil, errors.New("reaching podman's service: its address is none of ssh")
+	}
+	seconds := func(d time.Duration) string { return fmt.Sprint(int(d.Seconds())) }
+	args := []string{"-F", "none", "-N", "-T", "-f", "-M", "-S", controlFile}
+	for _, option := range []string{
+		"ControlPersist=" + seconds(idleTime),
+		"BatchMode=yes", "StrictHostKeyChecking=yes",
+		"UserKnownHostsFile=" + h.KnownHosts, "GlobalKnownHostsFile=/dev/null", "UpdateHostKeys=no",
+		"IdentitiesOnly=yes", "IdentityAgent=none", "IdentityFile=" + h.Identity,
+		"PreferredAuthentications=publickey", "ForwardAgent=no",
+		"ConnectTimeout=" + seconds(connectTime), "ConnectionAttempts=1",
+		"ServerAliveInterval=" + seconds(aliveTime), "ServerAliveCountMax=3",
+		"ExitOnForwardFailure=yes", "StreamLocalBindUnlink=yes", "StreamLocalBindMask=0177", "LogLevel=ERROR",
+	} {
+		args = append(args, "-o", option)
+	}
+	args = append(args, "-L", "./"+socketFile+":"+u.Path)
+	if port := u.Port(); port != "" {
+		args = append(args, "-p", port)
+	}
+	if user := u.User.Username(); user != "" {
+		args = append(args, "-l", user)
+	}
+	return append(args, "--", u.Hostname()), nil
+}
+
+// explain tells a host that is dead from one that is wrong, by what ssh says (OpenSSH
+// sshconnect.c, sshconnect2.c, authfile.c).
+func (h Host) explain(ctx context.Context, dir, said string, err error) error {
+	refused := func(why, todo string) error {
+		return &RefusedError{URL: h.URL, Err: errors.New(why), Todo: todo}
+	}
+	u, _ := url.Parse(h.URL)
+	look := "ssh-keyscan " + u.Hostname()
+	if u.Port() != "" {
+		look = "ssh-keyscan -p " + u.Port() + " " + u.Hostname()
+	}
+	switch {
+	case strings.Contains(said, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
+		return refused("the host has another key than "+h.KnownHosts+" says",
+			"this may be another machine than it should be; where the host has got a new key, replace its line in "+h.KnownHosts+" (general.podman.known_hosts); `"+look+"` shows what it has now, compare that with the host itself")
+	case strings.Contains(said, "Host key verification failed"):
+		return refused("the host's key is not in "+h.KnownHosts,
+			"add its line to "+h.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it, compare it with /etc/ssh/*.pub of the host")
+	case strings.Contains(said, "UNPROTECTED PRIVATE KEY"), strings.Contains(said, "Load key"), strings.Contains(said, "not accessible"):
+		return refused("the private key "+h.Identity+" cannot be used: "+lineWith(said, "Load key", "not accessible", "UNPROTECTED"),
+			"make "+h.Identity+" (general.podman.identity) a private key without a passphrase, of gitlab-runner's user, mode 0600")
+	case strings.Contains(said, "Permission denied"), strings.Contains(said, "Too many authentication failures"):
+		return refused("the host does not accept the key "+h.Identity,
+			"add "+h.Identity+".pub to ~/.ssh/authorized_keys of the user there (general.podman.identity, and the user of the address)")
+	}
+	if line := lastLine(said); line != "" {
+		err = errors.New(line)
+	}
+	return h.failed(ctx, dir, err)
+}
+
+// lineWith returns the first line that has one of the words, which are tried in order.
+func lineWith(text string, words ...string) string {
+	for _, word := range words {
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, word) {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

@@ -1,0 +1,161 @@
+//go:build remote
+
+package remote
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// host is a podman host of this user's own, which can die: a podman service and an sshd
+// on loopback.
+type host struct {
+	*testing.T
+	dir, port     string
+	service, sshd *exec.Cmd
+}
+
+// newHost starts a host, which ends with the test.
+func newHost(t *testing.T) *host {
+	t.Helper()
+	// The path of a socket is short.
+	dir, err := os.MkdirTemp("", "pe-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	h := &host{T: t, dir: dir, port: freePort(t)}
+	h.shell("ssh-keygen -q -t ed25519 -N '' -f key && ssh-keygen -q -t ed25519 -N '' -f id && cp id.pub authorized_keys")
+	h.write("known_hosts", "[127.0.0.1]:"+h.port+" "+h.read("key.pub"))
+	h.write("sshd_config", strings.Join([]string{
+		"Port " + h.port, "ListenAddress 127.0.0.1", "HostKey " + dir + "/key", "PidFile none", "StrictModes no",
+		"AuthorizedKeysFile " + dir + "/authorized_keys", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "",
+	}, "\n"))
+	h.start()
+	t.Cleanup(h.die)
+	return h
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func (h *host) shell(script string) {
+	h.Helper()
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Dir = h.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+func (h *host) file(name string) string { return filepath.Join(h.dir, name) }
+
+func (h *host) read(name string) string {
+	h.Helper()
+	text, err := os.ReadFile(h.file(name))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return string(text)
+}
+
+func (h *host) write(name, text string) {
+	h.Helper()
+	if err := os.WriteFile(h.file(name), []byte(text), 0o600); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// socket is the service's, by itself; url leads to it by ssh.
+func (h *host) socket() string { return "unix://" + h.file("podman.sock") }
+
+func (h *host) url() string {
+	return fmt.Sprintf("ssh://%s@127.0.0.1:%s%s", os.Getenv("USER"), h.port, h.file("podman.sock"))
+}
+
+// keys are the lines of a policy for this host.
+func (h *host) keys() []string { return files(h.file("id"), h.file("known_hosts")) }
+
+// start starts the host, or starts it anew.
+func (h *host) start() {
+	h.Helper()
+	h.service = h.daemon("podman", "system", "service", "--time", "0", h.socket())
+	h.sshd = h.daemon("/usr/sbin/sshd", "-D", "-f", h.file("sshd_config"), "-E", h.file("sshd.log"))
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		service, serviceErr := net.Dial("unix", h.file("podman.sock"))
+		sshd, sshdErr := net.Dial("tcp", "127.0.0.1:"+h.port)
+		if serviceErr == nil && sshdErr == nil {
+			_, _ = service.Close(), sshd.Close()
+			return
+		}
+		if time.Now().After(end) {
+			h.Fatalf("the host does not start: %v, %v", serviceErr, sshdErr)
+		}
+	}
+}
+
+func (h *host) daemon(words ...string) *exec.Cmd {
+	h.Helper()
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		h.Fatal(err)
+	}
+	return cmd
+}
+
+// die ends the host as a loss of power would, but for its containers.
+func (h *host) die() {
+	for _, cmd := range []*exec.Cmd{h.sshd, h.service} {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
+	// The children that sshd has for its connections are in sessions of their own.
+	for _, pid := range h.connections() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	_ = os.Remove(h.file("podman.sock"))
+}
+
+// freeze stops all that the host runs, as where the network is gone: connections
+// stay, and nobody answers.
+func (h *host) freeze() {
+	for _, pid := range append(h.connections(), h.sshd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	_ = syscall.Kill(-h.service.Process.Pid, syscall.SIGSTOP)
+}
+
+// connections are the processes that sshd has made for its connections, and theirs:
+// each is another process of the host's sshd by what it has open as its log.
+func (h *host) connections() []int {
+	var pids []int
+	found, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range found {
+		target, err := os.Readlink(fd)
+		if err != nil || target != h.file("sshd.log") {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscanf(fd, "/proc/%d/", &pid); err == nil && pid != h.sshd.Process.Pid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
