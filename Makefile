@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-cluster test-remote test-image ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-cluster test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -97,7 +97,10 @@ test-remote: build test-setup ## run jobs in podman of another user, by ssh and 
 	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/remote.json
 
 .PHONY: test-cluster
-test-cluster: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
+test-cluster: test-slurm test-remote ## run jobs on other machines: through Slurm, and in podman of other hosts
+
+.PHONY: test-slurm
+test-slurm: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
 	cd test && CGO_ENABLED=0 go test -c -tags cluster -o ../bin/test/cluster.test ./cluster
 	cd test && CGO_ENABLED=0 go test -c -tags e2e,cluster -o ../bin/test/launch.test ./e2e
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
