@@ -140,6 +140,12 @@ test-load: build test-setup ## run 200 jobs of all kinds, 8 at a time (LOADFLAGS
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/load ./load
 	test/staged bin $(RUNNER) bin/test/load $(LOADFLAGS)
 
+.PHONY: test-load-slurm
+test-load-slurm: build test-setup ## measure what 1,000 waiting jobs cost a real Slurm (LOADFLAGS="--jobs N --launcher srun|sbatch|none --watch=false --for 1m")
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
+	cd test && CGO_ENABLED=0 go build -o ../bin/test/load-slurm ./load/slurm
+	bin/test/slurm-cluster --host test/host test/staged bin $(RUNNER) bin/test/load-slurm $(LOADFLAGS)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME
 	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \

@@ -107,7 +107,7 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 }
 
 // waitForEnd waits for sbatch, and does not wait on where the job has told its end:
-// sbatch asks for it every ten seconds only (Slurm 22.05 src/sbatch/sbatch.c, _job_wait).
+// sbatch asks for it after 2 s, 8 s, and then every 32 s only (Slurm src/sbatch/sbatch.c, _job_wait).
 func (l Launcher) waitForEnd(cmd *exec.Cmd) error {
 	done := make(chan struct{})
 	defer close(done)

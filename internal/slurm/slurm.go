@@ -37,21 +37,49 @@ const squeueFormat = "%i|%T|%N|%r"
 
 // Find returns the latest job of this user that has a name, as long as Slurm's
 // controller remembers it (slurm.conf MinJobAge, five minutes after its end).
+//
+// The controller sends all of the user's jobs for it: see [Slurm.Get].
 func (s Slurm) Find(ctx context.Context, name string) (job Job, found bool, err error) {
-	out, err := s.output(ctx, "squeue", "--noheader", "--states=all", "--me", "--name="+name, "--format="+squeueFormat)
-	if err != nil {
-		return Job{}, false, err
-	}
-	for line := range strings.Lines(out) {
-		j, err := parse(strings.TrimSpace(line))
-		if err != nil {
-			return Job{}, false, err
-		}
+	jobs, err := s.squeue(ctx, "--me", "--name="+name)
+	for _, j := range jobs {
 		if !found || j.ID > job.ID {
 			job, found = j, true
 		}
 	}
-	return job, found, nil
+	return job, found, err
+}
+
+// Get returns a job by its id. One that the controller does not remember is an error.
+//
+// The controller sends that job alone (Slurm 22.05 src/squeue/squeue.c, _get_info): with a
+// thousand jobs of a user in the queue that is a small part of what [Slurm.Find] costs, see
+// docs/clusters.md.
+func (s Slurm) Get(ctx context.Context, id int64) (Job, error) {
+	number := strconv.FormatInt(id, 10)
+	jobs, err := s.squeue(ctx, "--jobs="+number)
+	if err == nil && len(jobs) != 1 {
+		err = fmt.Errorf("squeue: %d lines on job %s", len(jobs), number)
+	}
+	if err != nil {
+		return Job{}, err
+	}
+	return jobs[0], nil
+}
+
+// squeue returns the jobs that it selects.
+func (s Slurm) squeue(ctx context.Context, which ...string) (jobs []Job, err error) {
+	out, err := s.output(ctx, "squeue", append(which, "--noheader", "--states=all", "--format="+squeueFormat)...)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(out) {
+		j, err := parse(strings.TrimSpace(line))
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
 }
 
 // CancelNamed ends the latest job of this user that has a name. One that is over, or was

@@ -14,6 +14,9 @@ const (
 
 // Watch tells of each change of the job of that name until it has begun, or ctx ends.
 // Errors are not told: the job's own command says more.
+//
+// Once the job is known it is asked for by its id. One that is over at first sight is that
+// of an earlier step.
 func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
 	var last Job
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
@@ -22,8 +25,11 @@ func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
 			return
 		case <-time.After(pause):
 		}
-		job, found, err := s.Find(ctx, name)
+		job, found, err := s.ask(ctx, name, last.ID)
 		if err != nil || !found || ctx.Err() != nil {
+			continue
+		}
+		if last.ID == 0 && !job.Waiting() && !job.Going() {
 			continue
 		}
 		if job != last {
@@ -34,6 +40,15 @@ func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
 			return
 		}
 	}
+}
+
+// ask returns a job by its id, or by its name as long as that is 0.
+func (s Slurm) ask(ctx context.Context, name string, id int64) (job Job, found bool, err error) {
+	if id == 0 {
+		return s.Find(ctx, name)
+	}
+	job, err = s.Get(ctx, id)
+	return job, err == nil, err
 }
 
 // endTime is how long Slurm may take to know a job's last state after its command has
