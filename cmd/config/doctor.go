@@ -106,6 +106,19 @@ func (e *examination) checkProgram(context.Context) {
 	}
 	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
 	e.podman = &podman.Podman{Program: program, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
+	if len(pm.Launcher) > 0 {
+		e.checkLauncher(pm.Launcher[0])
+	}
+}
+
+func (e *examination) checkLauncher(name string) {
+	const check = "launcher"
+	program, err := podman.FindProgram(name)
+	if err != nil {
+		e.fail(check, err, "install it, or mend general.podman.launcher in "+e.policy.File())
+		return
+	}
+	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
 }
 
 // checkFiles makes the checks that prepare makes before each job, and those of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,29 +49,11 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		Env:    p.Podman.Env, Dir: p.Launch.Dir, Grace: p.Grace,
 	}
 	if p.Launch.Slurm {
-		jobName := slurmName(p.Launch.Words)
-		if jobName == "" {
-			jobName = s.name
-			l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+jobName, "SBATCH_JOB_NAME="+jobName)
-		}
-		s.name = jobName
-		over, err := launch.Begin(l.Dir, jobName)
+		over, err := s.followInSlurm(ctx, &l)
 		if err != nil {
 			return err
 		}
-		// What was told to stop, cleanup looks for once more.
-		defer func() {
-			if ctx.Err() == nil {
-				over()
-			}
-		}()
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		go s.slurm.Watch(watching, jobName, func(j slurm.Job) {
-			if j.Waiting() {
-				fmt.Fprintln(call.Stdout, driver.Printable(j.String()))
-			}
-		})
+		defer over()
 	}
 	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
 	var o launch.Outcome
@@ -88,13 +71,43 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 	return s.outcome(ctx, o)
 }
 
+// followInSlurm gives Slurm's job a name, where the launcher gives it none, records that it
+// is under way, and tells what it waits for, until over is called.
+func (s *launched) followInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
+	if name := slurmName(l.Words); name != "" {
+		s.name = name
+	} else {
+		l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+s.name, "SBATCH_JOB_NAME="+s.name)
+	}
+	forget, err := launch.Begin(l.Dir, s.name)
+	if err != nil {
+		return nil, err
+	}
+	watching, stop := context.WithCancel(ctx)
+	go s.slurm.Watch(watching, s.name, func(j slurm.Job) {
+		if j.Waiting() {
+			fmt.Fprintln(s.call.Stdout, driver.Printable(j.String()))
+		}
+	})
+	return func() {
+		stop()
+		// What was told to stop, cleanup looks for once more.
+		if ctx.Err() == nil {
+			forget()
+		}
+	}, nil
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
 // containerOf is the name of the container of a step: one that has just ended may still
-// be there.
+// be there. GitLab may have steps with any name.
 func containerOf(p plan.Plan, name string) string {
 	if name == "build_script" || name == "step_script" {
 		return p.UserContainer
 	}
-	return p.UserContainer + "-" + strings.ReplaceAll(name, "_", "-")
+	name = notInName.ReplaceAllString(strings.ToLower(name), "-")
+	return p.UserContainer + "-" + name[:min(len(name), 40)]
 }
 
 // slurmName is the name that Slurm's job gets by the launcher's own words, empty where

@@ -69,13 +69,7 @@ type Create struct {
 // variables of its own environment to none. An image's health check is not podman's
 // to run: it makes systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
-	a := []string{"create"}
-	switch {
-	case c.Detached:
-		a = []string{"run", "--detach"}
-	case c.Attached:
-		a = []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
-	}
+	a := c.verb()
 	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
 	if c.AuthFile != "" {
 		a = append(a, "--authfile", c.AuthFile)
@@ -128,6 +122,17 @@ func (c Create) Args() []string {
 	}
 	a = append(a, c.Options...)
 	return append(append(a, "--", c.Image), c.Command...)
+}
+
+// verb is the command, with what is the same for each container of it.
+func (c Create) verb() []string {
+	switch {
+	case c.Detached:
+		return []string{"run", "--detach"}
+	case c.Attached:
+		return []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
+	}
+	return []string{"create"}
 }
 
 // Create makes a container and returns its ID.
