@@ -91,23 +91,24 @@ func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
 }
 
 // A list is asked for again, see [Podman.list], until podman has failed listSame times in
-// a row for the same object, which then is not one that was just removed but a broken
-// one; and for no longer than listTime: on a busy machine `podman image ls` takes
-// seconds, and ten in a row have met images that were just removed.
+// a row for the same reason, which then is not an object that was just made or removed;
+// and for no longer than listTime: on a busy machine `podman image ls` takes seconds, and
+// ten in a row have met images that were just removed.
 const (
 	listSame = 3
 	listTime = 5 * time.Minute
 )
 
 // list is Output for commands that list objects. podman may look closer at an
-// object that another command has removed since it was found, and fail for it
-// ("no volume with name … found in database: no such volume", "locating image with ID …:
-// image not known", 4.3.1): then it is asked again.
+// object that another command has removed since it was found, or is just making, and fail
+// for it, in many words ("no volume with name … found in database: no such volume", "locating
+// image with ID …: image not known", "locating item named "manifest-sha256:…" for image
+// with ID …: file does not exist", 4.3.1): then it is asked again.
 func (p *Podman) list(ctx context.Context, args ...string) (out []byte, err error) {
 	last, same := "", 0
 	for started := time.Now(); same < listSame && time.Since(started) < listTime; same++ {
 		out, err = p.Output(ctx, args...)
-		if !isExit(err, ExitPodman) || !strings.Contains(err.Error(), "no such ") && !imageUnknown(err) {
+		if !isExit(err, ExitPodman) {
 			return out, err
 		}
 		if err.Error() != last {

@@ -24,6 +24,9 @@ type smallStore struct {
 	dir, storage string
 }
 
+// Its tests are not parallel to others: podman is to read only from a store that nobody
+// writes to (containers-storage.conf(5), additionalimagestores); beside other tests
+// three podmans have waited for each other's locks for good.
 func newSmallStore(t *testing.T) smallStore {
 	t.Helper()
 	images := podman(t, "info", "--format", "{{.Store.GraphRoot}}")
@@ -87,7 +90,6 @@ func (s smallStore) remove() {
 // A storage that is full while containers are made is a failure of the system that
 // names the disk; nothing is left, and with room again the next job works.
 func TestDiskFullOfStorage(t *testing.T) {
-	t.Parallel()
 	s := newSmallStore(t)
 	quoted := make([]string, len(s.environment()))
 	for i, v := range s.environment() {
@@ -167,7 +169,6 @@ func TestOutOfProcesses(t *testing.T) {
 // The disk is full in a pull: the registry has an image that is larger than the
 // storage.
 func TestDiskFullInPull(t *testing.T) {
-	t.Parallel()
 	s, r := newSmallStore(t), startRegistry(t)
 	dir := t.TempDir()
 	large := make([]byte, 8<<20)
