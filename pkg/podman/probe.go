@@ -2,7 +2,9 @@ package podman
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,8 +31,25 @@ func (p Probe) Args() []string {
 	return append(a, p.Words...)
 }
 
-// Probe runs the script and returns what it prints.
+const (
+	// probeEnd is the last line of a probe's output.
+	probeEnd = "end of the probe\n"
+	// probeTries is how often a probe is made whose output does not come whole.
+	probeTries = 3
+)
+
+// Probe runs the script and returns what it prints. podman 4.3.1 may lose the output of a
+// container that ends at once, and end with 0 itself: then it is run again.
 func (p *Podman) Probe(ctx context.Context, probe Probe) (string, error) {
-	out, err := p.Output(ctx, probe.Args()...)
-	return string(out), err
+	probe.Script += "; echo " + strings.TrimSpace(probeEnd)
+	for range probeTries {
+		out, err := p.Output(ctx, probe.Args()...)
+		if err != nil {
+			return string(out), err
+		}
+		if said, whole := strings.CutSuffix(string(out), probeEnd); whole {
+			return said, nil
+		}
+	}
+	return "", errors.New("podman run: its output does not come whole")
 }

@@ -123,7 +123,7 @@ func TestFreeWhileJobsBegin(t *testing.T) {
 	freed := 0
 	// Jobs follow one another fast. Where they have left no moment in which something
 	// could be freed, those to come leave one of the two slots alone.
-	for len(runs) < enough || unfinished(runs) > 0 {
+	for len(runs) < enough || unfinished(runs) > 0 || freed == 0 && len(runs) < most {
 		for len(runs) < enough || freed == 0 && unfinished(runs) < 2 && len(runs) < most {
 			begin()
 		}

@@ -47,7 +47,7 @@ func (f *fake) usual() (string, error) {
 		return imageID(last) + "\n", nil
 	case "run":
 		if !slices.Contains(f.args, "--detach") {
-			return "", nil
+			return "end of the probe\n", nil
 		}
 		fallthrough
 	case "create":
