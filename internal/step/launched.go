@@ -1,8 +1,9 @@
 package step
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,12 +18,11 @@ const (
 )
 
 // launched is the command of a container of one step, which something like Slurm runs on
-// another machine, for any POSIX shell. Its arguments are a grace period in seconds, the
-// stub, and the stub's. The exit code comes back by a file: launchers use codes of
-// their own. There is nobody to kill a script that does not stop, so the stub's watcher
-// does it.
-const launched = `report=` + Report + ` stop="kill -s TERM -- -1; sleep $1; kill -s KILL -- -1" stub=$2
-shift 2
+// another machine, for any POSIX shell. Its arguments are the stub, and the stub's. The exit
+// code comes back by a file: launchers use codes of their own. Slurm's job is named where it
+// is one.
+const launched = `report=` + Report + ` stub=$1
+shift
 (: >"$report/` + StartedFile + `") || exit 125
 [ ! "$SLURM_JOB_ID" ] || echo "Slurm job $SLURM_JOB_ID runs on $SLURMD_NODENAME"
 trap : TERM
@@ -33,8 +33,10 @@ exit "$status"
 `
 
 // LaunchedCommand returns the arguments of `sh` for a container that is launched
-// elsewhere for one step, see [Command].
+// elsewhere for one step, see [Command]. There is nobody to kill a script that does not
+// stop, so the stub's watcher does it, after the grace period, in whole seconds.
 func LaunchedCommand(entry EntryPoint, grace time.Duration) []string {
 	once := Command(User, entry)
-	return slices.Concat([]string{"-c", launched, once[2], strconv.Itoa(int(grace / time.Second)), once[1]}, once[3:])
+	kill := fmt.Sprintf("%s; sleep %d; kill -s KILL -- -1", tellAll, int(grace/time.Second))
+	return slices.Concat([]string{"-c", launched, once[2], strings.Replace(once[1], tellAll, kill, 1)}, once[3:])
 }

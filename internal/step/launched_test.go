@@ -47,7 +47,11 @@ func TestLaunched(t *testing.T) {
 
 func TestLaunchedCommand(t *testing.T) {
 	got := LaunchedCommand(EntryPoint{Words: []string{"a b", "-c"}}, 4*time.Second)
-	want := []string{"-c", launched, "podman-executor", "4", stub, "-", "file", "a b", "-c"}
+	watching := strings.Replace(stub, "kill -s TERM -- -1;", "kill -s TERM -- -1; sleep 4; kill -s KILL -- -1;", 1)
+	want := []string{"-c", launched, "podman-executor", watching, "-", "file", "a b", "-c"}
+	if watching == stub {
+		t.Error("the stub tells nobody to stop")
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

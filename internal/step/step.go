@@ -73,6 +73,9 @@ const (
 	exitNoShell = "127"
 )
 
+// tellAll tells all processes of a container to stop, but its first.
+const tellAll = `kill -s TERM -- -1`
+
 // stub is the command of both containers, for any POSIX shell. Its arguments
 // are a umask or "-", "shell" or "file", and the words of the entry point; with
 // a umask, which is for the runner container, the directories of volumes and "--"
@@ -87,8 +90,7 @@ const (
 // the driver's end: then a watcher sends SIGTERM to every process, but the
 // first, which ends when they do. It does so only in a PID namespace of the
 // container's own, where this shell is the first process, or the second below
-// an init: elsewhere it would signal what is not the job's. A variable `stop` has other
-// commands for it.
+// an init: elsewhere it would signal what is not the job's.
 //
 // The login shell keeps the image's own PATH in front: /etc/profile of Debian
 // and others replaces it, and with it what ENV PATH of the image added. What the
@@ -111,7 +113,7 @@ IFS=' ' read -r size shell && { [ "$shell" != pwsh ] || script=$script.ps1; } &&
 }
 exec 3<&0 </dev/null
 if [ $$ -le 2 ]; then
-	{ while read -r _; do :; done <&3; eval "${stop:-kill -s TERM -- -1}"; } >/dev/null 2>&1 &
+	{ while read -r _; do :; done <&3; ` + tellAll + `; } >/dev/null 2>&1 &
 fi
 exec 3<&-
 umask=$1
