@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -116,12 +117,8 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 	if err == nil {
 		return ctx.Err()
 	}
-	todo := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
-	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) && hinted.Hint() != "" {
-		todo = hinted.Hint()
-	}
-	return &driver.Fault{Err: err, Todo: todo}
+	again := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
+	return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), again)}
 }
 
 // everywhere does it for each podman that jobs may get.

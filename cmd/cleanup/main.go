@@ -59,7 +59,8 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	defer log.Close()
 	keptErr := endKept(p)
 	if p.Launch != nil {
-		keptErr = errors.Join(keptErr, launch.Remove(ctx, p.Launch.Dir, slurm.Slurm{Program: podman.FindProgram, Env: p.Podman.Env}))
+		s := slurm.Beside(p.Launch.Program, p.Podman.Env)
+		keptErr = errors.Join(keptErr, launch.Remove(ctx, p.Launch.Dir, s, p.Podman.Client(log.Podman)))
 	}
 	authErr := leftovers.Clear(p.AuthDir)
 	if err := clean(ctx, p, log); err != nil {

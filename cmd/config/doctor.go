@@ -84,12 +84,7 @@ func (e *examination) checkPolicy(context.Context) {
 	const check = "policy"
 	p, err := e.call.LoadPolicy()
 	if err != nil {
-		var hinted interface{ Hint() string }
-		cure := ""
-		if errors.As(err, &hinted) {
-			cure = hinted.Hint()
-		}
-		e.fail(check, err, cure)
+		e.fail(check, err, driver.Hint(err))
 		return
 	}
 	e.policy = p
@@ -168,12 +163,7 @@ func (e *examination) checkService(ctx context.Context, h remote.Host) {
 	const check = "podman service"
 	disconnect, err := driver.ConnectSurely(ctx, e.podman, h)
 	if err != nil {
-		cure := ""
-		var hinted interface{ Hint() string }
-		if errors.As(err, &hinted) {
-			cure = hinted.Hint()
-		}
-		e.fail(check, err, cure)
+		e.fail(check, err, driver.Hint(err))
 		return
 	}
 	defer disconnect()

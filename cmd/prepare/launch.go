@@ -113,15 +113,8 @@ func slug(name string) string {
 // where it is launched. Its image is named by its digest, so that every machine has the
 // same; this machine has asked the registry whether the job may have it.
 func (s *preparation) launchedContainer(image podman.Image) (podman.Create, error) {
-	c := s.container("user", image.ID, s.userEntry(image))
-	c.Attached, c.Detached = true, false
-	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
-	c.Platform = podman.Platform(s.grant.Platform)
-	c.Network = s.grant.Network.Mode
-	s.confine(&c, s.grant.Container)
-	if c.Isolation.UserNS == "" {
-		c.Isolation.UserNS = s.userNamespace(image)
-	}
+	c := s.authorsContainer(image)
+	c.Attached, c.Network = true, s.grant.Network.Mode
 	c.Command = step.LaunchedCommand(step.EntryPoint(s.userEntry(image)), grace)
 	c.EnvNames = slices.Clone(slurmVariables)
 	if image.Digest == "" {
@@ -142,7 +135,7 @@ func (s *preparation) launchedContainer(image podman.Image) (podman.Create, erro
 // lasts: run gives them to each of its steps.
 func (s *preparation) launchAuthFile() (string, error) {
 	dir := filepath.Join(s.authDir(), "launch")
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("writing the auth file: %w", err)
 	}
 	set, _, err := s.credentials()
@@ -159,13 +152,17 @@ func (s *preparation) removeLaunched(ctx context.Context, now time.Time) error {
 	if !s.launches() {
 		return nil
 	}
+	launcher, err := podman.FindProgram(s.policy.General.Podman.Launcher[0])
+	if err != nil {
+		return err
+	}
 	over, err := leftovers.Over(launchParent(s.policy.General.DataDir), "*", now)
 	dirs := []string{s.launchDir()}
 	for _, o := range over {
 		dirs = append(dirs, o.Name)
 	}
 	for _, dir := range dirs {
-		err = errors.Join(err, launch.Remove(ctx, dir, slurm.Slurm{Program: podman.FindProgram, Env: s.podman.Env}))
+		err = errors.Join(err, launch.Remove(ctx, dir, slurm.Beside(launcher, s.podman.Env), s.podman))
 	}
 	return err
 }

@@ -114,24 +114,30 @@ func (s *preparation) runnerContainer(image podman.Image, hostRunner string) pod
 	return c
 }
 
-// userContainer is the user container, with the mounts that the job asks for.
-func (s *preparation) userContainer(ctx context.Context, image podman.Image) (podman.Create, error) {
+// authorsContainer is what a container of the author's steps is granted, wherever it runs.
+func (s *preparation) authorsContainer(image podman.Image) podman.Create {
 	c := s.container("user", image.ID, s.userEntry(image))
 	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
 	c.Platform = podman.Platform(s.grant.Platform)
-	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
 	s.confine(&c, s.grant.Container)
 	if c.Isolation.UserNS == "" {
 		c.Isolation.UserNS = s.userNamespace(image)
 	}
+	if s.grant.Container.Privileged {
+		s.log.Info("the user container is privileged")
+	}
+	return c
+}
+
+// userContainer is the user container, with the mounts that the job asks for.
+func (s *preparation) userContainer(ctx context.Context, image podman.Image) (podman.Create, error) {
+	c := s.authorsContainer(image)
+	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
 	hosts, err := s.serviceHosts(ctx)
 	if err != nil {
 		return c, err
 	}
 	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
-	if s.grant.Container.Privileged {
-		s.log.Info("the user container is privileged")
-	}
 	for _, m := range s.grant.Mounts {
 		s.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		s.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)

@@ -23,7 +23,7 @@ type launched struct {
 	call *driver.Call
 	plan plan.Plan
 	log  *driver.Log
-	// name is that of the container, and of Slurm's job.
+	// name is that of the container.
 	name  string
 	slurm slurm.Slurm
 }
@@ -35,7 +35,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		return err
 	}
 	s := launched{call: call, plan: p, log: log, name: containerOf(p, name)}
-	s.slurm = slurm.Slurm{Program: podman.FindProgram, Env: p.Podman.Env}
+	s.slurm = slurm.Beside(p.Launch.Program, p.Podman.Env)
 	authFile, err := s.copyAuthFile()
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		Env:    p.Podman.Env, Dir: p.Launch.Dir, Grace: p.Grace,
 	}
 	if p.Launch.Slurm {
-		over, err := s.followInSlurm(ctx, &l)
+		over, err := s.beginInSlurm(ctx, &l)
 		if err != nil {
 			return err
 		}
@@ -71,20 +71,18 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 	return s.outcome(ctx, o)
 }
 
-// followInSlurm gives Slurm's job a name, where the launcher gives it none, records that it
-// is under way, and tells what it waits for, until over is called.
-func (s *launched) followInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
-	if name := slurmName(l.Words); name != "" {
-		s.name = name
-	} else {
-		l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+s.name, "SBATCH_JOB_NAME="+s.name)
-	}
-	forget, err := launch.Begin(l.Dir, s.name)
+// beginInSlurm gives Slurm's job what it is found by, whatever the author has asked for, and
+// a name, where the launcher's words give it none; it records that it is under way, and
+// tells what it waits for, until over is called.
+func (s *launched) beginInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
+	l.Words = append(slices.Clone(l.Words), slurm.ChdirOption(l.Dir))
+	l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+s.name, "SBATCH_JOB_NAME="+s.name)
+	forget, err := launch.Begin(l.Dir)
 	if err != nil {
 		return nil, err
 	}
 	watching, stop := context.WithCancel(ctx)
-	go s.slurm.Watch(watching, s.name, func(j slurm.Job) {
+	go s.slurm.Watch(watching, l.Dir, func(j slurm.Job) {
 		if j.Waiting() {
 			fmt.Fprintln(s.call.Stdout, driver.Printable(j.String()))
 		}
@@ -110,24 +108,6 @@ func containerOf(p plan.Plan, name string) string {
 	return p.UserContainer + "-" + name[:min(len(name), 40)]
 }
 
-// slurmName is the name that Slurm's job gets by the launcher's own words, empty where
-// they give it none.
-func slurmName(words []string) (name string) {
-	for i, w := range words {
-		value, ok := strings.CutPrefix(w, "--job-name=")
-		if !ok {
-			value, ok = strings.CutPrefix(w, "-J")
-		}
-		if (w == "--job-name" || w == "-J") && i+1 < len(words) {
-			value, ok = words[i+1], true
-		}
-		if ok {
-			name = value
-		}
-	}
-	return name
-}
-
 // copyAuthFile gives the credentials to the other side, for as long as the step lasts.
 func (s launched) copyAuthFile() (string, error) {
 	text, err := os.ReadFile(s.plan.Launch.AuthFile)
@@ -143,10 +123,10 @@ func (s launched) copyAuthFile() (string, error) {
 
 // tell tells Slurm's job to stop, in batch mode, and cancel ends it.
 func (s launched) tell() {
-	s.warn(s.slurm.TellNamed(context.Background(), s.name, launch.StopSignal))
+	s.warn(s.slurm.Tell(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
 }
 
-func (s launched) cancel() { s.warn(s.slurm.CancelNamed(context.Background(), s.name)) }
+func (s launched) cancel() { s.warn(s.slurm.Cancel(context.Background(), s.plan.Launch.Dir)) }
 
 func (s launched) warn(err error) {
 	if err != nil {
@@ -162,7 +142,7 @@ func (s launched) outcome(ctx context.Context, o launch.Outcome) error {
 	}
 	launcher := filepath.Base(s.plan.Launch.Program)
 	if s.plan.Launch.Slurm {
-		if job, found := s.slurm.End(ctx, s.name); found && job.EndedBySlurm() != "" {
+		if job, found := s.slurm.End(ctx, s.plan.Launch.Dir); found && job.EndedBySlurm() != "" {
 			return s.endedBySlurm(job)
 		}
 	}

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,13 +109,26 @@ func (c *Call) report(err error) {
 	for line := range strings.Lines(err.Error()) {
 		c.say("error", strings.TrimSuffix(line, "\n"))
 	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if h, ok := e.(hinter); ok && h.Hint() != "" {
-			c.say("hint", h.Hint())
-			return
+	c.say("hint", cmp.Or(Hint(err), forAdministrator))
+}
+
+// Hint returns what an error, or the first of several that does, tells its reader to do;
+// empty where none does.
+func Hint(err error) string {
+	if h, ok := err.(hinter); ok && h.Hint() != "" {
+		return h.Hint()
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return Hint(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if hint := Hint(one); hint != "" {
+				return hint
+			}
 		}
 	}
-	c.say("hint", forAdministrator)
+	return ""
 }
 
 // Warn prints a warning.

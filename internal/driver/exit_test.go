@@ -55,6 +55,7 @@ func TestFinish(t *testing.T) {
 		{"fault", &Fault{Err: bare{}, Todo: "mend it"}, false, 2, "prog: error: it broke\nprog: hint: mend it\n", ""},
 		{"fault without a hint", &Fault{Err: bare{}}, false, 2, "prog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"the first hint counts", &Fault{Err: &Fault{Err: bare{}, Todo: "inner"}, Todo: "outer"}, false, 2, "prog: error: it broke\nprog: hint: outer\n", ""},
+		{"the hint of one of several", fmt.Errorf("doing: %w", errors.Join(bare{}, &Fault{Err: bare{}, Todo: "mend it"})), false, 2, "prog: error: doing: it broke\nprog: error: it broke\nprog: hint: mend it\n", ""},
 		{"any error", bare{}, false, 2, "prog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"problems, one a line", policy.Problems{{File: "p", Line: 1, Key: "a", What: "bad"}, {File: "p", Line: 2, What: "worse"}}, false, 2, "prog: error: p:1: a: bad\nprog: error: p:2: worse\nprog: hint: " + policy.Problems{}.Hint() + "\n", ""},
 		{"stopped", bare{}, true, 2, "", ""},

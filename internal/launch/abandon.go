@@ -8,32 +8,40 @@ import (
 	"path/filepath"
 
 	"podman-executor/internal/slurm"
+	"podman-executor/pkg/podman"
 )
 
-// slurmFile names the job of Slurm's that is under way, in a job's directory.
+// slurmFile tells that a job of Slurm's is under way in a job's directory.
 const slurmFile = "slurm"
 
-// Begin records that a job of Slurm's of that name is under way; over forgets it.
-func Begin(dir, name string) (over func(), err error) {
+// Begin records that a job of Slurm's is under way in a directory; over forgets it.
+func Begin(dir string) (over func(), err error) {
 	file := filepath.Join(dir, slurmFile)
-	if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
-		return nil, fmt.Errorf("recording the name of a Slurm job: %w", err)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		return nil, fmt.Errorf("recording that a Slurm job begins: %w", err)
 	}
 	return func() { _ = os.Remove(file) }, nil
 }
 
 // Remove removes the directory of a job that is over, and cancels the job of Slurm's that a
 // driver which was killed has left.
-func Remove(ctx context.Context, dir string, s slurm.Slurm) error {
-	name, err := os.ReadFile(filepath.Join(dir, slurmFile))
-	if err == nil {
-		err = s.CancelNamed(ctx, string(name))
+func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) error {
+	var err error
+	if _, missing := os.Lstat(filepath.Join(dir, slurmFile)); missing == nil {
+		err = s.Cancel(ctx, dir)
 	}
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+	if err = errors.Join(err, removeTree(ctx, dir, pm)); err != nil {
 		return fmt.Errorf("removing the directory of a launched job: %w", err)
 	}
 	return nil
+}
+
+// removeTree removes a directory. Users of the job's image may have made directories in
+// it, which only podman's user namespace can remove.
+func removeTree(ctx context.Context, dir string, pm *podman.Podman) error {
+	err := os.RemoveAll(dir)
+	if errors.Is(err, os.ErrPermission) {
+		return pm.RemoveTree(ctx, dir)
+	}
+	return err
 }

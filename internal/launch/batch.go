@@ -34,7 +34,7 @@ const StopSignal = "USR1"
 // the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
 // all of the job's processes.
 const jobScript = `#!/bin/sh
-cd '%[1]s' && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
+cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
 { cat <&3; exec 3<&- sleep 2147483647; } >pipe &
 feeder=$!
 trap 'kill "$feeder"' TERM ` + StopSignal + `
@@ -141,7 +141,7 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 	for i, w := range l.Podman {
 		words[i] = quoted(w)
 	}
-	text := fmt.Sprintf(jobScript, strings.ReplaceAll(l.Dir, "'", `'\''`), strings.Join(words, " "))
+	text := fmt.Sprintf(jobScript, quoted(l.Dir), strings.Join(words, " "))
 	for _, f := range []struct {
 		name string
 		text []byte

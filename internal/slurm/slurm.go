@@ -6,18 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"podman-executor/pkg/podman"
 )
 
-// Slurm is Slurm's commands on the PATH of an environment.
+// Slurm is Slurm's commands.
 type Slurm struct {
 	// Program finds a command.
 	Program func(name string) (string, error)
 	// Env is the commands' whole environment, NAME=value.
 	Env []string
+}
+
+// Beside returns the commands that are beside a launcher, an absolute path: a site may have
+// its Slurm anywhere. One that is not there is looked for on podman.Path.
+func Beside(launcher string, env []string) Slurm {
+	return Slurm{Env: env, Program: func(name string) (string, error) {
+		if program, err := podman.FindProgram(filepath.Join(filepath.Dir(launcher), name)); err == nil {
+			return program, nil
+		}
+		return podman.FindProgram(name)
+	}}
 }
 
 // Job is what Slurm knows of one job.
@@ -30,20 +44,25 @@ type Job struct {
 }
 
 // commandTime is how long one of Slurm's commands may take.
-const commandTime = 30 * time.Second
+const commandTime = 10 * time.Second
 
-// squeueFormat is what [parse] reads.
-const squeueFormat = "%i|%T|%N|%r"
+// squeueFormat is what [parse] reads; the working directory is last, since it may have
+// any letter.
+const squeueFormat = "%i|%T|%N|%r|%Z"
 
-// Find returns the latest job of this user that has a name, as long as Slurm's
+// ChdirOption is the option of srun and sbatch for the working directory by which a job is
+// found. Names are not the driver's own: authors may give one.
+func ChdirOption(dir string) string { return "--chdir=" + dir }
+
+// Find returns the latest job of this user that has a working directory, as long as Slurm's
 // controller remembers it (slurm.conf MinJobAge, five minutes after its end).
 //
 // The controller sends all of the user's jobs for it: see [Slurm.Get].
-func (s Slurm) Find(ctx context.Context, name string) (job Job, found bool, err error) {
-	jobs, err := s.squeue(ctx, "--me", "--name="+name)
+func (s Slurm) Find(ctx context.Context, dir string) (job Job, found bool, err error) {
+	jobs, err := s.squeue(ctx, func(line string) bool { return strings.HasSuffix(line, "|"+dir) }, "--me")
 	for _, j := range jobs {
-		if !found || j.ID > job.ID {
-			job, found = j, true
+		if j.dir == dir && (!found || j.ID > job.ID) {
+			job, found = j.Job, true
 		}
 	}
 	return job, found, err
@@ -56,24 +75,35 @@ func (s Slurm) Find(ctx context.Context, name string) (job Job, found bool, err 
 // docs/clusters.md.
 func (s Slurm) Get(ctx context.Context, id int64) (Job, error) {
 	number := strconv.FormatInt(id, 10)
-	jobs, err := s.squeue(ctx, "--jobs="+number)
+	jobs, err := s.squeue(ctx, func(string) bool { return true }, "--jobs="+number)
 	if err == nil && len(jobs) != 1 {
 		err = fmt.Errorf("squeue: %d lines on job %s", len(jobs), number)
 	}
 	if err != nil {
 		return Job{}, err
 	}
-	return jobs[0], nil
+	return jobs[0].Job, nil
 }
 
-// squeue returns the jobs that it selects.
-func (s Slurm) squeue(ctx context.Context, which ...string) (jobs []Job, err error) {
+// listed is a job with its working directory.
+type listed struct {
+	Job
+	dir string
+}
+
+// squeue returns the jobs that it selects, by lines that are wanted: others may be of
+// arrays, which have no id of this form.
+func (s Slurm) squeue(ctx context.Context, wanted func(line string) bool, which ...string) (jobs []listed, err error) {
 	out, err := s.output(ctx, "squeue", append(which, "--noheader", "--states=all", "--format="+squeueFormat)...)
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(out) {
-		j, err := parse(strings.TrimSpace(line))
+		line = strings.TrimSuffix(line, "\n")
+		if !wanted(line) {
+			continue
+		}
+		j, err := parse(line)
 		if err != nil {
 			return nil, err
 		}
@@ -82,10 +112,10 @@ func (s Slurm) squeue(ctx context.Context, which ...string) (jobs []Job, err err
 	return jobs, nil
 }
 
-// CancelNamed ends the latest job of this user that has a name. One that is over, or was
-// never there, is no error.
-func (s Slurm) CancelNamed(ctx context.Context, name string) error {
-	job, found, err := s.Find(ctx, name)
+// Cancel ends the latest job of this user that has a working directory. One that is over, or
+// was never there, is no error.
+func (s Slurm) Cancel(ctx context.Context, dir string) error {
+	job, found, err := s.Find(ctx, dir)
 	if err != nil || !found || !job.Going() && !job.Waiting() {
 		return err
 	}
@@ -93,10 +123,10 @@ func (s Slurm) CancelNamed(ctx context.Context, name string) error {
 	return err
 }
 
-// TellNamed sends a signal to the batch script of the latest job of this user that has a
-// name; one that waits is cancelled.
-func (s Slurm) TellNamed(ctx context.Context, name, signal string) error {
-	job, found, err := s.Find(ctx, name)
+// Tell sends a signal to the batch script of the latest job of this user that has a working
+// directory; one that waits is cancelled.
+func (s Slurm) Tell(ctx context.Context, dir, signal string) error {
+	job, found, err := s.Find(ctx, dir)
 	switch {
 	case err != nil || !found:
 		return err
@@ -108,16 +138,16 @@ func (s Slurm) TellNamed(ctx context.Context, name, signal string) error {
 	return err
 }
 
-func parse(line string) (Job, error) {
-	fields := strings.SplitN(line, "|", 4)
-	if len(fields) != 4 {
-		return Job{}, fmt.Errorf("squeue: unexpected line %q", line)
+func parse(line string) (listed, error) {
+	fields := strings.SplitN(line, "|", 5)
+	if len(fields) != 5 {
+		return listed{}, fmt.Errorf("squeue: unexpected line %q", line)
 	}
 	id, err := strconv.ParseInt(fields[0], 10, 64)
 	if err != nil {
-		return Job{}, fmt.Errorf("squeue: unexpected job id %q", fields[0])
+		return listed{}, fmt.Errorf("squeue: unexpected job id %q", fields[0])
 	}
-	return Job{ID: id, State: fields[1], Nodes: fields[2], Reason: fields[3]}, nil
+	return listed{Job{ID: id, State: fields[1], Nodes: fields[2], Reason: fields[3]}, fields[4]}, nil
 }
 
 // output runs one of Slurm's commands.

@@ -1,19 +1,23 @@
 package slurm
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 func TestParse(t *testing.T) {
-	for line, want := range map[string]Job{
-		"17|PENDING||Resources":                   {ID: 17, State: "PENDING", Reason: "Resources"},
-		"18|RUNNING|n[1-2]|None":                  {ID: 18, State: "RUNNING", Nodes: "n[1-2]", Reason: "None"},
-		"19|TIMEOUT|n1|TimeLimit":                 {ID: 19, State: "TIMEOUT", Nodes: "n1", Reason: "TimeLimit"},
-		"20|PENDING||ReqNodeNotAvail, Reserved|x": {ID: 20, State: "PENDING", Reason: "ReqNodeNotAvail, Reserved|x"},
+	for line, want := range map[string]listed{
+		"17|PENDING||Resources|/d":                     {Job{ID: 17, State: "PENDING", Reason: "Resources"}, "/d"},
+		"18|RUNNING|n[1-2]|None|/d/e f ":               {Job{ID: 18, State: "RUNNING", Nodes: "n[1-2]", Reason: "None"}, "/d/e f "},
+		"19|TIMEOUT|n1|TimeLimit|/d|e":                 {Job{ID: 19, State: "TIMEOUT", Nodes: "n1", Reason: "TimeLimit"}, "/d|e"},
+		"20|PENDING||ReqNodeNotAvail, Reserved|(null)": {Job{ID: 20, State: "PENDING", Reason: "ReqNodeNotAvail, Reserved"}, "(null)"},
 	} {
 		if got, err := parse(line); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v, want %+v", line, got, err, want)
 		}
 	}
-	for _, line := range []string{"", "17", "17|PENDING|", "x|PENDING||None", "17_1|PENDING||None"} {
+	for _, line := range []string{"", "17", "17|PENDING||None", "x|PENDING||None|/d", "17_1|PENDING||None|/d"} {
 		if got, err := parse(line); err == nil {
 			t.Errorf("%q: got %+v", line, got)
 		}
@@ -56,5 +60,35 @@ func TestString(t *testing.T) {
 		if got := j.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// A site's Slurm may be anywhere: all of its commands are taken from there.
+func TestBeside(t *testing.T) {
+	dir := t.TempDir()
+	squeue := filepath.Join(dir, "squeue")
+	if err := os.WriteFile(squeue, []byte("#!/bin/sh\necho \"18|RUNNING|n1|None|/d\n19_[1-3]|PENDING||None|/e\n20|PENDING||None|/d/e\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := Beside(filepath.Join(dir, "srun"), []string{"PATH=/nowhere"})
+	want := Job{ID: 18, State: "RUNNING", Nodes: "n1", Reason: "None"}
+	if got, found, err := s.Find(t.Context(), "/d"); err != nil || !found || got != want {
+		t.Errorf("got %+v, %v, %v, want %+v", got, found, err, want)
+	}
+	if got, found, err := s.Find(t.Context(), "/e/f"); err != nil || found {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, _, err := s.Find(t.Context(), "/e"); err == nil {
+		t.Error("an id of an array is taken")
+	}
+	// What is not there is where programs are.
+	if got, err := s.Program("env"); err != nil || got != "/usr/bin/env" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := os.Chmod(squeue, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Program("squeue"); err == nil && got == squeue {
+		t.Error("a program that everybody can write to is taken")
 	}
 }

@@ -12,12 +12,12 @@ const (
 	lastPoll  = 15 * time.Second
 )
 
-// Watch tells of each change of the job of that name until it has begun, or ctx ends.
+// Watch tells of each change of the job in that directory until it has begun, or ctx ends.
 // Errors are not told: the job's own command says more.
 //
 // Once the job is known it is asked for by its id. One that is over at first sight is that
 // of an earlier step.
-func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
+func (s Slurm) Watch(ctx context.Context, dir string, tell func(Job)) {
 	var last Job
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
 		select {
@@ -25,7 +25,7 @@ func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
 			return
 		case <-time.After(pause):
 		}
-		job, found, err := s.ask(ctx, name, last.ID)
+		job, found, err := s.ask(ctx, dir, last.ID)
 		if err != nil || !found || ctx.Err() != nil {
 			continue
 		}
@@ -42,10 +42,10 @@ func (s Slurm) Watch(ctx context.Context, name string, tell func(Job)) {
 	}
 }
 
-// ask returns a job by its id, or by its name as long as that is 0.
-func (s Slurm) ask(ctx context.Context, name string, id int64) (job Job, found bool, err error) {
+// ask returns a job by its id, or by its directory as long as that is 0.
+func (s Slurm) ask(ctx context.Context, dir string, id int64) (job Job, found bool, err error) {
 	if id == 0 {
-		return s.Find(ctx, name)
+		return s.Find(ctx, dir)
 	}
 	job, err = s.Get(ctx, id)
 	return job, err == nil, err
@@ -55,13 +55,13 @@ func (s Slurm) ask(ctx context.Context, name string, id int64) (job Job, found b
 // ended.
 const endTime = 10 * time.Second
 
-// End returns the last state of the job of that name; found is false where Slurm does
+// End returns the last state of the job in that directory; found is false where Slurm does
 // not know it, or does not say.
-func (s Slurm) End(ctx context.Context, name string) (job Job, found bool) {
+func (s Slurm) End(ctx context.Context, dir string) (job Job, found bool) {
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	for {
-		j, ok, err := s.Find(ctx, name)
+		j, ok, err := s.Find(ctx, dir)
 		if err != nil || !ok {
 			return job, found
 		}

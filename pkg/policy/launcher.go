@@ -42,8 +42,8 @@ func (d *decoder) launcher() {
 			}
 		}
 	}
-	if pm.LauncherMode == LauncherBatch && path.Base(program) != "sbatch" {
-		d.at(key, "launcher_mode = %q needs sbatch, got %q", LauncherBatch, program)
+	if batch := path.Base(program) == "sbatch"; batch != (pm.LauncherMode == LauncherBatch) {
+		d.at(key, "sbatch and launcher_mode = %q need each other, got %q", LauncherBatch, program)
 	}
 	if !pm.StepScriptOnly && !d.wrong("general.podman.step_script_only") {
 		d.missing("general.podman.step_script_only", "a launcher needs step_script_only = true: only the job's own scripts run elsewhere")

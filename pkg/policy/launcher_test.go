@@ -18,7 +18,7 @@ func TestLauncher(t *testing.T) {
 	const volumes = "p.toml:8: general.podman.container.volumes: not with a launcher: /x would be a volume of the project's own, which each machine has for itself; name a directory of the host"
 	for more, want := range map[string]string{
 		"launcher_mode = \"both\"\n":                       at + `launcher_mode: unknown value "both": want attached, batch`,
-		"launcher_mode = \"batch\"\n":                      `p.toml:6: general.podman.launcher: launcher_mode = "batch" needs sbatch, got "srun"`,
+		"launcher_mode = \"batch\"\n":                      `p.toml:6: general.podman.launcher: sbatch and launcher_mode = "batch" need each other, got "srun"`,
 		"scheduler_variable = \"A B\"\n":                   at + `scheduler_variable: want the name of a variable, got "A B"`,
 		"service_url = \"unix:///x\"\n":                    at + "service_url: not with a launcher: a launcher runs podman itself",
 		"disable_container_removal = true\n":               at + "disable_container_removal: not with a launcher: with a launcher a container is gone with its step",
@@ -31,10 +31,11 @@ func TestLauncher(t *testing.T) {
 	}
 	const head = "[general]\nrun_mechanism = \"podman\"\ndata_dir = \"/d\"\n[general.podman]\n"
 	for lines, want := range map[string]string{
-		"step_script_only = true\nlauncher = [\"./srun\"]\n":         `p.toml:6: general.podman.launcher: want a program's name or its absolute path, got "./srun"`,
-		"step_script_only = true\nlauncher = [\"srun\", \"\"]\n":     "p.toml:6: general.podman.launcher: entry 2: want a word, got an empty string or one with a NUL byte",
-		"step_script_only = true\nlauncher = [\"srun\", \"{CI}\"]\n": "p.toml:6: general.podman.launcher: entry 2: unknown placeholder {CI}: want {job_id}, {job_name}, {project_id}, {project}",
-		"runner_image = \"x\"\nlauncher = [\"srun\"]\n":              "p.toml:4: general.podman.step_script_only: missing: a launcher needs step_script_only = true: only the job's own scripts run elsewhere",
+		"step_script_only = true\nlauncher = [\"./srun\"]\n":                `p.toml:6: general.podman.launcher: want a program's name or its absolute path, got "./srun"`,
+		"step_script_only = true\nlauncher = [\"/opt/slurm/bin/sbatch\"]\n": `p.toml:6: general.podman.launcher: sbatch and launcher_mode = "batch" need each other, got "/opt/slurm/bin/sbatch"`,
+		"step_script_only = true\nlauncher = [\"srun\", \"\"]\n":            "p.toml:6: general.podman.launcher: entry 2: want a word, got an empty string or one with a NUL byte",
+		"step_script_only = true\nlauncher = [\"srun\", \"{CI}\"]\n":        "p.toml:6: general.podman.launcher: entry 2: unknown placeholder {CI}: want {job_id}, {job_name}, {project_id}, {project}",
+		"runner_image = \"x\"\nlauncher = [\"srun\"]\n":                     "p.toml:4: general.podman.step_script_only: missing: a launcher needs step_script_only = true: only the job's own scripts run elsewhere",
 	} {
 		wantProblems(t, head+lines, want)
 	}

@@ -16,12 +16,18 @@ import (
 	driver "podman-executor/internal/slurm"
 )
 
-// A job that waits is looked for by its name until it is known, and then by its id: each
-// call by name has slurmctld send all of the user's jobs. An earlier step's job of the same
-// name, which is over, is not taken for it.
+// A job that waits is looked for by its directory until it is known, and then by its id: each
+// call without it has slurmctld send all of the user's jobs. An earlier step's job in the same
+// directory, which is over, is not taken for it; nor is another job of the same name, or one
+// of an array.
 func TestWatch(t *testing.T) {
 	c := openCluster(t)
-	if got := srun(t, "", "true"); got.code != 0 {
+	dir := filepath.Join(t.TempDir(), "a|b  c'd ")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chdir := driver.ChdirOption(dir)
+	if got := srun(t, "", chdir, "true"); got.code != 0 {
 		t.Fatalf("srun has left %+v", got)
 	}
 	waitState(t, "COMPLETED")
@@ -35,20 +41,30 @@ func TestWatch(t *testing.T) {
 	})
 	calls := filepath.Join(t.TempDir(), "calls")
 	program := noting(t, calls)
-	s := driver.Slurm{Env: os.Environ(), Program: func(string) (string, error) { return program, nil }}
+	array := command(t, "sbatch", "--parsable", "--hold", "--array=1-3", "--output=/dev/null", "--wrap=true")
+	t.Cleanup(func() { command(t, "scancel", array) })
+	s := driver.Slurm{Env: os.Environ(), Program: func(name string) (string, error) {
+		if name == "squeue" {
+			return program, nil
+		}
+		return exec.LookPath(name)
+	}}
 	ctx, cancel := context.WithTimeout(context.Background(), stepTime)
 	defer cancel()
 	told := make(chan driver.Job, 10)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		s.Watch(ctx, jobName(t), func(j driver.Job) { told <- j })
+		s.Watch(ctx, dir, func(j driver.Job) { told <- j })
 	}()
 	waitFile(t, calls) // the watch has asked when there was no such job
-	wait := start(t, "", "--nodelist=n1", "true")
+	wait := start(t, "", "--nodelist=n1", chdir, "true")
 	first := <-told
-	time.Sleep(5 * time.Second) // two polls at least
-	command(t, "scancel", fmt.Sprint(first.ID))
+	waitOther := start(t, "", "--nodelist=n1", "true") // of the same name, and later
+	time.Sleep(5 * time.Second)                        // two polls at least
+	if err := s.Cancel(ctx, dir); err != nil {
+		t.Error(err)
+	}
 	wait()
 	<-watched
 	close(told)
@@ -63,6 +79,14 @@ func TestWatch(t *testing.T) {
 		t.Errorf("the watch has told of %s", got)
 	}
 	checkCalls(t, calls, first.ID)
+	if job, found, err := s.Find(ctx, filepath.Dir(dir)); found || err != nil {
+		t.Errorf("in a directory without a job there is %+v, %v", job, err)
+	}
+	if got := state(t); !strings.HasPrefix(got, "PENDING|") {
+		t.Errorf("the other job of that name is %s", got)
+	}
+	command(t, "scancel", jobID(t))
+	waitOther()
 }
 
 // noting returns a program that is squeue, and notes its words, one call a line.
@@ -80,25 +104,25 @@ func noting(t *testing.T, file string) string {
 	return program
 }
 
-// checkCalls wants calls by the name, and then only such by the id.
+// checkCalls wants calls for all jobs, and then only such by the id.
 func checkCalls(t *testing.T, file string, id int64) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	byName, byID := 0, 0
+	forAll, byID := 0, 0
 	for line := range strings.Lines(string(text)) {
 		switch {
 		case strings.Contains(line, fmt.Sprintf("--jobs=%d ", id)):
 			byID++
-		case strings.Contains(line, "--name="+jobName(t)+" ") && byID == 0:
-			byName++
+		case strings.Contains(line, "--me ") && byID == 0:
+			forAll++
 		default:
 			t.Errorf("squeue %s", line)
 		}
 	}
-	if byName < 2 || byID < 2 {
-		t.Errorf("%d calls by the name and %d by the id:\n%s", byName, byID, text)
+	if forAll < 2 || byID < 2 {
+		t.Errorf("%d calls for all jobs and %d by the id:\n%s", forAll, byID, text)
 	}
 }

@@ -16,32 +16,29 @@ import (
 	"podman-executor/test/runner"
 )
 
-// smallStore is a podman with a storage of its own of a few MiB, in which the images
-// of the tests are there to read: a tmpfs that podman's own mount namespace has.
-type smallStore struct {
+// ownStore is a podman with a storage of its own.
+type ownStore struct {
 	*testing.T
 	// dir has a short name: podman makes sockets below it.
 	dir, storage string
 }
 
-// Its tests are not parallel to others: podman is to read only from a store that nobody
-// writes to (containers-storage.conf(5), additionalimagestores); beside other tests
-// three podmans have waited for each other's locks for good.
-func newSmallStore(t *testing.T) smallStore {
+// newOwnStore makes one, with lines for [storage.options].
+func newOwnStore(t *testing.T, options ...string) ownStore {
 	t.Helper()
-	images := podman(t, "info", "--format", "{{.Store.GraphRoot}}")
 	dir, err := os.MkdirTemp("/tmp", "pe-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := smallStore{T: t, dir: dir, storage: filepath.Join(dir, "home/.local/share/containers")}
+	s := ownStore{T: t, dir: dir, storage: filepath.Join(dir, "home/.local/share/containers")}
 	settings := filepath.Join(dir, "home/.config/containers")
 	for _, d := range []string{s.storage, settings, filepath.Join(dir, "run")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	text := fmt.Sprintf("[storage]\ndriver = \"overlay\"\nrunroot = %q\n[storage.options]\nadditionalimagestores = [%q]\n", filepath.Join(dir, "run/containers"), images)
+	// Rootless podman's storage is below HOME, whatever graphroot says (podman 4.3.1).
+	text := fmt.Sprintf("[storage]\ndriver = \"overlay\"\nrunroot = %q\n[storage.options]\n%s\n", filepath.Join(dir, "run/containers"), strings.Join(options, "\n"))
 	if err := os.WriteFile(filepath.Join(dir, "storage.conf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -53,19 +50,35 @@ func newSmallStore(t *testing.T) smallStore {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.remove)
+	if got := s.podman("info", "--format", "{{.Store.GraphRoot}}"); !strings.HasPrefix(got, dir) {
+		t.Fatalf("the storage is %s, and not in %s", got, dir)
+	}
+	return s
+}
+
+// newSmallStore is one of a few MiB, in which the images of the tests are there to read: a
+// tmpfs that podman's own mount namespace has.
+//
+// Its tests are not parallel to others: podman is to read only from a store that nobody
+// writes to (containers-storage.conf(5), additionalimagestores); beside other tests
+// three podmans have waited for each other's locks for good.
+func newSmallStore(t *testing.T) ownStore {
+	t.Helper()
+	images := podman(t, "info", "--format", "{{.Store.GraphRoot}}")
+	s := newOwnStore(t, fmt.Sprintf("additionalimagestores = [%q]", images))
 	s.podman("unshare", "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", s.storage)
 	return s
 }
 
 // environment is what makes any podman this one.
-func (s smallStore) environment() []string {
+func (s ownStore) environment() []string {
 	return []string{
 		"HOME=" + filepath.Join(s.dir, "home"), "XDG_RUNTIME_DIR=" + filepath.Join(s.dir, "run"),
 		"CONTAINERS_STORAGE_CONF=" + filepath.Join(s.dir, "storage.conf"),
 	}
 }
 
-func (s smallStore) podman(args ...string) string {
+func (s ownStore) podman(args ...string) string {
 	s.Helper()
 	cmd := podmanCommand(args...)
 	cmd.Env = append(os.Environ(), s.environment()...)
@@ -77,14 +90,12 @@ func (s smallStore) podman(args ...string) string {
 }
 
 // remove ends podman's pause process, and with it the namespace and the tmpfs.
-func (s smallStore) remove() {
+func (s ownStore) remove() {
 	text, err := os.ReadFile(filepath.Join(s.dir, "run/libpod/tmp/pause.pid"))
 	if pid, _ := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	if err := os.RemoveAll(s.dir); err != nil {
-		s.Error(err)
-	}
+	podman(s.T, "unshare", "rm", "-rf", s.dir)
 }
 
 // A storage that is full while containers are made is a failure of the system that

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,18 +46,28 @@ func TestLauncher(t *testing.T) {
 		lacks(t, run, "podman-executor-run: error")
 	}
 	failed(t, m.run(in(busyboxImage, job("killed", "kill -9 $$"))), "script_failure", 137)
-	m.nothingLeft()
+	// Another user's directories are not this user's to remove.
+	run = m.run(in(userImage, job("directories", "id -u", "mkdir -p /run/podman-executor/report/a/b")))
+	succeeded(t, run)
+	logs(t, run, "\n1000\n")
+	nothingLaunched(t, dir)
+}
+
+// nothingLaunched checks that data_dir has nothing of a job that is over.
+func nothingLaunched(t *testing.T, dir string) {
+	t.Helper()
 	if entries, err := os.ReadDir(filepath.Join(dir, ".podman-executor")); err != nil || len(entries) > 0 {
 		t.Errorf("left below data_dir: %v, %v", entries, err)
 	}
 }
 
-// A cancelled script is told to stop, and killed where it does not.
+// A cancelled script is told to stop, and killed where it does not. It prints all the time:
+// the runner hears of a cancel when it sends output, or after 30 s.
 func TestLauncherCancelled(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
-		"listens":  "trap 'echo told; exit 3' TERM; echo holding; while :; do sleep 0.1; done",
-		"stubborn": "trap '' TERM; echo holding; while :; do sleep 1; done",
+		"listens":  "trap 'echo told; exit 3' TERM; while :; do echo holding; sleep 0.1; done",
+		"stubborn": "trap '' TERM; while :; do echo holding; sleep 1; done",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +82,9 @@ func TestLauncherCancelled(t *testing.T) {
 			m.wait(run)
 			t.Logf("the job ended after %s", time.Since(cancelled))
 			m.nothingLeft()
+			failed(t, run, "job_canceled", 0)
 			logs(t, run, "after_script\n")
+			lacks(t, run, "podman-executor-run: error")
 			if name == "listens" {
 				logs(t, run, "told\n")
 			}
@@ -88,6 +101,7 @@ func TestLauncherWithoutDriver(t *testing.T) {
 	m.waitLog(run, "holding")
 	m.killDriver()
 	m.wait(run)
+	failed(t, run, "runner_system_failure", 0)
 	m.nothingLeft()
 }
 
@@ -101,6 +115,34 @@ func TestLauncherFails(t *testing.T) {
 	logs(t, run, "podman-executor-run: error: the launcher false ended with exit code 1 before the script began\n", "podman-executor-run: hint: ")
 	lacks(t, run, "\nran")
 	m.nothingLeft()
+}
+
+// Where the launcher puts the container there is another storage, into which the image
+// comes from its registry, with the job's credentials, and by its digest.
+func TestLauncherPulls(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	id := r.pushed("team/launched:1")
+	elsewhere := newOwnStore(t)
+	words := append([]string{"env"}, elsewhere.environment()...)
+	launcher, err := json.Marshal(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, data := launching(t, r.policy(), `image_pull_policy = "always"`, "launcher = "+string(launcher))
+	m := start(t, policy)
+	run := m.run(r.pulls(r.host+"/team/launched:1", "pulled elsewhere", "cat /unique"))
+	succeeded(t, run)
+	if got := elsewhere.podman("image", "inspect", "--format", "{{.Id}}", id); got != id {
+		t.Errorf("elsewhere there is the image %s, want %s", got, id)
+	}
+	r.noSecrets(m, run)
+	nothingLaunched(t, data)
+
+	// Without credentials this machine's podman refuses the job already.
+	run = m.run(in(r.host+"/team/launched:1", job("without credentials", "echo ran")))
+	failed(t, run, "script_failure", 1)
+	lacks(t, run, "\nran")
 }
 
 // The credentials of a pull are in a file that only the user can read, for as long as

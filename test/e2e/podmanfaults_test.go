@@ -20,7 +20,7 @@ const hang = `: >"$traps/hit"; exec sleep 1000`
 // a step is a failure of the system.
 func TestPodmanHangs(t *testing.T) {
 	t.Parallel()
-	const timeouts = "[general.podman.timeouts]\ncommand = 5"
+	const timeouts = "[general.podman.timeouts]\ncommand = 10"
 	t.Run("in prepare", func(t *testing.T) {
 		t.Parallel()
 		p := newTrap(t)
@@ -28,7 +28,7 @@ func TestPodmanHangs(t *testing.T) {
 		p.armFor("run *", hang)
 		run := m.run(killed("podman hangs in prepare"))
 		succeeded(t, run)
-		logs(t, run, "podman-executor-prepare: error: creating the container", "podman run: stopped, since it took longer than 5s",
+		logs(t, run, "podman-executor-prepare: error: creating the container", "podman run: stopped, since it took longer than 10s",
 			"podman-executor-prepare: hint: ", "general.podman.timeouts.command", "the script: 42")
 	})
 	t.Run("in a step", func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestPodmanHangs(t *testing.T) {
 		p.armFor("start *-user", hang)
 		run := m.run(killed("podman hangs in a step"))
 		failed(t, run, "runner_system_failure", 0)
-		logs(t, run, "podman-executor-run: error: the container does not run: podman start: stopped, since it took longer than 10s", "general.podman.timeouts.command")
+		logs(t, run, "podman-executor-run: error: the container does not run: podman start: stopped, since it took longer than 20s", "general.podman.timeouts.command")
 		lacks(t, run, "the script: 42")
 		succeeded(t, m.run(killed("next")))
 	})

@@ -103,7 +103,7 @@ func TestNetworkOfServices(t *testing.T) {
 
 func TestServiceThatIsNotReady(t *testing.T) {
 	t.Parallel()
-	m := start(t, defaults("wait_for_services_timeout = 4"))
+	m := start(t, defaults("wait_for_services_timeout = 10"))
 	j := in(clientsImage, job("not ready", "echo the job goes on"))
 	j.Services = []gitlab.Image{
 		service(healthyImage, "never", gitlab.Variable{Key: "NEVER_READY", Value: "yes"}),
@@ -130,7 +130,7 @@ func TestServicesLogs(t *testing.T) {
 	// A script that hangs, perhaps for a service
 	j = in(clientsImage, job("timeout", "sleep 1000"))
 	j.SetVariable("CI_DEBUG_SERVICES", "true")
-	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "3s")
+	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "8s")
 	j.Services = []gitlab.Image{service(redisImage, "cache")}
 	run = m.run(j)
 	failed(t, run, "job_execution_timeout", 0)

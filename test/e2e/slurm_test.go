@@ -84,14 +84,6 @@ func outOfQueue(t *testing.T, run *gitlab.Run) time.Duration {
 	return time.Since(started)
 }
 
-// nothingLaunched checks that data_dir has nothing of a job that is over.
-func nothingLaunched(t *testing.T, dir string) {
-	t.Helper()
-	if entries, err := os.ReadDir(filepath.Join(dir, ".podman-executor")); err != nil || len(entries) > 0 {
-		t.Errorf("left below data_dir: %v, %v", entries, err)
-	}
-}
-
 // runsOn finds the line that a launched step begins with.
 var runsOn = regexp.MustCompile(`(?m)^Slurm job [0-9]+ runs on (n[12])$`)
 
@@ -222,7 +214,7 @@ func TestSlurmCancelled(t *testing.T) {
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, dir := throughSlurm(t, keys...)
 		m := start(t, policy)
-		run := m.server.Submit(in(busyboxImage, job("cancelled", "trap 'echo told' TERM; echo holding; while :; do sleep 0.1; done")))
+		run := m.server.Submit(in(busyboxImage, job("cancelled", "trap 'echo told' TERM; while :; do echo holding; sleep 0.1; done")))
 		m.waitLog(run, "\nholding\n")
 		run.Cancel()
 		m.wait(run)
@@ -230,8 +222,53 @@ func TestSlurmCancelled(t *testing.T) {
 		m.nothingLeft()
 		nothingLaunched(t, dir)
 		logs(t, run, "\ntold\n")
+		failed(t, run, "job_canceled", 0)
 		t.Logf("Slurm has the job %s after the job's end", took)
 	})
+}
+
+// A driver that is killed while its step runs leaves nothing: neither in Slurm's queue nor
+// on a node.
+func TestSlurmDriverKilled(t *testing.T) {
+	t.Parallel()
+	inBothModes(t, func(t *testing.T, keys []string) {
+		policy, dir := throughSlurm(t, keys...)
+		m := start(t, policy)
+		run := m.server.Submit(in(busyboxImage, job("driver killed", "trap '' TERM; echo holding; while :; do sleep 1; done")))
+		m.waitLog(run, "\nholding\n")
+		m.killDriver()
+		m.wait(run)
+		failed(t, run, "runner_system_failure", 0)
+		outOfQueue(t, run)
+		m.nothingLeft()
+		nothingLaunched(t, dir)
+	})
+}
+
+// An author who may choose a name gets no other job cancelled by it, and what the driver
+// waits for is the author's own.
+func TestSlurmNameOfAnother(t *testing.T) {
+	t.Parallel()
+	policy, dir := throughSlurm(t, append([]string{`scheduler_variable = "SCHEDULER_PARAMETERS"`, `scheduler_allow_list = ['--job-name=.*', '--chdir=.*']`}, launchers["srun"]...)...)
+	m := startConcurrent(t, 2, policy)
+	victim := m.server.Submit(in(busyboxImage, job("victim", untilReleased...)))
+	m.waitLog(victim, "holding")
+	j := in(busyboxImage, job("attacker", "while :; do echo attacking; sleep 0.1; done"))
+	j.SetVariable("SCHEDULER_PARAMETERS", strings.Replace(slurmName(victim), "--name", "--job-name", 1)+" --chdir=/tmp")
+	attacker := m.server.Submit(j)
+	m.waitLog(attacker, "\nattacking\n")
+	if got := strings.Count(queue(t, slurmName(victim)), " RUNNING "); got != 2 {
+		t.Errorf("%d jobs of that name run, want 2", got)
+	}
+	attacker.Cancel()
+	m.wait(attacker)
+	failed(t, attacker, "job_canceled", 0)
+	m.release(victim)
+	m.wait(victim)
+	succeeded(t, victim)
+	outOfQueue(t, victim)
+	m.nothingLeft()
+	nothingLaunched(t, dir)
 }
 
 // What Slurm does not take, or ends, is told from a failure of the script.
@@ -346,7 +383,7 @@ func TestSlurmNodeKilled(t *testing.T) {
 	}
 	m.wait(run)
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-run: error: ", "podman-executor-run: hint: ")
+	logs(t, run, "podman-executor-run: error: ", " was ended by Slurm: a node failed (NODE_FAIL)", "podman-executor-run: hint: ")
 }
 
 // The policy of the examples needs nothing more than the places of this test.

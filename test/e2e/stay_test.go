@@ -131,8 +131,8 @@ func TestConmonKilled(t *testing.T) {
 func TestRunnerStepStopped(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]string{
-		"listens":  "trap 'echo told' TERM; echo holding; sleep 1000 & wait; exit 1",
-		"stubborn": "trap '' TERM; echo holding; while :; do sleep 1; done",
+		"listens":  "trap 'echo told' TERM; (while sleep 0.2; do echo holding; done) & wait; exit 1",
+		"stubborn": "trap '' TERM; while sleep 1; do echo holding; done",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

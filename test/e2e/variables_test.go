@@ -33,7 +33,7 @@ func TestScriptTimeouts(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
 	j := job("script", endless...)
-	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "2s")
+	j.SetVariable("RUNNER_SCRIPT_TIMEOUT", "8s")
 	j.AddAfterScript("echo after_script ran, $CI_JOB_STATUS")
 	run := m.run(j)
 	failed(t, run, "job_execution_timeout", 0)
@@ -41,7 +41,7 @@ func TestScriptTimeouts(t *testing.T) {
 	lacks(t, run, "podman-executor-run: error")
 
 	j = job("after_script", "echo script ran")
-	j.SetVariable("RUNNER_AFTER_SCRIPT_TIMEOUT", "2s")
+	j.SetVariable("RUNNER_AFTER_SCRIPT_TIMEOUT", "8s")
 	j.SetVariable("AFTER_SCRIPT_IGNORE_ERRORS", "true")
 	j.AddAfterScript(endless...)
 	j.Artifacts = []gitlab.Artifact{{Name: "none", Paths: []string{"none"}, Type: "archive", Format: "zip"}}

@@ -50,11 +50,11 @@ func (q *queue) plain() slurm.Slurm { return slurm.Slurm{Env: q.slurm.Env, Progr
 
 // hold takes both nodes.
 func (q *queue) hold(ctx context.Context) error {
-	if err := q.begin("srun", "--quiet", "--job-name="+holder, "--nodes=2", "--exclusive", "sleep", "3600"); err != nil {
+	if err := q.begin("srun", "--quiet", slurm.ChdirOption(dir(holder)), "--nodes=2", "--exclusive", "sleep", "3600"); err != nil {
 		return err
 	}
 	for end := time.Now().Add(startTime); time.Now().Before(end); {
-		if job, found, err := q.plain().Find(ctx, holder); err == nil && found && job.State == "RUNNING" {
+		if job, found, err := q.plain().Find(ctx, dir(holder)); err == nil && found && job.State == "RUNNING" {
 			return nil
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
@@ -98,7 +98,7 @@ func (q *queue) fill(ctx context.Context, s setting) error {
 // watch watches a job as the driver does, until ctx ends: no job begins.
 func (q *queue) watch(ctx context.Context, name string) {
 	last := ""
-	q.slurm.Watch(ctx, name, func(j slurm.Job) { last = j.String() })
+	q.slurm.Watch(ctx, dir(name), func(j slurm.Job) { last = j.String() })
 	if ctx.Err() == nil {
 		q.mu.Lock()
 		defer q.mu.Unlock()
@@ -106,12 +106,15 @@ func (q *queue) watch(ctx context.Context, name string) {
 	}
 }
 
+// dir is the directory by which a job is found. It need not be there before the job begins.
+func dir(name string) string { return "/run/podman-executor-load/" + name }
+
 // waits is the command of a job that waits; its streams are as the driver's.
 func waits(launcher, name string) []string {
 	if launcher == "sbatch" {
-		return []string{"sbatch", "--quiet", "--job-name=" + name, "--wait", "--input=/dev/null", "--output=/dev/null", "--wrap=true"}
+		return []string{"sbatch", "--quiet", slurm.ChdirOption(dir(name)), "--wait", "--input=/dev/null", "--output=/dev/null", "--wrap=true"}
 	}
-	return []string{"srun", "--quiet", "--job-name=" + name, "true"}
+	return []string{"srun", "--quiet", slurm.ChdirOption(dir(name)), "true"}
 }
 
 // begin starts a command that close ends.
@@ -130,7 +133,7 @@ func (q *queue) begin(words ...string) error {
 func (q *queue) ask(ctx context.Context, all time.Duration) (took []time.Duration, err error) {
 	for end := time.Now().Add(all); time.Now().Before(end); {
 		started := time.Now()
-		if _, _, err := q.plain().Find(ctx, waiter+"-0"); err != nil {
+		if _, _, err := q.plain().Find(ctx, dir(waiter+"-0")); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(started))
