@@ -62,7 +62,8 @@ func TestWatch(t *testing.T) {
 	first := <-told
 	waitOther := start(t, "", "--nodelist=n1", "true") // of the same name, and later
 	time.Sleep(5 * time.Second)                        // two polls at least
-	if err := s.Cancel(ctx, dir); err != nil {
+	unnoted := driver.Slurm{Env: s.Env, Program: exec.LookPath}
+	if err := unnoted.Cancel(ctx, dir); err != nil {
 		t.Error(err)
 	}
 	wait()
@@ -79,7 +80,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("the watch has told of %s", got)
 	}
 	checkCalls(t, calls, first.ID)
-	if job, found, err := s.Find(ctx, filepath.Dir(dir)); found || err != nil {
+	if job, found, err := unnoted.Find(ctx, filepath.Dir(dir)); found || err != nil {
 		t.Errorf("in a directory without a job there is %+v, %v", job, err)
 	}
 	if got := state(t); !strings.HasPrefix(got, "PENDING|") {
