@@ -40,7 +40,8 @@ const (
 
 // Probe runs the script and returns what it prints. podman 4.3.1 may lose the output of a
 // container that ends at once, and end with 0 itself (seen once in 231 runs on a busy
-// machine): then it is run again.
+// machine): then it is run again. Steps read their script first, and then nothing is lost
+// (none of 542).
 func (p *Podman) Probe(ctx context.Context, probe Probe) (string, error) {
 	probe.Script += "; echo " + strings.TrimSpace(probeEnd)
 	for range probeTries {
