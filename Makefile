@@ -77,25 +77,25 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
 	@test/no-skips bin/test/e2e.json
 
-# The end-to-end tests that run by a transport, as a regular expression: see test/remote/cases.txt. With REMOTECASES=all those
-# by ssh, too, that are left out for their time.
-remote_cases = ^($(shell awk -v by=$(1) -v all=$(REMOTECASES) '$$2 == by || $$2 == "both" || all == "all" && by == "ssh" && /left out for its time/ { printf "%s%s", bar, $$1; bar = "|" }' test/remote/cases.txt))$$
+# The end-to-end tests of a kind, as a regular expression: see test/remote/cases.txt. With REMOTECASES=all those by ssh, too,
+# that are left out for their time.
+remote_cases = ^($(shell awk -v kind=$(1) -v all=$(REMOTECASES) '!/^Test/ { next } \
+	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && /left out for its time/ { printf "%s%s", bar, $$1; bar = "|" }' test/remote/cases.txt))$$
+# run_remote runs them: the kind, and how long they may take.
+define run_remote
+$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-$(1).json --raw-command -- \
+	go tool test2json -t -p remote/$(1) test/remote/run $(1) bin $(RUNNER) bin/test/remote.test --with examples --with $(S3_SERVER) \
+	-test.v=test2json -test.timeout=$(2) -test.parallel=4 -test.run='$(call remote_cases,$(1))' $(REMOTEFLAGS)
+endef
 
 .PHONY: test-remote
-test-remote: build test-setup ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die (REMOTECASES=all: more)
-	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
-	cd test && CGO_ENABLED=0 go test -c -tags remote -o ../bin/test/remote.test ./remote
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote.json --raw-command -- \
-		go tool test2json -t -p remote test/remote/run both bin $(RUNNER) bin/test/remote.test \
-		-test.v=test2json -test.timeout=5m -test.parallel=4 $(REMOTEFLAGS)
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-ssh.json --raw-command -- \
-		go tool test2json -t -p remote/ssh test/remote/run ssh bin $(RUNNER) bin/test/e2e.test \
-		-test.v=test2json -test.timeout=10m -test.parallel=4 -test.run='$(call remote_cases,ssh)' $(REMOTEFLAGS)
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-unix.json --raw-command -- \
-		go tool test2json -t -p remote/unix test/remote/run unix bin $(RUNNER) bin/test/e2e.test \
-		-test.v=test2json -test.timeout=10m -test.parallel=4 -test.run='$(call remote_cases,unix)' $(REMOTEFLAGS)
-	@test/no-skips bin/test/remote.json bin/test/remote-ssh.json bin/test/remote-unix.json
-	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/remote.json
+test-remote: build test-setup $(S3_SERVER) ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die (REMOTECASES=all: more)
+	cd test && CGO_ENABLED=0 go test -c -tags e2e,remote -o ../bin/test/remote.test ./e2e
+	$(call run_remote,hosts,10m)
+	$(call run_remote,ssh,30m)
+	$(call run_remote,unix,10m)
+	@test/no-skips bin/test/remote-hosts.json bin/test/remote-ssh.json bin/test/remote-unix.json
+	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/remote-hosts.json
 
 .PHONY: test-cluster
 test-cluster: test-slurm test-remote ## run jobs on other machines: through Slurm, and in podman of other hosts

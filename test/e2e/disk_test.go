@@ -171,7 +171,7 @@ func TestOutOfProcesses(t *testing.T) {
 	}
 	p := newTrap(t)
 	m := start(t, defaults(p.key()))
-	p.armFor("run *", `exec prlimit --nproc=1 "$podman" "$@"`)
+	p.armFor(making()+" *", `exec prlimit --nproc=1 "$podman" "$@"`)
 	run := m.run(killed("out of processes"))
 	succeeded(t, run)
 	logs(t, run, "podman-executor-prepare: error: ", "podman-executor-prepare: hint: no process could be started: raise TasksMax=", "the script: 42")

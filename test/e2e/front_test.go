@@ -31,13 +31,11 @@ type front struct {
 // false; a nil answer always does.
 func (r *registry) front(answer func(http.ResponseWriter, *http.Request) bool) *front {
 	r.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.Fatal(err)
-	}
-	f := &front{registry: r, host: l.Addr().String()}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: r.host})
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	f := &front{registry: r}
+	scheme, client := transport(r.T)
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: scheme, Host: r.host})
+	proxy.Transport = client.Transport
+	f.host = listen(r.T, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		user, _, ok := request.BasicAuth()
 		if ok {
 			f.mu.Lock()
@@ -47,15 +45,32 @@ func (r *registry) front(answer func(http.ResponseWriter, *http.Request) bool) *
 		if answer == nil || !answer(w, request) {
 			proxy.ServeHTTP(w, request)
 		}
-	})}
-	go func() { _ = server.Serve(l) }()
-	r.Cleanup(func() { _ = server.Close() })
+	}))
 	text, err := os.ReadFile(r.config)
 	if err != nil {
 		r.Fatal(err)
 	}
 	write(r.T, r.config, fmt.Sprintf("%s[[registry]]\nlocation = %q\ninsecure = true\n", text, f.host))
 	return f
+}
+
+// listen serves a registry's answers on loopback, and returns its address.
+func listen(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	go func() {
+		if ofRegistries, key := certificate(); ofRegistries != "" {
+			_ = server.ServeTLS(l, ofRegistries, key)
+		} else {
+			_ = server.Serve(l)
+		}
+	}()
+	t.Cleanup(func() { _ = server.Close() })
+	return l.Addr().String()
 }
 
 // image returns the name of an image behind the front, which is removed from the

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ const (
 )
 
 // jobTime is how long a job may take from its submission to its end.
-const jobTime = 2 * time.Minute
+const jobTime = 4 * time.Minute
 
 // machine is a GitLab and a runner of one test's own.
 type machine struct {
@@ -97,6 +98,9 @@ func serviceLines(podman []string) []string {
 	return lines
 }
 
+// overService tells whether the tests have their containers in podman of another user.
+func overService() bool { return os.Getenv("PODMAN_EXECUTOR_TEST_SERVICE") != "" }
+
 func hasKey(lines []string, key string) bool {
 	for _, l := range lines {
 		if l == "-"+key || strings.HasPrefix(l, key+" ") {
@@ -138,6 +142,12 @@ func startConcurrent(t *testing.T, concurrent int, policy func(dir string) strin
 
 func startConfigured(t *testing.T, concurrent int, policy func(dir string) string, config func(runner.Config) string) *machine {
 	t.Helper()
+	return startRunner(t, runner.Config{Concurrent: concurrent, Text: config}, policy)
+}
+
+// startRunner starts a runner with what of its configuration is its test's own.
+func startRunner(t *testing.T, c runner.Config, policy func(dir string) string) *machine {
+	t.Helper()
 	token := strings.ToLower(rand.Text()[:9])
 	server, err := gitlab.Start(gitlab.Options{RunnerToken: "glrt-" + token + "-rest-of-the-token"})
 	if err != nil {
@@ -145,15 +155,12 @@ func startConfigured(t *testing.T, concurrent int, policy func(dir string) strin
 	}
 	m := &machine{T: t, server: server, dir: t.TempDir(), token: token}
 	t.Cleanup(func() { _ = server.Close() })
-	text := ""
 	if policy != nil {
-		text = policy(m.dir)
+		c.Policy = policy(m.dir)
 	}
-	m.runner, err = runner.Start(runner.Config{
-		Program: environment(t, "GITLAB_RUNNER"), Driver: environment(t, "PODMAN_EXECUTOR_BIN"),
-		URL: server.URL(), Token: "glrt-" + token + "-rest-of-the-token",
-		Dir: m.dir, Policy: text, Concurrent: concurrent, Text: config,
-	})
+	c.Program, c.Driver = environment(t, "GITLAB_RUNNER"), environment(t, "PODMAN_EXECUTOR_BIN")
+	c.URL, c.Token, c.Dir = server.URL(), "glrt-"+token+"-rest-of-the-token", m.dir
+	m.runner, err = runner.Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +244,7 @@ func podman(t *testing.T, args ...string) string {
 		if err == nil {
 			return strings.TrimSpace(string(out))
 		}
-		isList := args[0] == "ps" || len(args) > 1 && args[1] == "ls"
+		isList := slices.Contains(args, "ps") || slices.Contains(args, "ls")
 		if !isList || !strings.Contains(string(out), "no such ") {
 			t.Fatalf("podman %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -246,7 +253,7 @@ func podman(t *testing.T, args ...string) string {
 
 // podmanCommand is one of the podman that has the jobs' containers.
 func podmanCommand(args ...string) *exec.Cmd {
-	if os.Getenv("PODMAN_EXECUTOR_TEST_SERVICE") != "" {
+	if overService() {
 		args = append([]string{"--url", os.Getenv("PODMAN_EXECUTOR_TEST_SOCKET")}, args...)
 	}
 	cmd := exec.Command("podman", args...)

@@ -258,13 +258,13 @@ func TestNameTaken(t *testing.T) {
 	p := newTrap(t)
 	m := start(t, defaults(p.key()))
 	succeeded(t, m.run(job("looks", "echo ran")))
-	p.armFor("run *-user *", `"$podman" "$@" >"$traps/hit"`)
+	p.armFor(making()+" *-user *", `"$podman" "$@" >"$traps/hit"`)
 	before := len(p.calls())
 	succeeded(t, m.run(job("finds its name taken", "echo ran")))
 	p.waitCaught()
 	creates := 0
 	for _, verb := range p.since(before) {
-		if verb == "run" {
+		if verb == making() {
 			creates++
 		}
 	}

@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -27,8 +29,31 @@ type registry struct {
 	account
 	// other is the second account.
 	other account
-	// config is a registries.conf that lets podman talk HTTP to it.
+	// config is a registries.conf that lets podman of this user talk HTTP to it.
 	config string
+}
+
+// certificate is that of the registries on loopback, and key its key, where the tests run
+// over a podman service: that has it among those that it trusts (test/remote/run), and has
+// never heard of a test's registries.conf. Else both are empty, and registries talk HTTP.
+func certificate() (certificate, key string) {
+	return os.Getenv("PODMAN_EXECUTOR_TEST_CERTIFICATE"), os.Getenv("PODMAN_EXECUTOR_TEST_KEY")
+}
+
+// transport is how a test itself talks to its registry.
+func transport(t *testing.T) (scheme string, client *http.Client) {
+	t.Helper()
+	name, _ := certificate()
+	if name == "" {
+		return "http", http.DefaultClient
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(text)
+	return "https", &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
 }
 
 // account is one of a registry's.
@@ -53,7 +78,9 @@ const registryConfig = `version: 0.1
 log: {level: error}
 storage:
   filesystem: {rootdirectory: %q}
-http: {addr: %q}
+http:
+  addr: %q
+  tls: {certificate: %q, key: %q}
 auth:
   htpasswd: {realm: test, path: %q}
 `
@@ -75,7 +102,9 @@ func startRegistry(t *testing.T) *registry {
 		passwords.Write(out)
 	}
 	write(t, filepath.Join(dir, "htpasswd"), passwords.String())
-	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(registryConfig, filepath.Join(dir, "data"), r.host, filepath.Join(dir, "htpasswd")))
+	ofRegistries, key := certificate()
+	write(t, filepath.Join(dir, "config.yml"),
+		fmt.Sprintf(registryConfig, filepath.Join(dir, "data"), r.host, ofRegistries, key, filepath.Join(dir, "htpasswd")))
 	write(t, r.config, fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", r.host))
 	cmd := exec.Command("docker-registry", "serve", filepath.Join(dir, "config.yml"))
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -90,8 +119,9 @@ func startRegistry(t *testing.T) *registry {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	scheme, client := transport(t)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		answer, err := http.Get("http://" + r.host + "/v2/")
+		answer, err := client.Get(scheme + "://" + r.host + "/v2/")
 		if err == nil {
 			_ = answer.Body.Close()
 			if answer.StatusCode != http.StatusUnauthorized {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,8 +67,10 @@ func TestStartPerStep(t *testing.T) {
 	run := m.run(m.hooked("per step", "echo hook", "echo made >out"))
 	succeeded(t, run)
 	logs(t, run, "hook\n", "Uploading artifacts")
-	if got := m.commands("start --attach"); len(got) != 5 {
-		t.Errorf("%d starts of containers, want those of five steps: %q", len(got), got)
+	// Over a service prepare starts one, too: it cannot mount gitlab-runner, and looks for the image's.
+	starts := slices.DeleteFunc(m.commands("start --attach"), func(line string) bool { return !strings.Contains(line, `"podman-executor-run"`) })
+	if len(starts) != 5 {
+		t.Errorf("%d starts of containers, want those of five steps: %q", len(starts), starts)
 	}
 }
 

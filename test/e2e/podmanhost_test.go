@@ -1,13 +1,15 @@
-//go:build remote
+//go:build e2e && remote
 
-package remote
+package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,15 +45,19 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
+// freePort returns a port that is free, and that the kernel gives to nobody who asks for
+// any (ip_local_port_range begins at 32768): a host that starts anew has it still.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(10000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("none of 100 ports is free")
+	return ""
 }
 
 func (h *host) shell(script string) {
@@ -76,9 +82,7 @@ func (h *host) read(name string) string {
 
 func (h *host) write(name, text string) {
 	h.Helper()
-	if err := os.WriteFile(h.file(name), []byte(text), 0o600); err != nil {
-		h.Fatal(err)
-	}
+	write(h.T, h.file(name), text)
 }
 
 // socket is the service's, by itself; url leads to it by ssh.
@@ -88,15 +92,22 @@ func (h *host) url() string {
 	return fmt.Sprintf("ssh://%s@127.0.0.1:%s%s", os.Getenv("USER"), h.port, h.file("podman.sock"))
 }
 
-// keys are the lines of a policy for this host.
-func (h *host) keys() []string { return files(h.file("id"), h.file("known_hosts")) }
+// keys are the lines of [general.podman] for this host, with more.
+func (h *host) keys(more ...string) []string {
+	return append(sshFiles(h.file("id"), h.file("known_hosts")), more...)
+}
+
+// sshFiles are the lines that ssh:// needs.
+func sshFiles(identity, knownHosts string) []string {
+	return []string{fmt.Sprintf("identity = %q", identity), fmt.Sprintf("known_hosts = %q", knownHosts)}
+}
 
 // start starts the host, or starts it anew.
 func (h *host) start() {
 	h.Helper()
 	h.service = h.daemon("podman", "system", "service", "--time", "0", h.socket())
 	h.sshd = h.daemon("/usr/sbin/sshd", "-D", "-f", h.file("sshd_config"), "-E", h.file("sshd.log"))
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		service, serviceErr := net.Dial("unix", h.file("podman.sock"))
 		sshd, sshdErr := net.Dial("tcp", "127.0.0.1:"+h.port)
 		if serviceErr == nil && sshdErr == nil {
@@ -158,4 +169,12 @@ func (h *host) connections() []int {
 		}
 	}
 	return pids
+}
+
+// forgetFailure spares a test the time for which a dead host is not tried again.
+func (h *host) forgetFailure() {
+	found, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "podman-executor", "ssh-*", "failed"))
+	for _, name := range found {
+		_ = os.Remove(name)
+	}
 }
