@@ -159,27 +159,28 @@ func (p trap) forgetLooks() {
 // nothing of either is left.
 func TestDriverKilledAtEachStep(t *testing.T) {
 	t.Parallel()
-	rows := map[string][]string{"stays": nil, "per step": {"start_per_step = true"}}
-	if overService() { // there, both are the same
-		delete(rows, "stays")
-	}
-	for name, keys := range rows {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newTrap(t)
-			keys := append(keys, p.key())
-			m := start(t, defaults(keys...))
-			succeeded(t, m.run(killed("makes the volumes")))
-			before := len(p.calls())
-			p.forgetLooks()
-			succeeded(t, m.run(killed("counts")))
-			for n, step := range p.since(before) {
-				m.driverKilled(p, n, step, "before", killBefore)
-				if step == "create" || step == "run" || step == "start" || step == "rm" {
-					m.driverKilled(p, n, step, "after", killAfter)
-				}
-			}
-		})
+	driverKilledAtEachStep(t)
+}
+
+// With a container that is started for each step there are more commands; over a service
+// that is the only way.
+func TestDriverKilledAtEachStart(t *testing.T) {
+	t.Parallel()
+	driverKilledAtEachStep(t, "start_per_step = true")
+}
+
+func driverKilledAtEachStep(t *testing.T, keys ...string) {
+	p := newTrap(t)
+	m := start(t, defaults(append(keys, p.key())...))
+	succeeded(t, m.run(killed("makes the volumes")))
+	before := len(p.calls())
+	p.forgetLooks()
+	succeeded(t, m.run(killed("counts")))
+	for n, step := range p.since(before) {
+		m.driverKilled(p, n, step, "before", killBefore)
+		if step == "create" || step == "run" || step == "start" || step == "rm" {
+			m.driverKilled(p, n, step, "after", killAfter)
+		}
 	}
 }
 
