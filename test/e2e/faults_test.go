@@ -209,8 +209,10 @@ func killed(name string) gitlab.Job {
 func (m *machine) endsAsKilled(run *gitlab.Run, step string) {
 	m.Helper()
 	m.Logf("%s: %s (%s)", run.Job.Info.Name, run.State(), run.FailureReason())
+	// Over a service a step that has ended well is looked at before it counts.
+	inStep := step == "start" || overService() && step == "container inspect"
 	switch {
-	case step != "start":
+	case !inStep:
 		// The runner tries a prepare that was killed again, and a job that has ended
 		// stays as it is when its cleanup is killed.
 		succeeded(m.T, run)
