@@ -90,7 +90,8 @@ func TestWatch(t *testing.T) {
 	waitOther()
 }
 
-// noting returns a program that is squeue, and notes its words, one call a line.
+// noting returns a program that is squeue, and notes its words when that has answered, one
+// call a line.
 func noting(t *testing.T, file string) string {
 	t.Helper()
 	squeue, err := exec.LookPath("squeue")
@@ -98,7 +99,7 @@ func noting(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "squeue")
-	text := fmt.Sprintf("#!/bin/sh\necho \"$*\" >>%s\nexec %s \"$@\"\n", file, squeue)
+	text := fmt.Sprintf("#!/bin/sh\n%s \"$@\"\ncode=$?\necho \"$*\" >>%s\nexit $code\n", squeue, file)
 	if err := os.WriteFile(program, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
