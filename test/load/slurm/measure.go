@@ -135,7 +135,7 @@ func report(out io.Writer, before, after state, asked []time.Duration) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "squeue by the watches\t%.1f a second\n", float64(after.calls-before.calls)/took.Seconds())
 	slices.Sort(asked)
-	fmt.Fprintf(w, "one squeue by name\tmedian %.0f ms, longest %.0f ms\n", asked[len(asked)/2].Seconds()*1e3, asked[len(asked)-1].Seconds()*1e3)
+	fmt.Fprintf(w, "one squeue for all jobs\tmedian %.0f ms, longest %.0f ms\n", asked[len(asked)/2].Seconds()*1e3, asked[len(asked)-1].Seconds()*1e3)
 	fmt.Fprintf(w, "slurmctld\t%.1f s of a processor a minute, %.0f MiB\n", minute(after.controller-before.controller), float64(after.controllerMemory)/(1<<20))
 	fmt.Fprintf(w, "the machine\t%.1f s of processors a minute\n", minute(after.machine-before.machine))
 	fmt.Fprintf(w, "one waiting command\t%.1f MiB\n", float64(after.memory)/(1<<20))
