@@ -75,7 +75,8 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 // a name, where the launcher's words give it none; it records that it is under way, and
 // tells what it waits for, until over is called.
 func (s *launched) beginInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
-	l.Words = append(slices.Clone(l.Words), slurm.ChdirOption(l.Dir))
+	// Twice: the author's last word may be an option that takes the next word for its value.
+	l.Words = append(slices.Clone(l.Words), slurm.ChdirOption(l.Dir), slurm.ChdirOption(l.Dir))
 	l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+s.name, "SBATCH_JOB_NAME="+s.name)
 	forget, err := launch.Begin(l.Dir)
 	if err != nil {

@@ -147,9 +147,12 @@ func timeLimit(t *testing.T) {
 
 func memory(t *testing.T) {
 	openCluster(t)
-	got := srun(t, "", "--mem=40", "sh", "-c", `x=$(head -c 100000000 /dev/zero | tr "\0" x); sleep 20`)
-	if got.code != 128+9 {
+	const script = `x=$(head -c 100000000 /dev/zero | tr "\0" x); sleep 5`
+	if got := srun(t, "", "--mem=40", "sh", "-c", script); got.code != 128+9 {
 		t.Errorf("srun has left %+v", got)
+	}
+	if got := srun(t, "", "--mem=1000", "sh", "-c", script); got.code != 0 {
+		t.Errorf("with memory enough, srun has left %+v", got)
 	}
 }
 

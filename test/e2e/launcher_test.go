@@ -97,12 +97,20 @@ func TestLauncherWithoutDriver(t *testing.T) {
 	t.Parallel()
 	policy, _ := launching(t)
 	m := start(t, policy)
+	m.loseDriver()
+	m.nothingLeft()
+}
+
+// loseDriver runs a job whose driver is killed while its script runs, which does not stop
+// when it is told to.
+func (m *machine) loseDriver() *gitlab.Run {
+	m.Helper()
 	run := m.server.Submit(in(busyboxImage, job("driver killed", "trap '' TERM; echo holding; while :; do sleep 1; done")))
-	m.waitLog(run, "holding")
+	m.waitLog(run, "\nholding\n")
 	m.killDriver()
 	m.wait(run)
-	failed(t, run, "runner_system_failure", 0)
-	m.nothingLeft()
+	failed(m.T, run, "runner_system_failure", 0)
+	return run
 }
 
 // What keeps a container from being run is told from the script's own failure.

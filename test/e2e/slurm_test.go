@@ -234,12 +234,7 @@ func TestSlurmDriverKilled(t *testing.T) {
 	inBothModes(t, func(t *testing.T, keys []string) {
 		policy, dir := throughSlurm(t, keys...)
 		m := start(t, policy)
-		run := m.server.Submit(in(busyboxImage, job("driver killed", "trap '' TERM; echo holding; while :; do sleep 1; done")))
-		m.waitLog(run, "\nholding\n")
-		m.killDriver()
-		m.wait(run)
-		failed(t, run, "runner_system_failure", 0)
-		outOfQueue(t, run)
+		outOfQueue(t, m.loseDriver())
 		m.nothingLeft()
 		nothingLaunched(t, dir)
 	})
@@ -249,16 +244,19 @@ func TestSlurmDriverKilled(t *testing.T) {
 // waits for is the author's own.
 func TestSlurmNameOfAnother(t *testing.T) {
 	t.Parallel()
-	policy, dir := throughSlurm(t, append([]string{`scheduler_variable = "SCHEDULER_PARAMETERS"`, `scheduler_allow_list = ['--job-name=.*', '--chdir=.*']`}, launchers["srun"]...)...)
+	policy, dir := throughSlurm(t, append([]string{`scheduler_variable = "SCHEDULER_PARAMETERS"`, `scheduler_allow_list = ['--job-name=.*', '--chdir=.*', '--comment']`}, launchers["srun"]...)...)
 	m := startConcurrent(t, 2, policy)
 	victim := m.server.Submit(in(busyboxImage, job("victim", untilReleased...)))
 	m.waitLog(victim, "holding")
 	j := in(busyboxImage, job("attacker", "while :; do echo attacking; sleep 0.1; done"))
-	j.SetVariable("SCHEDULER_PARAMETERS", strings.Replace(slurmName(victim), "--name", "--job-name", 1)+" --chdir=/tmp")
+	j.SetVariable("SCHEDULER_PARAMETERS", strings.Replace(slurmName(victim), "--name", "--job-name", 1)+" --chdir=/tmp --comment")
 	attacker := m.server.Submit(j)
 	m.waitLog(attacker, "\nattacking\n")
 	if got := strings.Count(queue(t, slurmName(victim)), " RUNNING "); got != 2 {
 		t.Errorf("%d jobs of that name run, want 2", got)
+	}
+	if got := queue(t, slurmName(victim), "--states=RUNNING", "--format=%Z"); strings.Count(got, dir+"/") != 2 {
+		t.Errorf("their directories are\n%s, want two below %s", got, dir)
 	}
 	attacker.Cancel()
 	m.wait(attacker)
