@@ -347,5 +347,7 @@ func (w *world) launch(program string) (*plan.Launch, error) {
 		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),
 		Container: podman.Create{Attached: true, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
 	}
+	l.Slurm = slices.Contains([]string{"srun", "sbatch"}, filepath.Base(program))
+	l.Batch = filepath.Base(program) == "sbatch"
 	return l, errors.Join(launch.Make(l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
 }
