@@ -61,26 +61,30 @@ func (w *world) checkChildren() error {
 		return err
 	}
 	allowed, values, secrets := slices.Concat(environmentNames, w.policyNames()), w.values(), w.secrets()
-	var problems []error
+	var problems []string
 	for _, c := range children {
 		for _, v := range c.env {
 			name, value, _ := strings.Cut(v, "=")
 			if !slices.Contains(allowed, name) && !(c.shell && slices.Contains(shellNames, name)) {
-				problems = append(problems, fmt.Errorf("%s has %q in its environment, which is not of the closed list in drivertest/children.go", c.what, name))
+				problems = append(problems, fmt.Sprintf("%s has %q in its environment, which is not of the closed list in drivertest/children.go", c.what, name))
 			}
 			for from, text := range values {
 				if strings.Contains(value, text) {
-					problems = append(problems, fmt.Errorf("%s has the value of %s in its environment, as %s", c.what, from, name))
+					problems = append(problems, fmt.Sprintf("%s has the value of %s in its environment, as %s", c.what, from, name))
 				}
 			}
 		}
 		for from, text := range secrets {
 			if slices.ContainsFunc(c.args, func(arg string) bool { return strings.Contains(arg, text) }) {
-				problems = append(problems, fmt.Errorf("%s has the value of %s on its command line", c.what, from))
+				problems = append(problems, fmt.Sprintf("%s has the value of %s on its command line", c.what, from))
 			}
 		}
 	}
-	return errors.Join(problems...)
+	if len(problems) == 0 {
+		return nil
+	}
+	slices.Sort(problems)
+	return errors.New(strings.Join(slices.Compact(problems), "\n"))
 }
 
 // children are podman's calls and those of shell scripts.
