@@ -16,6 +16,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/secret"
 	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -61,7 +62,7 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 		r.limits.Caches = &bytes
 		return err
 	})
-	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, directories", byHand(&r.orphans))
+	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, podman secrets, directories", byHand(&r.orphans))
 	flags.BoolFunc("all-images", "for --images-unused-for and --storage-below: remove images that prepare did not pull, too; the time of one that no job has used counts from the first call that sees it", byHand(&r.allImages))
 	flags.BoolFunc("dry-run", "print what would be removed, and remove nothing", byHand(&r.dryRun))
 }
@@ -97,9 +98,11 @@ type housekeeping struct {
 	call   *driver.Call
 	policy *policy.Policy
 	podman *podman.Podman
-	log    *driver.Log
-	now    time.Time
-	table  table
+	// service is podman's address as the policy has it; empty: podman on this machine.
+	service string
+	log     *driver.Log
+	now     time.Time
+	table   table
 }
 
 // run removes what is asked for, and prints a table of it. What cannot be removed
@@ -138,6 +141,7 @@ func (h *housekeeping) everywhere(ctx context.Context) error {
 			problems = append(problems, err)
 			continue
 		}
+		h.service = host.URL
 		if h.table.title = ""; len(hosts) > 1 {
 			h.table.title = host.URL
 		}
@@ -203,11 +207,13 @@ func (h *housekeeping) begin() (err error) {
 // removeOrphans removes what jobs that are over have left. gitlab-runner makes its
 // directories in its TMPDIR, which is taken to be this program's.
 func (h *housekeeping) removeOrphans(ctx context.Context) error {
-	places := leftovers.Places{TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: driver.RuntimeDir(h.podman)}
+	places := leftovers.Places{
+		TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: driver.RuntimeDir(h.podman), SecretsDir: secret.Parent(h.call.StateDir(h.policy)),
+	}
 	if places.TempDir == "" {
 		places.TempDir = os.TempDir()
 	}
-	orphans, err := leftovers.Find(ctx, h.podman, places, h.now)
+	orphans, err := leftovers.Find(ctx, h.podman, h.service, places, h.now)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/secret"
 	"podman-executor/internal/slurm"
 	"podman-executor/pkg/podman"
 )
@@ -115,6 +116,12 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
 		}
 	}
+	if err := removeSecrets(ctx, pm, p); err != nil {
+		return &driver.Fault{
+			Err:  fmt.Errorf("job %d: %w", p.JobID, err),
+			Todo: fmt.Sprintf("`%s secret ls` shows them; their names are in %s", p.Podman.Program, p.SecretsDir),
+		}
+	}
 	log.WithField("seconds", time.Since(started).Seconds()).Info("cleaned up")
 	return nil
 }
@@ -141,4 +148,12 @@ func unpin(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
 		return nil
 	}
 	return pin.Undo(ctx, pm, p.PinDir)
+}
+
+// removeSecrets removes the podman secrets of the job's services, where it has any.
+func removeSecrets(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
+	if p.SecretsDir == "" {
+		return nil
+	}
+	return secret.Remove(ctx, pm, p.SecretsDir)
 }

@@ -37,11 +37,13 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 		evidence.Over = nil
 	}
 	pinned, err := s.places().Pinned(now)
-	for _, o := range slices.Concat(pinned, evidence.Over) {
+	secrets, secretsErr := s.places().Secrets(s.host.URL, s.secretsDir(), now)
+	err = errors.Join(err, secretsErr)
+	for _, o := range slices.Concat(pinned, secrets, evidence.Over) {
 		err = errors.Join(err, o.Remove(ctx, s.podman))
 	}
 	if err != nil {
-		s.log.WithError(err).Warn("volumes and directories of dead runners")
+		s.log.WithError(err).Warn("volumes, secrets and directories of dead runners")
 	}
 	if err := s.removeLaunched(ctx, now); err != nil {
 		s.log.WithError(err).Warn("launched jobs of dead runners")

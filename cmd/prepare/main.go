@@ -20,6 +20,7 @@ import (
 	"podman-executor/internal/plan"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
+	"podman-executor/internal/secret"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -61,6 +62,8 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
+	// secrets are what the services get as podman secrets.
+	secrets secrets
 	// held are the records of images, builds and cache, until containers have them.
 	held releases
 }
@@ -145,6 +148,9 @@ func (s *preparation) logSettings() plan.Log {
 // decide asks the policy.
 func (s *preparation) decide() error {
 	request, err := s.request()
+	if refusal := (*driver.Refusal)(nil); errors.As(err, &refusal) {
+		return err
+	}
 	if err != nil {
 		return &driver.Refusal{Err: err, Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
 	}
@@ -187,6 +193,7 @@ func (s *preparation) plan() plan.Plan {
 		UserContainer:   s.userName,
 		AuthDir:         s.authDir(),
 		PinDir:          s.pinDir(),
+		SecretsDir:      s.secretsDir(),
 		StepsDirs:       s.stepsDirs(),
 		Keep:            s.policy.General.Podman.DisableContainerRemoval,
 		Grace:           grace,
@@ -234,6 +241,9 @@ func (s *preparation) undo(ctx context.Context) {
 	}
 	if dir := s.pinDir(); dir != "" {
 		err = errors.Join(err, pin.Undo(ctx, s.podman, dir))
+	}
+	if dir := s.secretsDir(); dir != "" {
+		err = errors.Join(err, secret.Remove(ctx, s.podman, dir))
 	}
 	if dir := s.launchDir(); dir != "" {
 		err = errors.Join(err, os.RemoveAll(dir))

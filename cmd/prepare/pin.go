@@ -10,6 +10,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
+	"podman-executor/internal/secret"
 	"podman-executor/pkg/podman"
 )
 
@@ -24,7 +25,9 @@ func (s *preparation) pinDir() string {
 
 // places are where jobs have directories.
 func (s *preparation) places() leftovers.Places {
-	return leftovers.Places{TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir())}
+	return leftovers.Places{
+		TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir()), SecretsDir: secret.Parent(s.call.StateDir(s.policy)),
+	}
 }
 
 // pinMounts mounts the sources of the job's volumes where no job can change what

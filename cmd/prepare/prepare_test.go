@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -80,39 +79,6 @@ func TestCallingRunner(t *testing.T) {
 	s := &preparation{podman: &podman.Podman{}, owner: job.Owner{PID: os.Getpid()}}
 	if got := s.callingRunner(); got != "" {
 		t.Errorf("this test is taken for a runner: %q", got)
-	}
-}
-
-// Variables that podman's files cannot have go by its environment, where the
-// kernel and podman let them.
-func TestServiceVariables(t *testing.T) {
-	dir := t.TempDir()
-	var stderr strings.Builder
-	s := &preparation{
-		call:    &driver.Call{Program: "prepare", Stderr: &stderr},
-		podman:  &podman.Podman{Env: []string{"XDG_RUNTIME_DIR=" + dir}},
-		attempt: "/tmp/custom-executor1",
-	}
-	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	long, longer := strings.Repeat("x", 70_000), strings.Repeat("x", 140_000)
-	file, names, own, err := s.serviceEnv(0, []string{"A=1", "LONG=" + long, "LD_LONG=" + long, "LONGER=" + longer, "B=", "C =x", "LINES_=1\n2"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text, err := os.ReadFile(file); err != nil || string(text) != "A=1\nB=\n" {
-		t.Errorf("the file has %q (%v)", text, err)
-	}
-	if !slices.Equal(names, []string{"LONG", "LINES_"}) || !slices.Equal(own, []string{"LONG=" + long, "LINES_=1\n2"}) {
-		t.Errorf("by podman's environment go %q", names)
-	}
-	want := `prepare: warning: a service does not get the variable "LD_LONG": it has several lines or a very long one, and a name that podman itself listens to
-prepare: warning: a service does not get the variable "LONGER": it is longer than 127 KiB
-prepare: warning: a service does not get the variable "C ": that is no name of a variable
-`
-	if stderr.String() != want {
-		t.Errorf("got %s\nwant %s", stderr.String(), want)
 	}
 }
 

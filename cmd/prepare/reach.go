@@ -61,10 +61,14 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 		}
 		other := *s.podman
 		other.URL = h.URL
-		if !found && leftovers.LookedLately(&other, now) {
+		secrets, err := s.places().Secrets(h.URL, s.secretsDir(), now)
+		if err != nil {
+			s.log.WithError(err).Warn("secrets of dead runners")
+		}
+		if !found && len(secrets) == 0 && leftovers.LookedLately(&other, now) {
 			continue
 		}
-		if err := s.removeLeftoversOf(ctx, other, h, now); err != nil {
+		if err := s.removeLeftoversOf(ctx, other, h, secrets, now); err != nil {
 			s.log.WithError(err).Warn("leftovers on the service " + h.URL)
 			all = false
 		}
@@ -72,7 +76,7 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 	return all
 }
 
-func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, now time.Time) error {
+func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, secrets []leftovers.Orphan, now time.Time) error {
 	memo := other
 	closed, err := driver.ConnectSurely(ctx, &other, h)
 	if err != nil {
@@ -86,7 +90,11 @@ func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman
 	for _, name := range removed {
 		s.log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
 	}
-	if err := leftovers.Networks(ctx, &other, now, s.network()); err != nil || elsewhere {
+	err = leftovers.Networks(ctx, &other, now, s.network())
+	for _, o := range secrets {
+		err = errors.Join(err, o.Remove(ctx, &other))
+	}
+	if err != nil || elsewhere {
 		return err
 	}
 	return leftovers.Looked(&memo)

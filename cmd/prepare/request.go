@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"podman-executor/internal/job"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/policy"
 )
@@ -26,14 +25,19 @@ const jacamarVolumes = "USER_VOLUMES"
 // taken, with their variables expanded, from the environment.
 func (s *preparation) request() (policy.Request, error) {
 	image := s.job.Image
+	user, platform, err := s.expandedWords("image", image)
+	if err != nil {
+		return policy.Request{}, err
+	}
 	r := policy.Request{
 		Image: image.Name, Entrypoint: image.Entrypoint, PullPolicies: image.PullPolicies,
-		User:     job.Expand(image.User, s.expanded),
-		Platform: job.Expand(image.Platform, s.expanded),
+		User: user, Platform: platform,
 		Reserved: []string{s.builds, s.cache, step.Dir},
 		Private:  s.privatePlaces(),
 	}
-	r.Services = s.serviceRequests()
+	if r.Services, err = s.serviceRequests(); err != nil {
+		return r, err
+	}
 	r.Limits = s.limitRequest()
 	if name := s.policy.General.Podman.SchedulerVariable; name != "" {
 		r.LauncherOptions = strings.Fields(s.expanded(name))

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,26 +27,45 @@ const (
 	servicesTimeout = 30 * time.Second
 	// servicePoll is the time between two looks at a service.
 	servicePoll = 200 * time.Millisecond
-	// longestLine is what podman reads as a line of a file of variables, and
-	// longestVariable what the kernel takes as one of an environment, in bytes
-	// (bufio.MaxScanTokenSize; execve(2), MAX_ARG_STRLEN).
-	longestLine     = 60 << 10
-	longestVariable = 127 << 10
 	// serviceLines is how much of a service's log a warning shows, in lines.
 	serviceLines = 20
 )
 
 // serviceRequests are the services as the job asks for them.
-func (s *preparation) serviceRequests() []policy.ServiceRequest {
+func (s *preparation) serviceRequests() ([]policy.ServiceRequest, error) {
 	var list []policy.ServiceRequest
 	for _, service := range s.job.Services {
+		user, platform, err := s.expandedWords("services", service.Image)
+		if err != nil {
+			return nil, err
+		}
 		list = append(list, policy.ServiceRequest{
 			Image: service.Name, Aliases: service.Aliases, DefaultAliases: job.DefaultAliases(service.Name),
 			Entrypoint: service.Entrypoint, Command: service.Command, PullPolicies: service.PullPolicies,
-			User: job.Expand(service.User, s.expanded), Platform: job.Expand(service.Platform, s.expanded),
+			User: user, Platform: platform,
 		})
 	}
-	return list
+	return list, nil
+}
+
+// longestWord bounds the user and the platform of an image, in bytes, with their variables
+// expanded.
+const longestWord = 4 << 10
+
+// expandedWords are user and platform of an image, which is of `image:` or `services:`, with
+// their variables expanded.
+func (s *preparation) expandedWords(of string, image job.Image) (user, platform string, err error) {
+	expand := func(key, value string) string {
+		word, ok := job.Expand(value, longestWord, s.expanded)
+		if !ok {
+			err = &driver.Refusal{
+				Err:  fmt.Errorf("`%s:docker:%s` is longer than %d KiB, with its variables expanded", of, key, longestWord>>10),
+				Todo: "check the variables in it in .gitlab-ci.yml",
+			}
+		}
+		return word
+	}
+	return expand("user", image.User), expand("platform", image.Platform), err
 }
 
 // expanded returns a variable of the job as the runner has expanded it.
@@ -97,10 +116,13 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 	for i, service := range s.grant.Services {
 		if err := s.startService(ctx, i, service, images[i], now); err != nil {
 			err = fmt.Errorf("starting the service %s: %w", service.Image, err)
+			if errors.Is(err, job.ErrTooMuch) {
+				return &driver.Refusal{Err: err, Todo: "take variables out of `variables:` of the service or the job in .gitlab-ci.yml, or put what is large into files"}
+			}
 			if podman.NoSuchProgram(err) && !service.Added {
 				return &driver.Refusal{Err: err, Todo: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
 			}
-			return &driver.Fault{Err: err, Todo: todo}
+			return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), todo)}
 		}
 	}
 	return nil
@@ -130,17 +152,11 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 			c.Entrypoint = "[]"
 		}
 	}
-	variables := service.Environment
-	if !service.Added {
-		variables = s.job.ServiceEnv(s.job.Services[service.Index], s.expanded)
-	}
-	var own []string
-	var err error
-	if c.EnvFile, c.EnvNames, own, err = s.serviceEnv(i, variables); err != nil {
+	if err := s.addVariables(ctx, &c, i, service); err != nil {
 		return err
 	}
-	err = s.unlessTaken(ctx, c.Name, func() error {
-		_, err := s.podman.CreateWithEnv(ctx, c, own)
+	err := s.unlessTaken(ctx, c.Name, func() error {
+		_, err := s.podman.Create(ctx, c)
 		return err
 	})
 	if err != nil {
@@ -169,34 +185,6 @@ func (s *preparation) serviceHosts(ctx context.Context) ([]string, error) {
 		}
 	}
 	return hosts, nil
-}
-
-// serviceEnv brings variables to podman without a command line: in a file, and
-// those of several lines or a very long one, which podman's files cannot have, in
-// podman's own environment. There they may not have a name that podman itself
-// listens to.
-func (s *preparation) serviceEnv(i int, variables []string) (file string, names, own []string, err error) {
-	var lines strings.Builder
-	for _, v := range variables {
-		name, value, _ := strings.Cut(v, "=")
-		switch {
-		case !policy.IsVariableName(name):
-			s.call.Warn("a service does not get the variable %q: that is no name of a variable", name)
-		case !strings.ContainsAny(value, "\r\n") && len(v) < longestLine:
-			lines.WriteString(v + "\n")
-		case podman.Listens(name):
-			s.call.Warn("a service does not get the variable %q: it has several lines or a very long one, and a name that podman itself listens to", name)
-		case len(v) >= longestVariable:
-			s.call.Warn("a service does not get the variable %q: it is longer than %d KiB", name, longestVariable>>10)
-		default:
-			names, own = append(names, name), append(own, v)
-		}
-	}
-	file = filepath.Join(s.authDir(), "service-"+strconv.Itoa(i)+".env")
-	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
-		return "", nil, nil, fmt.Errorf("writing the service's variables: %w", err)
-	}
-	return file, names, own, nil
 }
 
 // labels are those of one of the job's objects.

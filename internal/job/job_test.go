@@ -283,7 +283,8 @@ func FuzzJobResponse(f *testing.F) {
 		}
 		for _, s := range j.Services {
 			DefaultAliases(s.Name)
-			for _, v := range j.ServiceEnv(s, none) {
+			env, _, _ := j.ServiceEnv(s, none)
+			for _, v := range env {
 				if !strings.Contains(v, "=") {
 					t.Errorf("%q: the variable %q", text, v)
 				}

@@ -18,8 +18,8 @@ const (
 	// LabelJob is the id of the job, LabelProject of its project.
 	LabelJob     = labelPrefix + "job"
 	LabelProject = labelPrefix + "project"
-	// LabelRole is "runner", "user", "service", "network", "builds", "cache" or
-	// "volume".
+	// LabelRole is "runner", "user", "service", "network", "secret", "builds", "cache"
+	// or "volume".
 	LabelRole = labelPrefix + "role"
 	// LabelDestination is where a volume with the role "volume" is mounted.
 	LabelDestination = labelPrefix + "destination"

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"fmt"
 	"os"
 	"strings"
 )
@@ -52,54 +53,93 @@ func DefaultAliases(image string) []string {
 	return []string{long, short}
 }
 
+const (
+	// LongestVariable is how long NAME=value may be in an environment, and
+	// mostEnvironment how much a process may get of them all, whatever its limits are, in
+	// bytes (execve(2): MAX_ARG_STRLEN, with the byte at its end; 3/4 of _STK_LIM, with
+	// a pointer for each).
+	LongestVariable = 128<<10 - 1
+	mostEnvironment = 6 << 20
+	pointer         = 8
+)
+
+// ErrTooMuch is the error of variables that no process can have.
+var ErrTooMuch = fmt.Errorf("its variables take more than %d MiB together, and no process can have that", mostEnvironment>>20)
+
 // Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$`
-// stands for a dollar sign.
-func Expand(value string, lookup func(string) string) string {
-	return os.Expand(value, func(name string) string {
+// stands for a dollar sign. It gives up, and returns false, where the value or what it
+// becomes has more than most bytes: few bytes may stand for very many.
+func Expand(value string, most int, lookup func(string) string) (string, bool) {
+	if len(value) > most {
+		return "", false
+	}
+	left := most
+	expanded := os.Expand(value, func(name string) string {
 		if name == "$" {
 			return name
 		}
-		return lookup(name)
+		if left < 0 {
+			return ""
+		}
+		text := lookup(name)
+		if left -= len(text); left < 0 {
+			return ""
+		}
+		return text
 	})
+	return expanded, left >= 0 && len(expanded) <= most
 }
 
 // ServiceEnv returns the environment of a service, NAME=value: the job's public
-// variables, then the service's own (gitlab-runner common/build.go:2105). expanded
+// variables, then the service's own (gitlab-runner common/build.go:2105), and the names
+// of those that are left out, since they are longer than [LongestVariable]. expanded
 // returns a variable of the job as the runner has expanded it. Variables of files
 // carry the file's path, which means nothing in a service: they are left out. Of
 // two variables of one name the last counts: expanded returns that one's value, and
-// it may be a secret although the first is public.
-func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
-	last, own := map[string]int{}, map[string]string{}
+// it may be a secret although the first is public. The error is [ErrTooMuch].
+func (j *Job) ServiceEnv(s Service, expanded func(string) string) (env, tooLong []string, err error) {
+	last, own := map[string]int{}, map[string]int{}
 	for i, v := range j.Variables {
 		last[v.Key] = i
 	}
-	for _, v := range s.Variables {
-		own[v.Key] = v.Value
+	for i, v := range s.Variables {
+		own[v.Key] = i
 	}
-	lookup := func(name string) string {
-		if value, ok := own[name]; ok {
-			return value
+	size := 0
+	add := func(name, value string, ok bool) error {
+		if !ok || len(name)+1+len(value) > LongestVariable {
+			tooLong = append(tooLong, name)
+			return nil
 		}
-		return expanded(name)
+		if size += len(name) + len("=") + len(value) + len("\x00") + pointer; size > mostEnvironment {
+			return ErrTooMuch
+		}
+		env = append(env, name+"="+value)
+		return nil
 	}
-	var env []string
 	for i, v := range j.Variables {
 		if _, replaced := own[v.Key]; v.Public && !v.File && !replaced && last[v.Key] == i {
-			env = append(env, v.Key+"="+expanded(v.Key))
+			if err := add(v.Key, expanded(v.Key), true); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
-	for _, v := range s.Variables {
-		value := v.Value
+	for i, v := range s.Variables {
+		if own[v.Key] != i {
+			continue
+		}
+		value, ok := v.Value, true
 		if !v.Raw {
-			value = Expand(value, func(name string) string {
-				if name == v.Key {
-					return expanded(name)
+			value, ok = Expand(value, LongestVariable, func(name string) string {
+				if i, isOwn := own[name]; isOwn && name != v.Key {
+					return s.Variables[i].Value
 				}
-				return lookup(name)
+				return expanded(name)
 			})
 		}
-		env = append(env, v.Key+"="+value)
+		if err := add(v.Key, value, ok); err != nil {
+			return nil, nil, err
+		}
 	}
-	return env
+	return env, tooLong, nil
 }

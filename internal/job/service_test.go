@@ -1,6 +1,9 @@
 package job
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -95,15 +98,66 @@ func TestServiceEnv(t *testing.T) {
 		{"of two the last: a secret", vars{public("A", "open"), {Key: "A", Value: "secret"}}, nil, map[string]string{"A": "secret"}, nil},
 		{"of two the last: public", vars{{Key: "A", Value: "secret"}, public("A", "open")}, nil, map[string]string{"A": "open"}, []string{"A=open"}},
 		{"of two the last: a file", vars{public("A", "open"), {Key: "A", Value: "text", Public: true, File: true}}, nil, map[string]string{"A": "/path"}, nil},
+		{"of two own ones the last", nil, vars{{Key: "A", Value: "1\n"}, {Key: "B", Value: "$A"}, {Key: "A", Value: "2"}}, nil, []string{"B=2", "A=2"}},
 		{"of two public ones one", vars{public("A", "1"), public("B", "2"), public("A", "3")}, nil, map[string]string{"A": "3", "B": "2"}, []string{"B=2", "A=3"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			j := Job{Variables: test.job}
-			got := j.ServiceEnv(Service{Variables: test.own}, func(name string) string { return test.expanded[name] })
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			got, tooLong, err := j.ServiceEnv(Service{Variables: test.own}, func(name string) string { return test.expanded[name] })
+			if diff := cmp.Diff(test.want, got); diff != "" || len(tooLong) > 0 || err != nil {
+				t.Errorf("(-want +got):\n%s%q, %v", diff, tooLong, err)
 			}
 		})
+	}
+}
+
+// A value that stands for very many bytes is given up, and never made: what is counted are
+// the bytes that are asked for, and those that are allocated.
+func TestExpandBomb(t *testing.T) {
+	const most = LongestVariable
+	b := strings.Repeat("b", 100_000)
+	for _, bomb := range []string{strings.Repeat("$B", most/2), strings.Repeat("${B}", most/4), strings.Repeat("$$", most/2) + "$B", strings.Repeat("x", most) + "$NONE", "$B$B"} {
+		asked := 0
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, ok := Expand(bomb, most, func(string) string { asked++; return b })
+		runtime.ReadMemStats(&after)
+		allocated := after.TotalAlloc - before.TotalAlloc
+		if ok || len(got) > 2*most || asked > 2 || allocated > 10*most {
+			t.Errorf("%.20s…: %d bytes, %v, by %d lookups and %d bytes of memory", bomb, len(got), ok, asked, allocated)
+		}
+	}
+	for value, want := range map[string]string{"": "", "$$B": "$B", "$B": b, "-${B}$NONE": "-" + b, strings.Repeat("x", most): strings.Repeat("x", most)} {
+		if got, ok := Expand(value, most, func(name string) string { return map[string]string{"B": b}[name] }); got != want || !ok {
+			t.Errorf("%.20s…: %d bytes, %v, want %d", value, len(got), ok, len(want))
+		}
+	}
+}
+
+// Of variables that are too long their names are told; more than a process can have is an
+// error, however many variables there are.
+func TestServiceEnvTooLong(t *testing.T) {
+	fits := strings.Repeat("x", LongestVariable-len("FITS="))
+	lookup := func(name string) string {
+		return map[string]string{"FITS": fits, "LONG": fits + "x", "K": strings.Repeat("k", 1000)}[name]
+	}
+	j := Job{Variables: []Variable{{Key: "FITS", Public: true}, {Key: "LONG", Public: true}}}
+	s := Service{Variables: []Variable{{Key: "BOMB", Value: strings.Repeat("$FITS", 1000)}, {Key: "RAW", Value: fits, Raw: true}, {Key: "RAW_", Value: fits + "xx", Raw: true}, {Key: "D", Value: strings.Repeat("$K", 131)}}}
+	env, tooLong, err := j.ServiceEnv(s, lookup)
+	if want := []string{"LONG", "BOMB", "RAW_"}; !slices.Equal(tooLong, want) || err != nil {
+		t.Errorf("left out are %q (%v), want %q", tooLong, err, want)
+	}
+	if len(env) != 3 || env[0] != "FITS="+fits || env[1] != "RAW="+fits || len(env[2]) != len("D=")+131_000 {
+		t.Errorf("there are %d variables", len(env))
+	}
+	s = Service{}
+	asked := 0
+	for i := range 1000 {
+		s.Variables = append(s.Variables, Variable{Key: fmt.Sprintf("V%03d", i), Value: "$FITS"})
+	}
+	env, _, err = j.ServiceEnv(s, func(name string) string { asked++; return lookup(name)[:100_000] })
+	if !errors.Is(err, ErrTooMuch) || env != nil || asked > 70 {
+		t.Errorf("got %d variables, %v, after %d lookups", len(env), err, asked)
 	}
 }

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"podman-executor/internal/job"
 	"podman-executor/internal/pin"
+	"podman-executor/internal/secret"
 	"podman-executor/pkg/podman"
 )
 
 // Orphan is an object of a job that is over.
 type Orphan struct {
-	// Kind is "container", "network", "volumes" or "directory".
+	// Kind is "container", "network", "volumes", "secrets" or "directory".
 	Kind string
 	// Name is the object's, or the directory's path.
 	Name string
@@ -31,8 +33,9 @@ type Orphan struct {
 }
 
 // Places are directories that hold those of jobs: TempDir the runner's for each
-// attempt at a job, RuntimeDir the driver's: see [Evidence].
-type Places struct{ TempDir, RuntimeDir string }
+// attempt at a job, RuntimeDir the driver's: see [Evidence]; SecretsDir those of podman
+// secrets.
+type Places struct{ TempDir, RuntimeDir, SecretsDir string }
 
 // attemptPattern is the runner's name for the directory of an attempt
 // (gitlab-runner executors/custom/custom.go:101).
@@ -56,9 +59,23 @@ func (p Places) Pinned(now time.Time) ([]Orphan, error) {
 	return list, err
 }
 
+// Secrets returns the directories of podman secrets of jobs that are over, and own, an
+// earlier attempt's, of those that a service has; without an address: podman here.
+func (p Places) Secrets(service, own string, now time.Time) ([]Orphan, error) {
+	list, err := marked(p.SecretsDir, "*", now)
+	list = slices.DeleteFunc(list, func(o Orphan) bool {
+		return o.Reason == "" && o.Name != own || secret.Service(o.Name) != service
+	})
+	for i := range list {
+		list[i].Kind = "secrets"
+	}
+	return list, err
+}
+
 // Find returns everything of jobs that are over: containers, then the networks
-// that they are on and their pinned volumes, then directories.
-func Find(ctx context.Context, p *podman.Podman, places Places, now time.Time) ([]Orphan, error) {
+// that they are on, their pinned volumes and secrets, then directories. service is podman's
+// address as the policy has it.
+func Find(ctx context.Context, p *podman.Podman, service string, places Places, now time.Time) ([]Orphan, error) {
 	var found []Orphan
 	add := func(o Orphan, labels map[string]string) {
 		if o.Reason = reason(labels, now); o.Reason != "" {
@@ -86,7 +103,11 @@ func Find(ctx context.Context, p *podman.Podman, places Places, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	found = append(found, pinned...)
+	secrets, err := places.Secrets(service, "", now)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.Concat(found, pinned, secrets)
 	for _, place := range []struct{ parent, pattern string }{{places.TempDir, attemptPattern}, {places.RuntimeDir, "*"}} {
 		list, err := Over(place.parent, place.pattern, now)
 		if err != nil {
@@ -109,6 +130,8 @@ func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
 		err = p.RemoveUnusedNetwork(ctx, o.Name)
 	case "volumes":
 		err = pin.Undo(ctx, p, o.Name)
+	case "secrets":
+		err = secret.Remove(ctx, p, o.Name)
 	case "directory":
 		err = os.RemoveAll(o.Name)
 	}

@@ -58,6 +58,9 @@ type Plan struct {
 	Memory map[string]Memory `json:"memory,omitempty"`
 	// PinDir has the pinned sources of the job's volumes; empty without any.
 	PinDir string `json:"pin_dir,omitempty"`
+	// SecretsDir is that of the podman secrets of the job's services; there where a
+	// service got one.
+	SecretsDir string `json:"secrets_dir,omitempty"`
 	// StepsDirs are the directories by which containers that stay for the whole job
 	// get their steps. Those without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`

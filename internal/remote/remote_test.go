@@ -181,6 +181,27 @@ func TestSSHArguments(t *testing.T) {
 }
 
 // TestWhatSSHSays: words of OpenSSH 9.2.
+// The environment of ssh is a fixed list: nothing of a job's, nor of who calls the driver.
+func TestEnvironmentOfSSH(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "ssh")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\ncat /proc/$$/environ >environ\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer func(programs []string) { sshPrograms = programs }(sshPrograms)
+	sshPrograms = []string{program}
+	for _, name := range []string{"CUSTOM_ENV_A", "LD_PRELOAD", "SSH_AUTH_SOCK", "SSH_ASKPASS", "GCONV_PATH", "HOME"} {
+		t.Setenv(name, "/nonexistent/of-a-job")
+	}
+	if err := hosts(1)[0].ssh(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "environ"))
+	if want := "PATH=/usr/bin:/bin\x00LC_ALL=C.UTF-8\x00"; string(got) != want || err != nil {
+		t.Errorf("got %q (%v), want %q", got, err, want)
+	}
+}
+
 func TestWhatSSHSays(t *testing.T) {
 	h := Host{URL: "ssh://ci@node:2222/p", Identity: "/etc/id", KnownHosts: "/etc/known"}
 	for said, want := range map[string]string{

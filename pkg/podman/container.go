@@ -46,9 +46,12 @@ type Create struct {
 	Limits    Limits
 	Names     Names
 	Isolation Isolation
-	// EnvFile has variables for the container, a NAME=value a line; EnvNames are
-	// variables whose values are taken from podman's own environment.
+	// EnvFile has variables for the container, a NAME=value a line; Secrets are
+	// variables whose values are podman secrets. EnvNames are variables whose values
+	// are taken from podman's own environment: their names are the caller's own, never
+	// a job's.
 	EnvFile  string
+	Secrets  []SecretVariable
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
@@ -107,6 +110,9 @@ func (c Create) Args() []string {
 	a = slices.Concat(a, c.Limits.args(), c.Names.args(), c.Isolation.args())
 	if c.EnvFile != "" {
 		a = append(a, "--env-file", c.EnvFile)
+	}
+	for _, s := range c.Secrets {
+		a = append(a, "--secret", s.Secret+",type=env,target="+s.Variable)
 	}
 	for _, name := range c.EnvNames {
 		a = append(a, "--env", name)

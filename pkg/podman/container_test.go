@@ -28,6 +28,7 @@ func TestCreateArgs(t *testing.T) {
 		{"network", Create{Network: "net"}, []string{"--network", "net", "--", "i"}},
 		{"aliases", Create{Network: "net", Aliases: []string{"z", "a"}}, []string{"--network", "net", "--network-alias", "z", "--network-alias", "a", "--", "i"}},
 		{"environment", Create{EnvFile: "/run/e", EnvNames: []string{"Z", "A"}}, []string{"--env-file", "/run/e", "--env", "Z", "--env", "A", "--", "i"}},
+		{"secrets", Create{EnvFile: "/run/e", Secrets: []SecretVariable{{"Z", "s-2"}, {"A", "s-1"}}}, []string{"--env-file", "/run/e", "--secret", "s-2,type=env,target=Z", "--secret", "s-1,type=env,target=A", "--", "i"}},
 		{"user", Create{User: "1000:nobody"}, []string{"--user", "1000:nobody", "--", "i"}},
 		{"platform", Create{Platform: Platform{"linux", "arm64", "v8"}}, []string{"--platform", "linux/arm64/v8", "--", "i"}},
 		{"entrypoint of several words", Create{Entrypoint: `["a b",""]`}, []string{"--entrypoint", `["a b",""]`, "--", "i"}},

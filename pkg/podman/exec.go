@@ -64,16 +64,25 @@ func (e *ExitError) Error() string {
 // and the error is a *[TimeoutError]. A command that finds podman's database locked is
 // tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
-	return unlessLocked(ctx, func() ([]byte, error) { return p.once(ctx, args) })
+	return p.outputOf(ctx, nil, args...)
 }
 
-func (p *Podman) once(ctx context.Context, args []string) ([]byte, error) {
+// outputOf is Output with a standard input, where it is not nil: a pipe, which is what
+// podman wants for a secret.
+func (p *Podman) outputOf(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	return unlessLocked(ctx, func() ([]byte, error) { return p.once(ctx, stdin, args) })
+}
+
+func (p *Podman) once(ctx context.Context, stdin []byte, args []string) ([]byte, error) {
 	var stdout bounded
 	var stderr tail
 	ctx, cancel := p.bound(ctx, args)
 	defer cancel()
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if stdin != nil {
+		cmd.Stdin = bytes.NewReader(stdin)
+	}
 	started := time.Now()
 	err := p.ended(execute(cmd), args, &stderr)
 	var late *TimeoutError
@@ -170,7 +179,7 @@ func verb(args []string) string {
 		return ""
 	}
 	switch args[0] {
-	case "image", "container", "volume", "network", "system":
+	case "image", "container", "volume", "network", "secret", "system":
 		if len(args) > 1 {
 			return args[0] + " " + args[1]
 		}

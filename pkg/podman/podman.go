@@ -91,7 +91,8 @@ func FindProgram(program string) (string, error) {
 
 // Environment returns podman's environment, built from nothing: the caller's
 // own holds the job's secrets, and variables such as CONTAINERS_CONF or
-// CONTAINER_HOST that would turn podman into another one. Only HOME, USER,
+// CONTAINER_HOST that would turn podman into another one. No variable of a job is
+// ever added to it: what a program of the host listens to, nobody can list. Only HOME, USER,
 // XDG_RUNTIME_DIR and the D-Bus address are taken over; extra variables,
 // NAME=value, come last and win.
 //
@@ -127,21 +128,6 @@ func Environment(getenv func(string) string, uid int, extra []string) []string {
 		env = append(env, v)
 	}
 	return env
-}
-
-// Listens tells whether podman, its helpers or the dynamic linker take a variable
-// of that name for their own.
-func Listens(name string) bool {
-	switch name {
-	case "PATH", "HOME", "USER", "TMPDIR", "BUILDAH_ISOLATION", "NOTIFY_SOCKET", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "LC_ALL", "LANG":
-		return true
-	}
-	for _, prefix := range []string{"LD_", "XDG_", "CONTAINER", "PODMAN_", "STORAGE_", "REGISTRY_", "DBUS_", "DOCKER_", "NETAVARK_", "CONMON_", "LISTEN_", "TZ", "HTTP", "http", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "FTP", "ftp", "_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // Getenv returns a variable of podman's environment.

@@ -61,24 +61,6 @@ func TestEnvironmentBus(t *testing.T) {
 	}
 }
 
-// What reaches podman's own environment must not be what turns podman into another.
-func TestListens(t *testing.T) {
-	for _, name := range []string{
-		"PATH", "HOME", "USER", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF",
-		"CONTAINER_HOST", "PODMAN_USERNS", "STORAGE_DRIVER", "STORAGE_OPTS", "REGISTRY_AUTH_FILE", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_CONFIG", "DOCKER_HOST",
-		"NOTIFY_SOCKET", "LISTEN_FDS", "SSL_CERT_FILE", "GODEBUG", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "TZ", "TZDIR", "LC_ALL", "_CONTAINERS_USERNS_CONFIGURED",
-	} {
-		if !Listens(name) {
-			t.Errorf("%s is taken for nobody's", name)
-		}
-	}
-	for _, name := range []string{"A", "POSTGRES_PASSWORD", "MY_PATH", "PATHS", "LDAP_CONFIG", "HOMEPAGE", "CERTIFICATE", "path"} {
-		if Listens(name) {
-			t.Errorf("%s is taken for podman's", name)
-		}
-	}
-}
-
 func TestGetenv(t *testing.T) {
 	p := Podman{Env: []string{"AB=1", "A=2=3", "E="}}
 	for name, want := range map[string]string{"A": "2=3", "AB": "1", "E": "", "B": ""} {

@@ -88,14 +88,6 @@ func (p *Podman) Networks(ctx context.Context, label string) ([]Network, error) 
 	return list, nil
 }
 
-// CreateWithEnv is [Podman.Create] with variables in podman's own environment,
-// for those of EnvNames: their values are on no command line.
-func (p *Podman) CreateWithEnv(ctx context.Context, c Create, env []string) (string, error) {
-	with := *p
-	with.Env = slices.Concat(p.Env, env)
-	return with.Create(ctx, c)
-}
-
 // StartDetached starts a container and does not wait for its end.
 func (p *Podman) StartDetached(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "start", "--", name)

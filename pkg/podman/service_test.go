@@ -3,7 +3,6 @@ package podman
 import (
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,26 +183,6 @@ func TestRemoveNetworksMissing(t *testing.T) {
 		if got := strings.Count(calls(), "network rm "); !tt.wrong && got != 2 {
 			t.Errorf("%s: %d networks were removed, want 2", tt.said, got)
 		}
-	}
-}
-
-// TestCreateWithEnv: values are in podman's environment, for this call only, and
-// on no command line.
-func TestCreateWithEnv(t *testing.T) {
-	p, dir := fake(t, "environment")
-	own := append(make([]string, 0, 9), p.Env...)
-	p.Env = own
-	out, err := p.CreateWithEnv(t.Context(), Create{Name: "n", EnvNames: []string{"KEY"}, Image: "i"}, []string{"KEY=two\nlines"})
-	if err == nil || err.Error() != "podman create: no ID in its answer" {
-		t.Errorf("an answer that is none: %q, %v", out, err)
-	}
-	seen, err := os.ReadFile(filepath.Join(dir, "environment"))
-	environment, args, ok := strings.Cut(string(seen), "]\n/\n")
-	if err != nil || !ok || !strings.Contains(environment, "KEY=two\nlines") || strings.Contains(args, "lines") || !strings.Contains(args, `"--env" "KEY"`) {
-		t.Errorf("got %v, %s", err, out)
-	}
-	if slices.ContainsFunc(own[:cap(own)], func(v string) bool { return strings.HasPrefix(v, "KEY=") }) {
-		t.Errorf("the variable has stayed: %q", own[:cap(own)])
 	}
 }
 

@@ -101,6 +101,7 @@ func (m *machine) leftovers() []string {
 			left = append(left, "network "+name)
 		}
 	}
+	left = append(left, m.secrets()...)
 	for _, name := range m.volumes() {
 		if !strings.HasSuffix(name, "-builds") && !strings.HasSuffix(name, "-cache") && !strings.Contains(name, "-volume-") {
 			left = append(left, "volume "+name)
@@ -115,6 +116,20 @@ func (m *machine) leftovers() []string {
 		left = append(left, "directory "+e.Name()+" in the runner's TMPDIR")
 	}
 	return append(append(left, m.runtimeDirectories()...), m.processes()...)
+}
+
+// secrets names the podman secrets of the machine's jobs, and what tells of them.
+func (m *machine) secrets() []string {
+	m.Helper()
+	left, _ := filepath.Glob(filepath.Join(m.dir, "state", "secrets", "*"))
+	for _, name := range strings.Fields(podman(m.T, "secret", "ls", "--format", "{{.Name}}")) {
+		// Another test's may be gone by now.
+		labels, _ := podmanCommand("secret", "inspect", "--format", "{{.Spec.Labels}}", name).Output()
+		if strings.Contains(string(labels), "io.podman-executor.attempt:"+m.runner.TempDir()+"/") {
+			left = append(left, "secret "+name)
+		}
+	}
+	return left
 }
 
 // volumes returns the volumes of the machine's jobs.

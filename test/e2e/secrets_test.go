@@ -125,11 +125,11 @@ func TestSecretsOfAJobWithEverything(t *testing.T) {
 }
 
 // secretsAfterwards checks that none of the secrets stands in these places, in
-// podman's storage of containers, or in the job's volumes.
+// podman's storage of containers and secrets, or in the job's volumes.
 func (m *machine) secretsAfterwards(secrets []string, places ...string) {
 	m.Helper()
 	graph := podman(m.T, "info", "--format", "{{.Store.GraphRoot}}")
-	places = append(places, filepath.Join(graph, "overlay-containers"))
+	places = append(places, filepath.Join(graph, "overlay-containers"), filepath.Join(graph, "secrets"))
 	for _, v := range m.volumes() {
 		places = append(places, filepath.Join(graph, "volumes", v))
 	}

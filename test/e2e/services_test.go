@@ -186,15 +186,19 @@ func TestServicesOfKilledRunner(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
 	j := in(clientsImage, job("killed", endless...))
-	j.Services = []gitlab.Image{service(redisImage, "cache")}
+	j.Services = []gitlab.Image{service(redisImage, "cache", gitlab.Variable{Key: "LINES_OF", Value: "two\nlines"})}
 	run := m.server.Submit(j)
 	m.waitLog(run, "tick")
+	if len(m.secrets()) != 2 {
+		t.Errorf("of a service's variable of two lines there is %q, want a secret and what tells of it", m.secrets())
+	}
 	m.killDriver()
 	m.runner.Kill()
 	if err := m.runner.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	succeeded(t, m.run(job("next", "echo next")))
+	m.nothingLeft()
 }
 
 func TestServicesOfCancelledJob(t *testing.T) {

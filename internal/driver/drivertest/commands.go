@@ -161,11 +161,13 @@ func (w *world) seen(sign string, before int) (bool, error) {
 		_, err := os.Stat(filepath.Join(w.dir, file))
 		return err == nil, nil
 	}
-	calls, err := readLog(w.fakeDir())
+	calls, err := readLog(w.log())
 	return err == nil && slices.ContainsFunc(calls[before:], func(c call) bool { return c.Verb == sign }), err
 }
 
 func (w *world) fakeDir() string { return filepath.Join(w.dir, "home", "fake-podman") }
+
+func (w *world) log() string { return filepath.Join(w.fakeDir(), "log") }
 
 // setVar adds variables to the runner's environment, NAME=value, or takes them
 // out of it, NAME.
@@ -182,7 +184,7 @@ func setVar(ts *testscript.TestScript, args []string) {
 // selected returns podman's calls, with the given verbs only where there are any, and
 // what is done at the same time in one order: see [call.inFrontOf].
 func selected(ts *testscript.TestScript, verbs []string) []call {
-	calls, err := readLog(worldOf(ts).fakeDir())
+	calls, err := readLog(worldOf(ts).log())
 	ts.Check(err)
 	for i := range calls {
 		for j := i; j > 0 && calls[j].inFrontOf(calls[j-1]); j-- {
@@ -311,6 +313,8 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Keep = true
 		case "runner":
 			p.RunnerContainer = value
+		case "secrets":
+			p.SecretsDir = value
 		case "host":
 			p.HostDir = value
 		case "url":
@@ -343,5 +347,7 @@ func (w *world) launch(program string) (*plan.Launch, error) {
 		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),
 		Container: podman.Create{Attached: true, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
 	}
+	l.Slurm = slices.Contains([]string{"srun", "sbatch"}, filepath.Base(program))
+	l.Batch = filepath.Base(program) == "sbatch"
 	return l, errors.Join(launch.Make(l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
 }

@@ -16,6 +16,9 @@
 //	home/.config/containers/storage.conf   podman's storage needs no ranges of ids
 //	run/                                   XDG_RUNTIME_DIR
 //
+// After each script the environments of all children of its programs are checked: see
+// children.go.
+//
 // ${WORK}, ${PODMAN}, ${OWNER} (a runner that lives), ${DEAD} (one that does not),
 // ${AFAR} (one of another host) and ${INSIDE} (one in another container) are
 // replaced in every file of a script. Its commands are in commands.go; those that
@@ -121,7 +124,12 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Values[worldKey{}] = w
-	for _, dir := range []string{"home/fake-podman", "home/.config/containers", "run", attempt} {
+	env.Defer(func() {
+		if err := w.checkChildren(); err != nil {
+			env.T().Fatal("the script's children:\n" + err.Error())
+		}
+	})
+	for _, dir := range []string{"home/fake-podman", childrenDir, "home/.config/containers", "run", attempt} {
 		if err := os.MkdirAll(filepath.Join(w.dir, dir), 0o700); err != nil {
 			return err
 		}
@@ -180,7 +188,7 @@ func (w *world) expandFiles() error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(name, []byte(names.Replace(string(text))), 0o600)
+		return os.WriteFile(name, []byte(w.recorded(name, names.Replace(string(text)))), 0o600)
 	})
 }
 

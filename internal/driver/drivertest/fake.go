@@ -36,6 +36,7 @@ import (
 //	log                                    one call a line, see [call]
 //	stdin                                  what `podman start` got to read, to the
 //	                                       end of the script
+//	secret                                 the value of the latest `podman secret create`
 //	authfile                               the file of --authfile
 //	envfile                                the file of --env-file
 //
@@ -93,6 +94,11 @@ func runFake(dir string, args []string) (int, error) {
 			return 0, err
 		}
 	}
+	if f.verb == "secret-create" {
+		if err := f.saveSecret(); err != nil {
+			return 0, err
+		}
+	}
 	if err := f.hang(); err != nil {
 		return 0, err
 	}
@@ -105,7 +111,7 @@ func verbOf(args []string) string {
 	if len(args) > 2 && args[0] == "--url" {
 		args = args[2:]
 	}
-	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume", "network"}, args[0]) {
+	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume", "network", "secret"}, args[0]) {
 		return args[0] + "-" + args[1]
 	}
 	if len(args) == 0 {
@@ -124,15 +130,14 @@ func (f *fake) record(authMode string) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(f.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
+	line = append(line, '\n')
+	// Twice: scripts remove their log, and each call is looked at in the end.
+	for _, name := range []string{filepath.Join(f.dir, "log"), filepath.Join(filepath.Dir(f.dir), filepath.Base(childrenDir), podmanLog)} {
+		if err := appendTo(name, line); err != nil {
+			return err
+		}
 	}
-	defer log.Close()
-	if _, err := log.Write(append(line, '\n')); err != nil {
-		return err
-	}
-	calls, err := readLog(f.dir)
+	calls, err := readLog(filepath.Join(f.dir, "log"))
 	for _, c := range calls {
 		if c.Verb == f.verb && roleIn(c.Args) == roleIn(f.args) {
 			f.nth++
@@ -141,10 +146,19 @@ func (f *fake) record(authMode string) error {
 	return err
 }
 
+func appendTo(name string, line []byte) error {
+	log, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = log.Write(line)
+	return errors.Join(err, log.Close())
+}
+
 // readLog returns the calls so far. A last line that is not whole yet belongs
 // to a call that is none yet.
-func readLog(dir string) ([]call, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "log"))
+func readLog(name string) ([]call, error) {
+	text, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -199,6 +213,22 @@ func (f *fake) copyEnvFile() error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(f.dir, "envfile"), text, 0o600)
+}
+
+// saveSecret keeps the value of a secret. Like podman it takes it from a pipe only.
+func (f *fake) saveSecret() error {
+	info, err := os.Stdin.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode()&os.ModeNamedPipe == 0 {
+		return errors.New("if `-` is used, data must be passed into stdin")
+	}
+	value, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(f.dir, "secret"), value, 0o600)
 }
 
 // saveStdin reads what a container's shell reads: a line that begins with a size,
@@ -258,7 +288,7 @@ func (f *fake) hang() error {
 		return err
 	}
 	for {
-		calls, err := readLog(f.dir)
+		calls, err := readLog(filepath.Join(f.dir, "log"))
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (w *world) normalised(text string) string {
 
 // images returns the names of the images that podman was asked for.
 func (w *world) images() []string {
-	calls, err := readLog(w.fakeDir())
+	calls, err := readLog(w.log())
 	if err != nil {
 		return nil
 	}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// variablesOf returns a preparation whose podman keeps each secret's value in a file of the
+// secret's name, and that directory.
+func variablesOf(t *testing.T, stderr *strings.Builder) (*preparation, string) {
+	t.Helper()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "podman")
+	script := fmt.Sprintf("#!/bin/sh\nfor name; do :; [ \"$name\" = - ] || last=$name; done\ncat >%s/values/\"$last\"\n", dir)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "values"), 0o700), os.WriteFile(program, []byte(script), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := job.OwnerOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &preparation{
+		call: &driver.Call{Program: "prepare", Stderr: stderr}, policy: &policy.Policy{}, job: &job.Job{ID: 42, RunnerToken: "t"},
+		podman: &podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}, owner: owner, attempt: "/tmp/custom-executor1",
+		grant: &policy.Grant{Services: []policy.ServiceGrant{{}}},
+	}
+	s.policy.General.StateDir = filepath.Join(dir, "state")
+	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return s, filepath.Join(dir, "values")
+}
+
+// Variables that podman's files cannot have go by podman secrets, whatever their names are,
+// and byte for byte; equal values by one.
+func TestServiceVariables(t *testing.T) {
+	var stderr strings.Builder
+	s, values := variablesOf(t, &stderr)
+	long := strings.Repeat("x", 70_000)
+	lines := "\n\n lead\r\n#=\"'\xc3\xa4*\n\n"
+	c := podman.Create{}
+	err := s.serviceEnv(t.Context(), &c, 0, []string{"A=1", "LD_PRELOAD=" + long, "LINES_=" + lines, "B=", "C =x", "GCONV_PATH=" + lines, "Z=a\x00b", "H=#x", "S= x*", "CR=\r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(c.EnvFile); err != nil || string(text) != "A=1\nB=\nH=#x\nS= x*\n" {
+		t.Errorf("the file has %q (%v)", text, err)
+	}
+	var got, want []string
+	for _, v := range c.Secrets {
+		text, err := os.ReadFile(filepath.Join(values, v.Secret))
+		if err != nil || len(v.Secret) > 64 {
+			t.Error(v, err)
+		}
+		got = append(got, v.Variable+"="+string(text))
+	}
+	if want = []string{"LD_PRELOAD=" + long, "LINES_=" + lines, "GCONV_PATH=" + lines, "CR=\r"}; !slices.Equal(got, want) {
+		t.Errorf("by secrets go %.200q", got)
+	}
+	if c.Secrets[1].Secret != c.Secrets[2].Secret || c.Secrets[0].Secret == c.Secrets[1].Secret {
+		t.Errorf("the secrets are %q", c.Secrets)
+	}
+	said := `prepare: warning: a service does not get the variable "C ": that is no name of a variable
+prepare: warning: a service does not get the variable "Z": it has a byte that is zero, which no variable can have
+`
+	if stderr.String() != said {
+		t.Errorf("got %s\nwant %s", stderr.String(), said)
+	}
+	for name, mode := range map[string]fs.FileMode{c.EnvFile: 0o600, s.secretsDir(): fs.ModeDir | 0o700, filepath.Dir(s.secretsDir()): fs.ModeDir | 0o700} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
+			t.Errorf("%s has the mode %v (%v)", name, info.Mode(), err)
+		}
+	}
+}
+
+// A job cannot make as many secrets as it likes, nor as large ones.
+func TestSecretsAreBounded(t *testing.T) {
+	for _, test := range []struct{ length, want int }{{10, mostSecrets}, {120_000, mostSecretBytes / 120_000}} {
+		var stderr strings.Builder
+		s, values := variablesOf(t, &stderr)
+		var list []string
+		for i := range mostSecrets + 20 {
+			list = append(list, fmt.Sprintf("V%d=%d\n%s", i, i, strings.Repeat("x", test.length-len(fmt.Sprint(i))-1)))
+		}
+		c := podman.Create{}
+		if err := s.serviceEnv(t.Context(), &c, 0, list); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(values)
+		if len(c.Secrets) != test.want || len(entries) != test.want || err != nil {
+			t.Errorf("%d variables go by %d secrets (%v), want %d", len(c.Secrets), len(entries), err, test.want)
+		}
+		if got := strings.Count(stderr.String(), "the job's services have more than 100 variables of several lines or a very long one, or more than 4 MiB of them\n"); got != len(list)-test.want {
+			t.Errorf("%d warnings, want %d", got, len(list)-test.want)
+		}
+	}
+}
+
+// The names of secrets are those of one job alone, and such as podman takes.
+func TestSecretName(t *testing.T) {
+	seen := map[string]bool{}
+	for _, j := range []*job.Job{{ID: 1, RunnerToken: "t"}, {ID: 2, RunnerToken: "t"}, {ID: 1, RunnerToken: "u"}, {ID: 1, RunnerToken: "t", GitLab: "0123456789ab"}} {
+		for number := range 3 {
+			name := secretName(j, number)
+			if seen[name] || len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+				t.Errorf("%+v, %d: %s", j, number, name)
+			}
+			seen[name] = true
+		}
+	}
+}

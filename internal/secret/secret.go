@@ -1,0 +1,83 @@
+// Package secret gives variables to containers by podman secrets, and removes those
+// secrets. No podman lists them for that: each job has a directory below the policy's
+// state_dir, in which a file with a secret's name is there before the secret, and until it
+// is gone. So whoever finds the directory can remove them, also after the machine was
+// switched off: see docs/decisions/0030.
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"podman-executor/pkg/podman"
+)
+
+const (
+	// namesDir has a file for each secret, of its name.
+	namesDir = "names"
+	// serviceFile has the address of the podman service that has the secrets.
+	serviceFile = "service"
+	// dataDir is where podman on this machine keeps their values.
+	dataDir = "values"
+)
+
+// Parent is the directory of the directories of all jobs.
+func Parent(stateDir string) string { return filepath.Join(stateDir, "secrets") }
+
+// Make makes a job's directory. service is the address of the podman service that gets the
+// secrets, as the policy has it; empty for podman on this machine.
+func Make(dir, service string) error {
+	err := os.MkdirAll(filepath.Join(dir, namesDir), 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, serviceFile), []byte(service), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("making the directory of the job's podman secrets: %w", err)
+	}
+	return nil
+}
+
+// Service returns the address of the service that has the secrets of a job's directory.
+func Service(dir string) string {
+	text, _ := os.ReadFile(filepath.Join(dir, serviceFile))
+	return string(text)
+}
+
+// Create makes a secret, and before that its file in the job's directory. Podman on this
+// machine keeps its value there, too, and not among the secrets of the machine's owner;
+// a service keeps it where it keeps all of them.
+func Create(ctx context.Context, p *podman.Podman, dir string, s podman.NewSecret) error {
+	if err := os.WriteFile(filepath.Join(dir, namesDir, s.Name), nil, 0o600); err != nil {
+		return fmt.Errorf("recording the secret %s: %w", s.Name, err)
+	}
+	// podman reads the option as a line of CSV.
+	if data := filepath.Join(dir, dataDir); p.URL == "" && !strings.ContainsAny(data, ",\"\r\n") {
+		s.Dir = data
+	}
+	return p.CreateSecret(ctx, s)
+}
+
+// Remove removes the secrets of a job's directory, and the directory. Without one there is
+// nothing to do.
+func Remove(ctx context.Context, p *podman.Podman, dir string) error {
+	entries, err := os.ReadDir(filepath.Join(dir, namesDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking for the job's podman secrets: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if err := p.RemoveSecrets(ctx, names...); err != nil {
+		return fmt.Errorf("removing the job's podman secrets: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("removing the directory of the job's podman secrets: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package podman
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// SecretVariable is a variable of a container whose value is a podman secret. podman reads
+// it at each start of the container, and for each `podman exec` in it
+// (libpod/container_internal_common.go, oci_conmon_exec_common.go): the secret has to be
+// there for as long as the container is used.
+type SecretVariable struct {
+	// Variable is the variable's name, Secret the secret's.
+	Variable, Secret string
+}
+
+// NewSecret is `podman secret create`. The value goes by standard input, and comes to a
+// container byte for byte.
+type NewSecret struct {
+	// Name has 64 bytes at most (containers/common pkg/secrets/secrets.go,
+	// validateSecretName).
+	Name string
+	// Labels are public.
+	Labels map[string]string
+	// Dir is where podman on this machine keeps the value, and makes it where it is not
+	// there; empty: with the values of all secrets. As long as there is the secret, its
+	// value has to be there, or podman does not remove it.
+	Dir string
+	// Value has 1 to 511999 bytes.
+	Value []byte
+}
+
+// Args returns the command line. The driver is named: containers.conf may have another.
+func (s NewSecret) Args() []string {
+	args := []string{"secret", "create", "--driver", "file"}
+	if s.Dir != "" {
+		args = append(args, "--driver-opts", "path="+s.Dir)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		args = append(args, "--label", k+"="+s.Labels[k])
+	}
+	return append(args, "--", s.Name, "-")
+}
+
+// CreateSecret makes a secret. One of that name, which an earlier attempt has left, is
+// replaced.
+func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
+	_, err := p.outputOf(ctx, s.Value, s.Args()...)
+	if !says(err, "secret name in use") {
+		return err
+	}
+	if err := p.RemoveSecrets(ctx, s.Name); err != nil {
+		return err
+	}
+	_, err = p.outputOf(ctx, s.Value, s.Args()...)
+	return err
+}
+
+// secretsAtOnce bounds the names of one `podman secret rm`, so that all that it says
+// fits into what is kept of it.
+const secretsAtOnce = 24
+
+// RemoveSecrets removes secrets. Those that do not exist are no error.
+func (p *Podman) RemoveSecrets(ctx context.Context, names ...string) error {
+	for some := range slices.Chunk(names, secretsAtOnce) {
+		_, err := p.Output(ctx, append([]string{"secret", "rm", "--"}, some...)...)
+		if err != nil && !onlyGoneSecrets(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// onlyGoneSecrets tells whether all that a command complains of are secrets that are not
+// there. podman removes the others, and has no --ignore (4.3.1, 5.4.2: "no secret with name
+// or id "NAME": no such secret"). A secret whose value is gone, since podman was killed while
+// it removed it, is one, too: nothing is left of it but its name, which podman cannot
+// remove ("deleting secret NAME: ID: no secret data with ID", in 5.4.2 "no such secret").
+func onlyGoneSecrets(err error) bool {
+	said, ok := saidBy(err)
+	if !ok || said == "" {
+		return false
+	}
+	for complaint := range strings.SplitSeq(said, "; ") {
+		if !strings.Contains(complaint, "no such secret") && !strings.Contains(complaint, "no secret data with id") {
+			return false
+		}
+	}
+	return true
+}
