@@ -61,6 +61,9 @@ type preparation struct {
 	// directories that both have.
 	runnerName, userName string
 	builds, cache        string
+	// serviceHosts are lines of /etc/hosts by which the services that run already are
+	// found where their aliases are no names of the network.
+	serviceHosts []string
 	// held are the records of images, builds and cache, until containers have them.
 	held releases
 }
