@@ -151,7 +151,7 @@ func (p *Podman) PIDs(ctx context.Context, names ...string) (map[string]int, err
 
 // Addresses returns the addresses of a running container on its networks.
 func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
-	lines, err := p.inspectContainers(ctx, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", []string{name})
+	lines, err := p.inspectContainers(ctx, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}", []string{name})
 	return strings.Fields(lines[name]), err
 }
 

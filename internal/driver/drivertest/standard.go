@@ -56,7 +56,7 @@ func (f *fake) usual() (string, error) {
 		if slices.Contains(f.args, "{{.Name}} {{.State.Pid}}") {
 			return eachNamed(f.args, "1"), nil
 		}
-		if slices.Contains(f.args, "{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}") {
+		if slices.Contains(f.args, "{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}") {
 			return eachNamed(f.args, "10.89.0.2 "), nil
 		}
 		// The container has run just now, with the code of `podman start`.
