@@ -24,6 +24,7 @@ type General struct {
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
 	// images of the local storage only some projects may read, and when builds,
 	// caches and images were last used. It must live as long as podman's storage does.
+	// Policies whose podmans have different storages need a directory each.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// MinFreeSpace is how much space must be free before a job starts, in podman's
 	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With
