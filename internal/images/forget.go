@@ -78,7 +78,7 @@ func (r Readers) unseen(now time.Time) ([]string, error) {
 	}
 	var old []string
 	for _, entry := range entries {
-		if isOld(filepath.Join(r.Dir, entry.Name()), now) {
+		if !strings.HasPrefix(entry.Name(), ".") && isOld(filepath.Join(r.Dir, entry.Name()), now) {
 			// No repository has a "+" in its name.
 			old = append(old, strings.ReplaceAll(entry.Name(), "+", "/"))
 		}
