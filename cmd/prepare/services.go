@@ -27,9 +27,9 @@ const (
 	longestLine     = 60 << 10
 	longestVariable = 127 << 10
 	// mostVariables bounds a service's variables together, in bytes: no process starts
-	// with more (execve(2): a quarter of the limit of the stack, which is 8 MiB). They lie
-	// in memory that all jobs of the user share.
-	mostVariables = 2 << 20
+	// with more, whatever its limit of the stack is (Linux fs/exec.c, bprm_stack_limits).
+	// They lie in memory that all jobs of the user share.
+	mostVariables = 6 << 20
 )
 
 // serviceRequests are the services as the job asks for them.
