@@ -31,7 +31,9 @@ func TestManyServices(t *testing.T) {
 	}
 	before := len(m.commands("podman"))
 	j.Services = append(j.Services, service(busyboxImage, "s17"))
-	refused(t, m.run(j), "17 services are asked for, and 16 are allowed by services_limit", "general.podman.services_limit")
+	run = m.run(j)
+	refused(t, run, "17 services are asked for, and 16 are allowed by services_limit")
+	logs(t, run, "policy.toml: general.podman.services_limit")
 	if after := m.commands("podman"); len(after) != before {
 		t.Errorf("podman commands for a job that is refused: %q", after[before:])
 	}
@@ -43,7 +45,6 @@ func TestServiceThatFloods(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
 	j := in(clientsImage, job("flood", "until curl --silent --fail http://flood:8080/said; do sleep 0.2; done", "redis-cli -h waits blpop seen 60"))
-	j.SetVariable("CI_DEBUG_SERVICES", "true")
 	j.Services = []gitlab.Image{service(busyboxImage, "flood"), service(redisImage, "waits")}
 	j.Services[0].Command = []string{"sh", "-c", `mkdir /tmp/d; yes "$(printf %01000d 0)" | head -c 80000000; echo; echo its last words; echo all was said >/tmp/d/said; exec httpd -f -p 8080 -h /tmp/d`}
 	run := m.server.Submit(j)
@@ -56,11 +57,13 @@ func TestServiceThatFloods(t *testing.T) {
 			t.Errorf("the log of a service takes %d bytes (%v)", info.Size(), err)
 		}
 	}
+	if last := podman(t, "logs", "--tail", "1", services+"0"); last != "its last words" {
+		t.Errorf("the log ends with %.200q", last)
+	}
 	podman(t, "exec", services+"1", "redis-cli", "lpush", "seen", "yes")
 	m.wait(run)
 	m.nothingLeft()
 	succeeded(t, run)
-	logs(t, run, "[service:flood] its last words")
 }
 
 // On a network that all jobs are on no service takes a name: not that of a host, nor one
