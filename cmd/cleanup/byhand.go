@@ -116,7 +116,10 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	defer h.log.Close()
-	err := h.everywhere(ctx)
+	err := h.everywhere(ctx, h.here)
+	if err == nil {
+		err = h.forgetReaders(ctx)
+	}
 	if err == nil {
 		return ctx.Err()
 	}
@@ -125,10 +128,10 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 }
 
 // everywhere does it for each podman that jobs may get.
-func (h *housekeeping) everywhere(ctx context.Context) error {
+func (h *housekeeping) everywhere(ctx context.Context, do func(context.Context) error) error {
 	hosts := driver.Hosts(h.policy)
 	if len(hosts) == 0 {
-		return h.here(ctx)
+		return do(ctx)
 	}
 	connect := driver.Connect
 	if len(hosts) > 1 {
@@ -145,7 +148,7 @@ func (h *housekeeping) everywhere(ctx context.Context) error {
 		if h.table.title = ""; len(hosts) > 1 {
 			h.table.title = host.URL
 		}
-		problems = append(problems, h.here(ctx))
+		problems = append(problems, do(ctx))
 		disconnect()
 	}
 	return errors.Join(problems...)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Readers keeps which projects may read what is in the local storage. A repository
@@ -20,7 +21,8 @@ import (
 //	DIR/registry.example.com+team+app/glrt-abc_12-project-7
 //
 // A repository is what registries grant access to, so it does not matter by which
-// tag or digest an image was pulled. It must be restricted before the pull.
+// tag or digest an image was pulled. It must be restricted before the pull. Where no
+// image of it is in the storage any more, [Readers.Forget] removes the directory.
 type Readers struct {
 	// Dir is made where it is needed. It must outlive the images.
 	Dir string
@@ -65,6 +67,7 @@ func (r Readers) Restrict(repository string) (undo func(), err error) {
 	case err == nil:
 		return func() { _ = os.Remove(dir) }, nil
 	case errors.Is(err, fs.ErrExist):
+		r.seen(repository, time.Now())
 		return func() {}, nil
 	default:
 		return nil, &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}

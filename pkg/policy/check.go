@@ -48,6 +48,8 @@ func (d *decoder) check() {
 	if mtu := pm.NetworkMTU; mtu.Set && (mtu.Value < minMTU || mtu.Value > maxMTU) {
 		d.at("general.podman.network_mtu", "want a number from %d to %d, got %d", minMTU, maxMTU, mtu.Value)
 	}
+	d.users("general.podman.allowed_service_users", pm.AllowedServiceUsers)
+	d.servicesLimit(pm)
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.services(pm)
 	d.launcher()
@@ -164,6 +166,16 @@ func (d *decoder) users(key string, users []string) {
 			d.at(key, "entry %d: %v", i+1, err)
 		}
 	}
+}
+
+// servicesLimit reports a limit that the policy's own services exceed: no job would run.
+func (d *decoder) servicesLimit(pm Podman) {
+	const services = "general.podman.services"
+	limit := pm.servicesLimit()
+	if limit < 0 || len(pm.Services) <= limit || d.wrong(services) || d.wrong(servicesLimitKey) {
+		return
+	}
+	d.at(services, "these are %d services, and services_limit is %d: set services_limit to what jobs may have together with them, or to -1", len(pm.Services), limit)
 }
 
 func (d *decoder) variableName(key, name string) {

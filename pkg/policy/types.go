@@ -24,6 +24,7 @@ type General struct {
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
 	// images of the local storage only some projects may read, and when builds,
 	// caches and images were last used. It must live as long as podman's storage does.
+	// Policies whose podmans have different storages need a directory each.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// MinFreeSpace is how much space must be free before a job starts, in podman's
 	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With
@@ -140,18 +141,23 @@ type Podman struct {
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
-	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A name means
-	// what the image's /etc/passwd says, and may be root there: list numbers
-	// where it matters. Absent or empty: any. The image's own user is always
-	// allowed.
+	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A number
+	// without a group has the group of the same number, and no others: 1000 is
+	// 1000:1000. A name, of a user or a group, means what the image's /etc/passwd
+	// and /etc/group say, and may be root there: list numbers where it matters.
+	// Absent or empty: any, and then the image says, too, which groups a number
+	// without a group has. The image's own user is always allowed.
 	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
+	// AllowedServiceUsers are the same for `services:docker:user`. Absent or empty:
+	// `allowed_users` holds for services, too.
+	AllowedServiceUsers []string `toml:"allowed_service_users" podman:"create --user"`
 	// ServiceAllowList are regular expressions like those of `image_allow_list`,
 	// for the images of a job's `services:`. Absent or empty:
 	// `image_allow_list` holds for them, too.
 	ServiceAllowList []Rule `toml:"service_allow_list"`
 	// ServicesLimit is the largest number of services that a job may have, those
-	// of the policy counted. Absent or negative: any number.
-	ServicesLimit Integer `toml:"services_limit" default:"none"`
+	// of the policy counted; -1: any number.
+	ServicesLimit Integer `toml:"services_limit" default:"16"`
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`
