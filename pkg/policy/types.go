@@ -89,7 +89,10 @@ type Podman struct {
 	// ["srun", "--quiet"]: it comes before the podman command of each script of the
 	// job's author, whose container lives as long as the script. In a word,
 	// `{job_id}`, `{job_name}`, `{project_id}` and `{project}` stand for the job's
-	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. The program is an absolute path, or
+	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. `{project}` is the
+	// project's path with `+` for each slash: no other project's word; with a hash at its end
+	// where it would be longer than 100 bytes. Who may make groups chooses such a path: where
+	// accounts are made of it, `{project_id}` is GitLab's own number. The program is an absolute path, or
 	// found on the PATH that podman gets. Needs `step_script_only`, and a `data_dir` that is the
 	// same directory on both sides. See docs/clusters.md.
 	Launcher []string `toml:"launcher" default:"none"`
