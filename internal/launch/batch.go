@@ -33,7 +33,13 @@ const StopSignal = "USR1"
 // script, as with an attached launcher: its end is the word to stop, which comes when
 // the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
 // all of the job's processes.
+//
+// sbatch takes lines that begin with #PBS or #BSUB for its options, wherever among the
+// first 100 they stand (Slurm src/sbatch/opt.c, _opt_wrpr_batch_script). So the words of
+// podman's command line, of which the job has chosen some, are one line: see [inScript].
 const jobScript = `#!/bin/sh
+n='
+'
 cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
 { cat <&3; exec 3<&- sleep 2147483647; } >pipe &
 feeder=$!
@@ -64,10 +70,10 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	defer output.Close()
 	defer l.removeJob()
 	words := slices.Concat(l.Words, []string{
-		"--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
+		"--wait", "--ignore-pbs", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
 	})
 	cmd := exec.Command(l.Program, words...)
-	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
+	cmd.Dir, cmd.Env = l.Dir, append([]string{"SBATCH_IGNORE_PBS=1"}, l.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &tail{}
 	cmd.Stderr = io.MultiWriter(s.Stderr, said)
@@ -139,9 +145,9 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 	}
 	words := make([]string, len(l.Podman))
 	for i, w := range l.Podman {
-		words[i] = quoted(w)
+		words[i] = inScript(w)
 	}
-	text := fmt.Sprintf(jobScript, quoted(l.Dir), strings.Join(words, " "))
+	text := fmt.Sprintf(jobScript, inScript(l.Dir), strings.Join(words, " "))
 	for _, f := range []struct {
 		name string
 		text []byte
@@ -182,5 +188,8 @@ func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
 	}
 }
 
-// quoted returns a word for a POSIX shell.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// inScript returns a word for the job script, without a line break: those of the word are
+// the script's $n.
+func inScript(word string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "\n", `'"$n"'`).Replace(word) + "'"
+}
