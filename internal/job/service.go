@@ -2,6 +2,7 @@ package job
 
 import (
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -68,7 +69,8 @@ func Expand(value string, lookup func(string) string) string {
 // returns a variable of the job as the runner has expanded it. Variables of files
 // carry the file's path, which means nothing in a service: they are left out. Of
 // two variables of one name the last counts: expanded returns that one's value, and
-// it may be a secret although the first is public.
+// it may be a secret although the first is public. So may the value of one of `secrets:`,
+// which the runner has put behind all of them: the public variable has its own value then.
 func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
 	last, own := map[string]int{}, map[string]string{}
 	for i, v := range j.Variables {
@@ -86,7 +88,7 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
 	var env []string
 	for i, v := range j.Variables {
 		if _, replaced := own[v.Key]; v.Public && !v.File && !replaced && last[v.Key] == i {
-			env = append(env, v.Key+"="+expanded(v.Key))
+			env = append(env, v.Key+"="+j.publicValue(v, expanded))
 		}
 	}
 	for _, v := range s.Variables {
@@ -102,4 +104,20 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) []string {
 		env = append(env, v.Key+"="+value)
 	}
 	return env
+}
+
+// publicValue returns the value of a public variable.
+func (j *Job) publicValue(v Variable, expanded func(string) string) string {
+	switch {
+	case !slices.Contains(j.Secrets, v.Key):
+		return expanded(v.Key)
+	case v.Raw:
+		return v.Value
+	}
+	return Expand(v.Value, func(name string) string {
+		if name == v.Key {
+			return ""
+		}
+		return expanded(name)
+	})
 }
