@@ -74,7 +74,7 @@ func (r Readers) May(repository, id string, look Look) (bool, error) {
 // nothing.
 func (r Readers) Restrict(repository, name string, open func() ([]string, error), look Look) (undo func(), err error) {
 	defer func() {
-		if err != nil {
+		if err != nil && !isStateError(err) {
 			err = &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
 		}
 	}()
