@@ -139,7 +139,9 @@ type Podman struct {
 	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
-	// docker.io/library/debian:12. Absent or empty: every image is allowed.
+	// docker.io/library/debian:12, and so are the other names of Docker Hub's registry.
+	// A dot is any character: write `registry\.example\.com/.*`, or
+	// registry-example.com is allowed, too. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
