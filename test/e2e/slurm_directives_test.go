@@ -12,7 +12,7 @@ import (
 // point is what it was, with its line breaks.
 func TestSlurmDirectives(t *testing.T) {
 	policy, _ := throughSlurm(t, launchers["sbatch"]...)
-	m := start(t, policy)
+	m := startConcurrent(t, 2, policy)
 	plain := m.server.Submit(in(busyboxImage, job("plain", untilReleased...)))
 	j := in(busyboxImage, job("directives", untilReleased...))
 	j.Image.Entrypoint = []string{"sh", "-c", "echo 'entered by\n#PBS -l walltime=00:07:00\n#BSUB -W 0:07\n#SBATCH --time=7'; exec \"$@\"", "sh"}
