@@ -162,7 +162,7 @@ test-load-slurm: build test-setup ## measure what 1,000 waiting jobs cost a real
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME
-	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' cmd internal pkg | sed 's/:func / /' | while read -r file name; do \
 		echo "$$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	done
 

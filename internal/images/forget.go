@@ -59,11 +59,14 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	if there, err = stored(); err != nil {
 		return err
 	}
+	unlock, err := r.lock()
+	if err != nil {
+		return &StateError{fmt.Errorf("forgetting who may read images: %w", err)}
+	}
+	defer unlock()
 	for _, repository := range gone {
 		if dir := r.repository(repository); !there[repository] && isOld(dir, now) {
-			if err := os.RemoveAll(dir); err != nil {
-				return &StateError{fmt.Errorf("forgetting who may read %s: %w", repository, err)}
-			}
+			r.remove(dir)
 		}
 	}
 	return nil

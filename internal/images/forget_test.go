@@ -15,7 +15,7 @@ func restricted(t *testing.T, repositories ...string) (r Readers, locks string) 
 	t.Helper()
 	r = Readers{Dir: filepath.Join(t.TempDir(), "private-images"), Project: "t-project-1"}
 	for _, repository := range repositories {
-		if _, err := r.Restrict(repository); err != nil {
+		if _, err := r.restrict(repository); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Add(repository); err != nil {
@@ -24,6 +24,11 @@ func restricted(t *testing.T, repositories ...string) (r Readers, locks string) 
 		r.seen(repository, time.Now().Add(-48*time.Hour))
 	}
 	return r, filepath.Join(t.TempDir(), "locks")
+}
+
+// restrict is [Readers.Restrict] before a pull into an empty storage.
+func (r Readers) restrict(repository string) (undo func(), err error) {
+	return r.Restrict(repository, repository+":1", func() ([]string, error) { return nil, nil }, func(string) (string, error) { return "", nil })
 }
 
 func (r Readers) remembered(t *testing.T) []string {
@@ -54,7 +59,7 @@ func lists(asked *int, each ...[]string) func() (map[string]bool, error) {
 // forgotten.
 func TestForget(t *testing.T) {
 	r, locks := restricted(t, "r.example.com/there", "r.example.com/gone", "r.example.com:5000/a/b/gone", "r.example.com/pulled", "r.example.com/comes")
-	if _, err := r.Restrict("r.example.com/new"); err != nil {
+	if _, err := r.restrict("r.example.com/new"); err != nil {
 		t.Fatal(err)
 	}
 	unlock, err := Lock(t.Context(), locks, "r.example.com/pulled", func() {})
@@ -76,7 +81,7 @@ func TestForget(t *testing.T) {
 	}
 	unlock()
 	// A pull with a credential makes it young again, and so does an image that is there.
-	if _, err := r.Restrict("r.example.com/pulled"); err != nil {
+	if _, err := r.restrict("r.example.com/pulled"); err != nil {
 		t.Fatal(err)
 	}
 	asked = 0

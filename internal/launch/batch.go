@@ -43,7 +43,13 @@ const maxOutput = 512 << 20
 // script, as with an attached launcher: its end is the word to stop, which comes when
 // the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
 // all of the job's processes.
+//
+// sbatch takes lines that begin with #PBS or #BSUB for its options, wherever among the
+// first 100 they stand (Slurm src/sbatch/opt.c, _opt_wrpr_batch_script). So the words of
+// podman's command line, of which the job has chosen some, are one line: see [inScript].
 const jobScript = `#!/bin/sh
+n='
+'
 cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe said || exit 125
 {
 	trap '' TERM ` + StopSignal + ` XFSZ
@@ -66,9 +72,9 @@ while kill -s 0 "$podman" 2>/dev/null; do
 	status=$?
 done
 kill "$feeder" 2>/dev/null
-n=0
-while kill -s 0 "$writer" 2>/dev/null && [ "$n" -lt 50 ]; do
-	n=$((n + 1))
+tries=0
+while kill -s 0 "$writer" 2>/dev/null && [ "$tries" -lt 50 ]; do
+	tries=$((tries + 1))
 	sleep 0.1 || sleep 1
 done
 rm -f pipe said
@@ -87,10 +93,10 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	defer output.Close()
 	defer l.removeJob()
 	words := slices.Concat(l.Words, []string{
-		"--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
+		"--wait", "--ignore-pbs", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
 	})
 	cmd := exec.Command(l.Program, words...)
-	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
+	cmd.Dir, cmd.Env = l.Dir, append([]string{"SBATCH_IGNORE_PBS=1"}, l.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &tail{}
 	cmd.Stderr = io.MultiWriter(s.Stderr, said)
@@ -162,11 +168,11 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 	}
 	words := make([]string, len(l.Podman))
 	for i, w := range l.Podman {
-		words[i] = quoted(w)
+		words[i] = inScript(w)
 	}
 	limit := cmp.Or(l.maxOutput, maxOutput)
 	left := fmt.Sprintf("podman-executor: the rest of the output is left out: it is longer than %d bytes", limit)
-	text := fmt.Sprintf(jobScript, quoted(l.Dir), strings.Join(words, " "), limit/512, left)
+	text := fmt.Sprintf(jobScript, inScript(l.Dir), strings.Join(words, " "), limit/512, left)
 	for _, f := range []struct {
 		name string
 		text []byte
@@ -207,5 +213,8 @@ func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
 	}
 }
 
-// quoted returns a word for a POSIX shell.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// inScript returns a word for the job script, without a line break: those of the word are
+// the script's $n.
+func inScript(word string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "\n", `'"$n"'`).Replace(word) + "'"
+}

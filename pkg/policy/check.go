@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -234,4 +235,14 @@ func IsVariableName(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// ShownVariable returns the name of a variable of a job's for a message: a name of an
+// environment variable as it is, anything else in quotes, and what is too long cut.
+func ShownVariable(name string) string {
+	const most = 200
+	if IsVariableName(name) && len(name) <= most {
+		return name
+	}
+	return strconv.Quote(truncate(name, most))
 }

@@ -90,7 +90,10 @@ type Podman struct {
 	// ["srun", "--quiet"]: it comes before the podman command of each script of the
 	// job's author, whose container lives as long as the script. In a word,
 	// `{job_id}`, `{job_name}`, `{project_id}` and `{project}` stand for the job's
-	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. The program is an absolute path, or
+	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. `{project}` is the
+	// project's path with `+` for each slash: no other project's word; with a hash at its end
+	// where it would be longer than 100 bytes. Who may make groups chooses such a path: where
+	// accounts are made of it, `{project_id}` is GitLab's own number. The program is an absolute path, or
 	// found on the PATH that podman gets. Needs `step_script_only`, and a `data_dir` that is the
 	// same directory on both sides. See docs/clusters.md.
 	Launcher []string `toml:"launcher" default:"none"`
@@ -137,7 +140,9 @@ type Podman struct {
 	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
-	// docker.io/library/debian:12. Absent or empty: every image is allowed.
+	// docker.io/library/debian:12, and so are the other names of Docker Hub's registry.
+	// A dot is any character: write `registry\.example\.com/.*`, or
+	// registry-example.com is allowed, too. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
