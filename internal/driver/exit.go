@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/internal/trust"
 )
 
 // ScriptError is the end of a job's own script with another code than 0.
@@ -115,6 +117,10 @@ func (c *Call) report(err error) {
 // Hint returns what an error, or the first of several that does, tells its reader to do;
 // empty where none does.
 func Hint(err error) string {
+	// Where a path was judged it is known who can write what, and which command ends that.
+	if cure := trust.Cure(err); cure != "" {
+		return cure
+	}
 	if h, ok := err.(hinter); ok && h.Hint() != "" {
 		return h.Hint()
 	}

@@ -3,12 +3,12 @@ package driver
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 
 	"podman-executor/internal/plan"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -26,7 +26,7 @@ func (c *Call) OpenLog(l plan.Log, jobID, projectID int64) (*Log, error) {
 	logger.SetOutput(io.Discard)
 	var file io.Closer
 	if l.File != "" {
-		f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		f, err := trust.Append(l.File, trust.CurrentOwner())
 		if err != nil {
 			return nil, &Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/trust"
 )
 
 // Lock waits until no other job of this user pulls from the repository, and calls
@@ -19,7 +20,7 @@ import (
 // them. Each repository has one of its own, or a job with a slow registry could
 // hold up the pulls of others.
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository))))

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"podman-executor/internal/trust"
 )
 
 // Readers keeps which projects may read what is in the local storage. A repository
@@ -57,7 +59,7 @@ func (r Readers) May(repository string) (bool, error) {
 // back where it was not so before, and nobody has pulled from it since.
 func (r Readers) Restrict(repository string) (undo func(), err error) {
 	dir := r.repository(repository)
-	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+	if err := trust.MakeDir(r.Dir, trust.CurrentOwner()); err != nil {
 		return nil, &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
 	}
 	err = os.Mkdir(dir, 0o700)

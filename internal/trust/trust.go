@@ -6,7 +6,8 @@
 // each directory and each symbolic link, also one in the middle of a chain of links, must
 // be root's or the owner's, and no directory on the way one that others can write to. In
 // a sticky directory, such as /tmp, others can write, but only replace what is theirs. In
-// a user namespace, what is from outside counts as root's. What comes back open is the
+// a user namespace, what is from outside counts as root's. Of a device, such as /dev/null,
+// everybody may have the use. What comes back open is the
 // very file that was judged, whatever its path leads to by then.
 package trust
 
@@ -76,8 +77,7 @@ func Open(name string, o Owner) (*os.File, error) {
 }
 
 // Append opens a file for appending to it, makes it with the mode 0600 where it is not
-// there, and judges what it has opened. A device, such as /dev/null, only has to be
-// root's or the owner's.
+// there, and judges what it has opened.
 func Append(name string, o Owner) (*os.File, error) {
 	w, err := walk(name, o, fileIsMade)
 	if err != nil {

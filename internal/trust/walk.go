@@ -65,13 +65,22 @@ func walk(name string, o Owner, a absent) (*walker, error) {
 		}
 		if err != nil {
 			_ = w.end.Close()
-			return nil, err
+			return nil, whole(err, name)
 		}
 		if target != "" {
 			rest = target + "/" + rest
 		}
 	}
 	return w, nil
+}
+
+// whole makes the error of something that is not there one of the path that was asked
+// for, as the kernel's is.
+func whole(err error, name string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &fs.PathError{Op: "open", Path: name, Err: unix.ENOENT}
+	}
+	return err
 }
 
 func (w *walker) toRoot() error {
@@ -171,7 +180,7 @@ func (w *walker) judge(f *os.File, place string) error {
 	}
 	stat, why := info.Sys().(*syscall.Stat_t), ""
 	switch mode := info.Mode(); {
-	case mode.Type() == fs.ModeSymlink, w.absent == fileIsMade && mode&fs.ModeCharDevice != 0:
+	case mode.Type() == fs.ModeSymlink, mode&fs.ModeCharDevice != 0:
 		why = w.owner.stranger(int(stat.Uid))
 	default:
 		why = w.owner.distrust(mode, int(stat.Uid), int(stat.Gid))
@@ -253,13 +262,13 @@ func (w *walker) ownDirectory(f *os.File, info fs.FileInfo, place string, anyMod
 
 // reopen opens what the walker has come to.
 func (w *walker) reopen(name string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(InHandle(w.end), flags, 0)
-	var problem *fs.PathError
-	if errors.As(err, &problem) {
-		problem.Path = name
+	for {
+		fd, err := unix.Open(InHandle(w.end), flags|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
 }

@@ -343,5 +343,5 @@ func (w *world) launch(program string) (*plan.Launch, error) {
 		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),
 		Container: podman.Create{Attached: true, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
 	}
-	return l, errors.Join(launch.Make(l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
+	return l, errors.Join(launch.Make(filepath.Join(w.dir, "data"), l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
 }
