@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -27,6 +28,10 @@ func (c *Call) OpenLog(l plan.Log, jobID, projectID int64) (*Log, error) {
 	var file io.Closer
 	if l.File != "" {
 		f, err := trust.Append(l.File, trust.CurrentOwner())
+		var untrusted *trust.Error
+		if errors.As(err, &untrusted) {
+			return nil, &Fault{Err: fmt.Errorf("general.log_file cannot be trusted: %w", err), Todo: trust.Cure(err)}
+		}
 		if err != nil {
 			return nil, &Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),

@@ -38,14 +38,14 @@ func (p Place) Judge(o trust.Owner) error {
 func (c *Call) Places(p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
 	env := &podman.Podman{Env: podman.Environment(c.Getenv, os.Getuid(), pm.Environment)}
-	places := []Place{
-		{"general.data_dir", g.DataDir},
-		{"general.state_dir", c.StateDir(p)},
+	places := slices.Concat(below("general.data_dir", g.DataDir, "builds", "cache", "chosen", ".podman-executor"),
+		below("general.state_dir", c.StateDir(p), "used", "private-images"))
+	places = append(places, []Place{
 		{"general.log_file", g.LogFile},
 		{"general.podman.registry_auth_file", pm.RegistryAuthFile},
 		{"the runtime directory", RuntimeDir(env)},
 		{"TMPDIR", c.Getenv("TMPDIR")},
-	}
+	}...)
 	if pm.RunnerBinary != policy.NoRunnerBinary {
 		places = append(places, Place{"general.podman.runner_binary", pm.RunnerBinary})
 	}
@@ -62,6 +62,19 @@ func (c *Call) Places(p *policy.Policy) []Place {
 	}
 	places = slices.DeleteFunc(places, func(p Place) bool { return !filepath.IsAbs(p.Name) })
 	return slices.Compact(places)
+}
+
+// below are a directory and what the driver makes in it; none where there is no such
+// directory.
+func below(what, dir string, names ...string) []Place {
+	if dir == "" {
+		return nil
+	}
+	places := []Place{{what, dir}}
+	for _, name := range names {
+		places = append(places, Place{what, filepath.Join(dir, name)})
+	}
+	return places
 }
 
 // podmanFiles are those that tell podman which programs to run and where its storage is

@@ -209,7 +209,7 @@ func (o Owner) cure(place, why string, info fs.FileInfo, uid int) string {
 	case info.Mode().Type() == fs.ModeSymlink:
 		return fmt.Sprintf("as root, see where it leads, and `chown -h root %s`", place)
 	case !o.owns(uid) && info.IsDir():
-		return fmt.Sprintf("as root, see what is in it, and `chown root %s`, or name another place", place)
+		return fmt.Sprintf("as root, see what is in it, and `chown %d %s`, or name another place", o.UID, place)
 	case !o.owns(uid):
 		return fmt.Sprintf("as root, `chown root %s`", place)
 	case strings.Contains(why, "access control list"):
