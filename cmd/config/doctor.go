@@ -142,13 +142,15 @@ func (e *examination) checkFiles(context.Context) {
 // can put something in their place.
 func (e *examination) checkTrust() {
 	owner := trust.CurrentOwner()
-	wrong := len(e.results)
+	said := map[string]bool{}
 	for _, place := range e.call.Places(e.policy) {
-		if err := place.Judge(owner); err != nil {
+		// Several places may have the same directory above them.
+		if err := place.Judge(owner); err != nil && !said[err.Error()] {
+			said[err.Error()] = true
 			e.fail("trust", err, trust.Cure(err))
 		}
 	}
-	if len(e.results) == wrong {
+	if len(said) == 0 {
 		e.add(preflight.Result{Check: "trust", Detail: "nobody else can write to the files and directories that jobs depend on"})
 	}
 }
