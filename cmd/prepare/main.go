@@ -145,7 +145,7 @@ func (s *preparation) logSettings() plan.Log {
 func (s *preparation) decide() error {
 	request, err := s.request()
 	if err != nil {
-		return &driver.Refusal{Err: err, Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
+		return err
 	}
 	grant, err := s.policy.Decide(request)
 	var denial *policy.Denial
