@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -67,12 +68,27 @@ func OfUser(uid int) []Place {
 		places = append(places, Place{dir, Whole})
 	}
 	for _, dir := range []string{"/etc/gitlab-runner", "/etc/podman-executor", "/etc/containers"} {
-		// The directory may be everybody's to read, and a file in it not.
-		files, _ := filepath.Glob(dir + "/*")
-		for _, name := range append(files, dir) {
-			places = append(places, Place{name, Whole})
-		}
+		places = append(places, tree(dir)...)
 	}
+	return places
+}
+
+// maxTree bounds how much of a directory of configuration is looked at.
+const maxTree = 1000
+
+// tree are a directory and all that is in it: it may be everybody's to read, and a file
+// in it not.
+func tree(dir string) []Place {
+	var places []Place
+	_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if places = append(places, Place{name, Whole}); len(places) > maxTree {
+			return filepath.SkipAll
+		}
+		if err != nil {
+			return filepath.SkipDir
+		}
+		return nil
+	})
 	return places
 }
 

@@ -326,3 +326,15 @@ func TestInUserNamespace(t *testing.T) {
 		t.Errorf("everybody's: %v\n%s", err, out)
 	}
 }
+
+func BenchmarkPath(b *testing.B) {
+	name := filepath.Join(b.TempDir(), "file")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := Path(name, root()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

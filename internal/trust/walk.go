@@ -155,8 +155,15 @@ func (w *walker) open(name, place string, last bool) (*os.File, error) {
 	return openAt(w.end, name, place)
 }
 
+// openAt opens an entry of a directory as a place. What is to be mounted when somebody
+// looks is mounted for those who want a directory only (open(2), O_PATH), so that comes
+// first; a symbolic link is none.
 func openAt(dir *os.File, name, place string) (*os.File, error) {
-	fd, err := unix.Openat(int(dir.Fd()), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(dir.Fd()), name, flags|unix.O_DIRECTORY, 0)
+	if errors.Is(err, unix.ENOTDIR) {
+		fd, err = unix.Openat(int(dir.Fd()), name, flags, 0)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: place, Err: err}
 	}
