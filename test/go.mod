@@ -9,4 +9,6 @@ require (
 	podman-executor v0.0.0
 )
 
+require golang.org/x/sys v0.47.0 // indirect
+
 replace podman-executor => ../

@@ -203,9 +203,12 @@ func (h *housekeeping) begin() (err error) {
 		return err
 	}
 	g := h.policy.General
-	program, err := podman.Find(g.Podman.ApplicationPath)
+	program, err := driver.FindPodman(h.policy)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + h.policy.File() + " to podman's absolute path"}
+		return err
+	}
+	if err := h.call.CheckTrust(h.policy); err != nil {
+		return err
 	}
 	if h.log, err = h.call.OpenLog(plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0); err != nil {
 		return err

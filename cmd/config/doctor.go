@@ -11,6 +11,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -100,7 +101,7 @@ func (e *examination) checkProgram(context.Context) {
 		e.fail(check, err, "install podman, or set general.podman.application_path in "+e.policy.File()+" to its absolute path")
 		return
 	}
-	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
+	e.add(preflight.Trust(check, program, trust.Path(program, trust.CurrentOwner())))
 	e.podman = &podman.Podman{Program: program, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
 	if len(pm.Launcher) > 0 {
 		e.checkLauncher(pm.Launcher[0])
@@ -114,12 +115,13 @@ func (e *examination) checkLauncher(name string) {
 		e.fail(check, err, "install it, or mend general.podman.launcher in "+e.policy.File())
 		return
 	}
-	e.add(preflight.TrustCheck(check, program, preflight.CurrentOwner()))
+	e.add(preflight.Result{Check: check, Detail: program})
 }
 
 // checkFiles makes the checks that prepare makes before each job, and those of
 // directories.
 func (e *examination) checkFiles(context.Context) {
+	e.checkTrust()
 	if !e.policy.General.Podman.HasService() {
 		user := preflight.CurrentUser()
 		for _, r := range preflight.Host(e.podman.Getenv, user) {
@@ -134,6 +136,23 @@ func (e *examination) checkFiles(context.Context) {
 	}
 	if dir := e.policy.General.DataDir; dir != "" {
 		e.checkSpace(dir)
+	}
+}
+
+// checkTrust looks at each path that must be nobody else's, and says of all of them who
+// can put something in their place.
+func (e *examination) checkTrust() {
+	owner := trust.CurrentOwner()
+	said := map[string]bool{}
+	for _, place := range e.call.Places(e.policy) {
+		// Several places may have the same directory above them.
+		if err := place.Judge(owner); err != nil && !said[err.Error()] {
+			said[err.Error()] = true
+			e.fail("trust", err, trust.Cure(err))
+		}
+	}
+	if len(said) == 0 {
+		e.add(preflight.Result{Check: "trust", Detail: "nobody else can write to the files and directories that jobs depend on"})
 	}
 }
 

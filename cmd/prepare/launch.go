@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -15,9 +14,9 @@ import (
 	"podman-executor/internal/launch"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
-	"podman-executor/internal/preflight"
 	"podman-executor/internal/slurm"
 	"podman-executor/internal/step"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -55,7 +54,7 @@ func (s *preparation) makeLaunch(image podman.Image) error {
 	if l.AuthFile, err = s.launchAuthFile(); err != nil {
 		return err
 	}
-	err = launch.Make(l.Dir)
+	err = launch.Make(s.policy.General.DataDir, l.Dir)
 	if err == nil {
 		err = leftovers.Mark(l.Dir, s.owner, s.attempt)
 	}
@@ -74,7 +73,7 @@ func (s *preparation) launcher() (plan.Launch, error) {
 	l := plan.Launch{Batch: pm.LauncherMode == policy.LauncherBatch, Variable: pm.SchedulerVariable, Options: s.grant.LauncherOptions}
 	program, err := podman.FindProgram(pm.Launcher[0])
 	if err == nil {
-		err = preflight.Trusted(program, preflight.CurrentOwner())
+		err = trust.Path(program, trust.CurrentOwner())
 	}
 	if err != nil {
 		return l, &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Todo: fmt.Sprintf("mend %s:%d: %s", s.policy.File(), s.policy.Line(key), key)}
@@ -118,7 +117,7 @@ func (s *preparation) launchedContainer(image podman.Image) (podman.Create, erro
 // lasts: run gives them to each of its steps.
 func (s *preparation) launchAuthFile() (string, error) {
 	dir := filepath.Join(s.authDir(), "launch")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
 		return "", fmt.Errorf("writing the auth file: %w", err)
 	}
 	set, _, err := s.credentials()

@@ -18,7 +18,6 @@ import (
 	"podman-executor/internal/job"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
-	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/secret"
 	"podman-executor/pkg/podman"
@@ -155,7 +154,7 @@ func (s *preparation) decide() error {
 		return err
 	}
 	if err != nil {
-		return &driver.Refusal{Err: err, Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
+		return err
 	}
 	grant, err := s.policy.Decide(request)
 	var denial *policy.Denial
@@ -168,12 +167,12 @@ func (s *preparation) decide() error {
 
 func (s *preparation) findPodman() error {
 	pm := s.policy.General.Podman
-	program, err := podman.Find(pm.ApplicationPath)
+	program, err := driver.FindPodman(s.policy)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "set general.podman.application_path in " + s.policy.File() + " to podman's absolute path"}
+		return err
 	}
-	if err := preflight.Trusted(program, preflight.CurrentOwner()); err != nil {
-		return &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
+	if err := s.call.CheckTrust(s.policy); err != nil {
+		return err
 	}
 	s.podman = &podman.Podman{
 		Program: program, Observe: s.log.Podman,

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -264,30 +264,23 @@ func (s *preparation) choseItsPlace() bool {
 
 // makePrivate makes a directory below data_dir. The last one is writable for
 // every user of the job's images; the ones above are closed to everybody else
-// on the host. None of them may be a symbolic link: podman would follow it.
+// on the host. None of them may be a symbolic link, which podman would follow, nor
+// somebody else's.
 func makePrivate(dataDir, dir string) error {
 	below, err := filepath.Rel(dataDir, dir)
 	if err != nil || !filepath.IsLocal(below) {
 		return fmt.Errorf("%s is not below %s", dir, dataDir)
 	}
-	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+	owner := trust.CurrentOwner()
+	if err := trust.MakeDir(dataDir, owner); err != nil {
 		return err
 	}
-	parent := dataDir
-	for name := range strings.SplitSeq(below, string(filepath.Separator)) {
-		parent = filepath.Join(parent, name)
-		if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		info, err := os.Lstat(parent)
-		if err != nil {
-			return err
-		}
-		if !info.IsDir() {
-			return fmt.Errorf("%s is no directory", parent)
-		}
+	made, err := trust.MakeOwn(dataDir, below, owner)
+	if err != nil {
+		return err
 	}
-	return os.Chmod(dir, 0o777)
+	defer made.Close()
+	return os.Chmod(trust.InHandle(made), 0o777)
 }
 
 // buildsVolume and cacheVolume are the mounts of the job's builds and cache.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/secret"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -37,7 +37,7 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
 		return fmt.Errorf("pinning the job's volumes: %w", err)
 	}
 	if err := leftovers.Mark(dir, s.owner, s.attempt); err != nil {

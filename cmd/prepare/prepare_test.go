@@ -105,11 +105,20 @@ func TestRunnerConfig(t *testing.T) {
 	if err := os.WriteFile(script, []byte("echo ready\nread -r line\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const beside = " /etc/.runner_system_id /etc/certs"
 	for words, want := range map[string]string{
-		"run --config /etc/x.toml --debug": "/etc/x.toml", "run --config=/etc/x.toml": "/etc/x.toml",
-		"run -c /etc/x.toml": "/etc/x.toml", "--config x.toml run": "PROC/cwd/x.toml", "run --debug": "",
+		"run --config /etc/x.toml --debug": "/etc/x.toml" + beside, "run --config=/etc/x.toml": "/etc/x.toml" + beside,
+		"run -c /etc/x.toml": "/etc/x.toml" + beside, "--config x.toml run": "PROC/cwd/x.toml PROC/cwd/.runner_system_id PROC/cwd/certs", "run --debug": "",
+		"CONFIG_FILE=/etc/x.toml run": "/etc/x.toml" + beside,
 	} {
+		setting, rest, _ := strings.Cut(words, " ")
+		if strings.HasPrefix(setting, "CONFIG_FILE=") {
+			words = rest
+		} else {
+			setting = "CONFIG_FILE="
+		}
 		runner := exec.Command("sh", append([]string{script}, strings.Fields(words)...)...)
+		runner.Env = append(os.Environ(), setting)
 		stdin, err := runner.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +135,8 @@ func TestRunnerConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 		pid := runner.Process.Pid
-		if got := runnerConfig(pid); got != strings.Replace(want, "PROC", fmt.Sprintf("/proc/%d", pid), 1) {
+		got := strings.ReplaceAll(strings.Join(runnerConfig(pid), " "), fmt.Sprintf("/proc/%d", pid), "PROC")
+		if got != want {
 			t.Errorf("%q: %q, want %q", words, got, want)
 		}
 		_ = stdin.Close()

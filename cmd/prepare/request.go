@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"podman-executor/internal/driver"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/policy"
 )
@@ -33,7 +30,6 @@ func (s *preparation) request() (policy.Request, error) {
 		Image: image.Name, Entrypoint: image.Entrypoint, PullPolicies: image.PullPolicies,
 		User: user, Platform: platform,
 		Reserved: []string{s.builds, s.cache, step.Dir},
-		Private:  s.privatePlaces(),
 	}
 	if r.Services, err = s.serviceRequests(); err != nil {
 		return r, err
@@ -52,14 +48,31 @@ func (s *preparation) request() (policy.Request, error) {
 		}
 		return r, nil
 	}
-	for _, v := range s.volumeVariables(prefix) {
+	return r, s.volumeRequests(&r, s.volumeVariables(prefix))
+}
+
+// volumeRequests adds the volumes that variables ask for. Where there are none, nothing is
+// looked at.
+func (s *preparation) volumeRequests(r *policy.Request, variables []variable) error {
+	var volumes []policy.UserVolume
+	for _, v := range variables {
 		volume, err := policy.ParseUserVolume(v.name, v.value)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", policy.ShownVariable(v.name), err)
+			return &driver.Refusal{Err: fmt.Errorf("%s: %w", policy.ShownVariable(v.name), err), Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
 		}
-		r.Volumes = append(r.Volumes, resolve(volume))
+		volumes = append(volumes, volume)
 	}
-	return r, nil
+	if len(volumes) == 0 {
+		return nil
+	}
+	sources, err := s.lookAtSources()
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		r.Volumes = append(r.Volumes, sources.resolve(v))
+	}
+	return nil
 }
 
 type variable struct{ name, value string }
@@ -111,26 +124,4 @@ func natural(a, b string) int {
 // number returns the digits that s begins with.
 func number(s string) string {
 	return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
-}
-
-// resolve asks the host's file system about the source of a volume.
-func resolve(v policy.UserVolume) policy.VolumeRequest {
-	r := policy.VolumeRequest{UserVolume: v}
-	resolved, err := filepath.EvalSymlinks(v.Source)
-	if err != nil {
-		// A link that leads nowhere is not missing itself.
-		if _, err := os.Lstat(v.Source); errors.Is(err, fs.ErrNotExist) {
-			if parent, err := filepath.EvalSymlinks(filepath.Dir(v.Source)); err == nil {
-				r.Missing = filepath.Join(parent, filepath.Base(v.Source))
-			}
-		}
-		return r
-	}
-	info, err := os.Lstat(resolved)
-	if err != nil {
-		return r
-	}
-	r.Resolved = resolved
-	r.Mountable = info.IsDir() || info.Mode().IsRegular()
-	return r
 }

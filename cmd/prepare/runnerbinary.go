@@ -14,6 +14,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
 	"podman-executor/internal/step"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -60,13 +61,18 @@ func (s *preparation) callingRunner() string {
 }
 
 // runningProgram returns the file of the gitlab-runner that called this program,
-// empty where something else did, or where the file is there no more.
+// empty where something else did, or where the file is there no more, or somebody else
+// could replace it.
 func (s *preparation) runningProgram() string {
 	file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.owner.PID))
 	if err != nil || !strings.HasPrefix(filepath.Base(file), runnerProgram) {
 		return ""
 	}
 	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	if err := trust.Path(file, trust.CurrentOwner()); err != nil {
+		s.log.WithError(err).WithField("cure", trust.Cure(err)).Warn("jobs do not get the gitlab-runner of this host, which cannot be trusted")
 		return ""
 	}
 	return file

@@ -15,6 +15,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -217,7 +218,7 @@ func (s *preparation) labels(role string, now time.Time) map[string]string {
 // makeRuntimeDir makes the directory for what only podman may read, in memory. Its mark
 // tells that the job may have containers: it is made before them, and goes after them.
 func (s *preparation) makeRuntimeDir() error {
-	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
+	if err := trust.MakeDir(s.authDir(), trust.CurrentOwner()); err != nil {
 		return runtimeDirFault(err)
 	}
 	return leftovers.Mark(s.authDir(), s.owner, s.attempt)

@@ -7,11 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
+
+	"podman-executor/internal/trust"
 )
 
 // maxFile bounds the administrator's file, in bytes.
@@ -53,7 +53,7 @@ func ReadFile(name string) (File, error) {
 
 // readPrivate reads a file that others may not read, and only its owner write.
 func readPrivate(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := trust.Open(name, trust.CurrentOwner())
 	if err != nil {
 		return nil, err
 	}

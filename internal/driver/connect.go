@@ -1,10 +1,12 @@
 package driver
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 
-	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -26,8 +28,8 @@ func Hosts(p *policy.Policy) []remote.Host {
 
 // Connect gives podman the service of a host; close lets go of it. It asks a service on
 // another machine whether it is there; one on this machine, the first command of podman
-// finds out. The file with the hosts' keys must be one that nobody else can change: who
-// can, decides which machine runs the jobs.
+// finds out. The files with the hosts' keys and with this user's must be ones that nobody
+// else can change: who can, decides which machine runs the jobs.
 func Connect(ctx context.Context, pm *podman.Podman, h remote.Host) (closed func(), err error) {
 	if !h.IsElsewhere() {
 		pm.URL, pm.Elsewhere = h.URL, false
@@ -42,12 +44,8 @@ func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (close
 		return func() {}, nil
 	}
 	if h.IsElsewhere() {
-		if err := preflight.Trusted(h.KnownHosts, preflight.CurrentOwner()); err != nil {
-			todo := preflight.TrustCure(err)
-			if todo == "" {
-				todo = "make general.podman.known_hosts of the policy a file that gitlab-runner's user can read"
-			}
-			return nil, &Fault{Err: err, Todo: todo}
+		if err := trustFiles(h); err != nil {
+			return nil, err
 		}
 	}
 	c, err := h.Connect(ctx, RuntimeDir(pm))
@@ -56,4 +54,17 @@ func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (close
 	}
 	pm.URL, pm.Elsewhere = c.URL, h.IsElsewhere()
 	return c.Close, nil
+}
+
+// trustFiles judges the files that ssh goes by.
+func trustFiles(h remote.Host) error {
+	for _, f := range []struct{ key, name string }{{"known_hosts", h.KnownHosts}, {"identity", h.Identity}} {
+		if err := trust.Path(f.name, trust.CurrentOwner()); err != nil {
+			return &Fault{
+				Err:  fmt.Errorf("general.podman.%s cannot be trusted: %w", f.key, err),
+				Todo: cmp.Or(trust.Cure(err), "make general.podman."+f.key+" of the policy a file that gitlab-runner's user can read"),
+			}
+		}
+	}
+	return nil
 }

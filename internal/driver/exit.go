@@ -12,6 +12,7 @@ import (
 
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
 
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/policy"
 )
 
@@ -153,6 +154,10 @@ func linesOf(err error) []string {
 // Hint returns what an error, or the first of several that does, tells its reader to do;
 // empty where none does.
 func Hint(err error) string {
+	// Where a path was judged it is known who can write what, and which command ends that.
+	if cure := trust.Cure(err); cure != "" {
+		return cure
+	}
 	if h, ok := err.(hinter); ok && h.Hint() != "" {
 		return h.Hint()
 	}

@@ -1,14 +1,15 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 
 	"podman-executor/internal/plan"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -26,7 +27,11 @@ func (c *Call) OpenLog(l plan.Log, jobID, projectID int64) (*Log, error) {
 	logger.SetOutput(io.Discard)
 	var file io.Closer
 	if l.File != "" {
-		f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		f, err := trust.Append(l.File, trust.CurrentOwner())
+		var untrusted *trust.Error
+		if errors.As(err, &untrusted) {
+			return nil, &Fault{Err: fmt.Errorf("general.log_file cannot be trusted: %w", err), Todo: trust.Cure(err)}
+		}
 		if err != nil {
 			return nil, &Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),

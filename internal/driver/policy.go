@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"podman-executor/internal/preflight"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -23,16 +23,13 @@ const systemPolicy = "/etc/podman-executor/policy.toml"
 // exists, else podman-executor/policy.toml in the user's configuration.
 func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	name := c.policyFile()
-	p, err := policy.Load(name)
+	p, err := loadTrusted(name)
 	var problems policy.Problems
-	var untrusted *preflight.UntrustedError
-	if err == nil {
-		err = preflight.Trusted(name, preflight.CurrentOwner())
-	}
+	var untrusted *trust.Error
 	switch {
 	case errors.As(err, &untrusted):
 		// Whoever can write the policy decides what every job may do.
-		return nil, &Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", err), Todo: preflight.TrustCure(err)}
+		return nil, &Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", untrusted), Todo: trust.Cure(err)}
 	case err == nil || errors.As(err, &problems):
 		return p, err
 	case errors.Is(err, os.ErrNotExist):
@@ -40,6 +37,16 @@ func (c *Call) LoadPolicy() (*policy.Policy, error) {
 	default:
 		return nil, &Fault{Err: err, Todo: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
 	}
+}
+
+// loadTrusted judges the file that it has opened, and then reads that.
+func loadTrusted(name string) (*policy.Policy, error) {
+	f, err := trust.Open(name, trust.CurrentOwner())
+	if err != nil {
+		return nil, fmt.Errorf("opening the policy: %w", err)
+	}
+	defer f.Close()
+	return policy.Parse(name, f)
 }
 
 // StateDir is the directory of what outlives jobs: state_dir of the policy, or its

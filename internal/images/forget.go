@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"podman-executor/internal/trust"
 )
 
 const (
@@ -32,7 +34,7 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(locks, 0o700); err != nil {
+	if err := trust.MakeDir(locks, trust.CurrentOwner()); err != nil {
 		return &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
 	var gone []string

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/trust"
 )
 
 // maxLocks is how many files the directory of the locks may have until those are removed
@@ -24,7 +25,7 @@ const maxLocks = 64
 // Who unlocks removes the file: jobs choose the repositories. So a lock is one only
 // while its file has its name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
 	removeLocks(dir)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/trust"
 )
 
 // Readers keeps which projects may read what is in the local storage. A repository
@@ -223,7 +224,7 @@ func (r Readers) repository(name string) string {
 
 // lock keeps others from writing.
 func (r Readers) lock() (unlock func(), err error) {
-	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+	if err := trust.MakeDir(r.Dir, trust.CurrentOwner()); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(r.Dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)

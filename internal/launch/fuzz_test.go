@@ -13,8 +13,9 @@ import (
 // FuzzReport: what a launched container reports is a number from 0 to 255, or an error of
 // one line, and then nothing is reported.
 func FuzzReport(f *testing.F) {
-	l := Launcher{Dir: f.TempDir()}
-	if err := Make(l.Dir); err != nil {
+	above := f.TempDir()
+	l := Launcher{Dir: filepath.Join(above, "job")}
+	if err := Make(above, l.Dir); err != nil {
 		f.Fatal(err)
 	}
 	f.Add("0\n")

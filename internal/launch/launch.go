@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"podman-executor/internal/step"
+	"podman-executor/internal/trust"
 )
 
 // Launcher is a launcher with a step's podman command.
@@ -44,13 +45,23 @@ func ReportMount(dir string) string {
 	return filepath.Join(dir, reportDir) + ":" + step.Report + ":z"
 }
 
-// Make makes the directory of one job, below one that only this user can enter: every
-// user of the job's image may report.
-func Make(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, reportDir), 0o700); err != nil {
+// Make makes the directory of one job below data_dir, in one that only this user can
+// enter: every user of the job's image may report.
+func Make(dataDir, dir string) error {
+	owner := trust.CurrentOwner()
+	below, err := filepath.Rel(dataDir, filepath.Join(dir, reportDir))
+	if err != nil {
 		return fmt.Errorf("making the directory of a launched step: %w", err)
 	}
-	if err := os.Chmod(filepath.Join(dir, reportDir), 0o777); err != nil {
+	if err := trust.MakeDir(dataDir, owner); err != nil {
+		return fmt.Errorf("making the directory of a launched step: %w", err)
+	}
+	report, err := trust.MakeOwn(dataDir, below, owner)
+	if err != nil {
+		return fmt.Errorf("making the directory of a launched step: %w", err)
+	}
+	defer report.Close()
+	if err := os.Chmod(trust.InHandle(report), 0o777); err != nil {
 		return fmt.Errorf("making the directory of a launched step: %w", err)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 func launcher(t *testing.T, script string) Launcher {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "job")
-	if err := Make(dir); err != nil {
+	if err := Make(filepath.Dir(dir), dir); err != nil {
 		t.Fatal(err)
 	}
 	return Launcher{
@@ -112,7 +112,7 @@ func TestForgedReports(t *testing.T) {
 func TestMake(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	if err := Make(dir); err != nil {
+	if err := Make(filepath.Dir(dir), dir); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{filepath.Dir(dir): 0o700, dir: 0o700, filepath.Join(dir, reportDir): 0o777} {

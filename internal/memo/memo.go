@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -55,7 +56,7 @@ func own(info fs.FileInfo) bool {
 
 // Write replaces a file: who reads it meanwhile sees all of the old text or of the new.
 func Write(name string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+	if err := trust.MakeDir(filepath.Dir(name), trust.CurrentOwner()); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".memo-*")

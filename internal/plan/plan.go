@@ -10,12 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"podman-executor/internal/remote"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -180,9 +182,20 @@ func Write(dir string, p Plan) error {
 	return nil
 }
 
+// readTrusted reads a file that nobody else can have written: it says which programs
+// are run.
+func readTrusted(name string) ([]byte, error) {
+	f, err := trust.Open(name, trust.CurrentOwner())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
 // Read reads the plan of the job that has that directory.
 func Read(dir string) (Plan, error) {
-	text, err := os.ReadFile(filepath.Join(dir, fileName))
+	text, err := readTrusted(filepath.Join(dir, fileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Plan{}, fmt.Errorf("%w in %s", ErrNone, dir)
 	}

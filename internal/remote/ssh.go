@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/trust"
 )
 
 const (
@@ -43,7 +44,7 @@ const socketFile, controlFile, lockFile, failedFile = "podman.sock", "control", 
 // does it for all programs of all jobs, and outlives them.
 func (h Host) tunnel(ctx context.Context, parent string) (*Connection, error) {
 	dir := h.directory(parent)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
 		return nil, fmt.Errorf("making the directory of ssh: %w", err)
 	}
 	socket := filepath.Join(dir, socketFile)
@@ -160,6 +161,9 @@ func (h Host) ssh(ctx context.Context, dir string) error {
 			program = name
 			break
 		}
+	}
+	if err := trust.Path(program, trust.CurrentOwner()); program != "" && err != nil {
+		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), Todo: trust.Cure(err)}
 	}
 	if program == "" {
 		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), Todo: "install OpenSSH's client (openssh-client, openssh-clients)"}

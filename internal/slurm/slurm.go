@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
 
@@ -27,10 +28,14 @@ type Slurm struct {
 // its Slurm anywhere. One that is not there is looked for on podman.Path.
 func Beside(launcher string, env []string) Slurm {
 	return Slurm{Env: env, Program: func(name string) (string, error) {
-		if program, err := podman.FindProgram(filepath.Join(filepath.Dir(launcher), name)); err == nil {
-			return program, nil
+		program, err := podman.FindProgram(filepath.Join(filepath.Dir(launcher), name))
+		if err != nil {
+			program, err = podman.FindProgram(name)
 		}
-		return podman.FindProgram(name)
+		if err == nil {
+			err = trust.Path(program, trust.CurrentOwner())
+		}
+		return program, err
 	}}
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/trust"
 )
 
 // Records are the files in a directory: one for each volume, by its name, for each
@@ -45,7 +46,7 @@ func (r Records) Hold(ctx context.Context, name string) (release func(), err err
 
 // hold also returns the time of the record before, of a new one that of its making.
 func (r Records) hold(ctx context.Context, name string) (release func(), before time.Time, err error) {
-	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+	if err := trust.MakeDir(r.Dir, trust.CurrentOwner()); err != nil {
 		return nil, before, fmt.Errorf("making the directory of the records: %w", err)
 	}
 	for {

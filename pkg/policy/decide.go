@@ -31,9 +31,6 @@ type Request struct {
 	ReservedAliases []string
 	// Reserved are the paths in the containers that the driver mounts itself.
 	Reserved []string
-	// Private are paths of the host, symbolic links resolved, that no user volume
-	// may show, nor lie in.
-	Private []string
 }
 
 // Grant is what the policy allowed one job. Nothing in it needs another look at
@@ -242,9 +239,6 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	for _, v := range r.Volumes {
 		m, d := p.volume(v, reserved)
 		if d != nil {
-			return d
-		}
-		if d := p.private(v.Variable, m, r.Private); d != nil {
 			return d
 		}
 		if other, taken := seen[m.Destination]; taken {

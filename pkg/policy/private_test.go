@@ -1,23 +1,101 @@
 package policy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-// What is the driver's, or another job's, is refused whatever the list allows: the
-// place itself, what is in it, and what it is in.
+// What is the driver's, or another job's, is refused whatever the list allows, and
+// without a word of what is there: existing, missing, a socket.
 func TestPrivatePlaces(t *testing.T) {
-	p := policyWith(t, "volume_allow_list = ['/.*']\n")
-	private := []string{"/tmp/custom-executor1", "/run/user/1000", "/home/ci/.gitlab-runner/config.toml"}
-	for _, source := range []string{
-		"/tmp", "/tmp/custom-executor1", "/tmp/custom-executor1/podman-executor-plan.json",
-		"/run", "/run/user", "/run/user/1000", "/run/user/1000/podman", "/home", "/home/ci", "/home/ci/.gitlab-runner", "/home/ci/.gitlab-runner/config.toml",
-	} {
-		message, hint := deny(t, p, Request{Image: "x", Volumes: []VolumeRequest{volumeRequest(t, source+":/x:ro")}, Private: private})
-		if message != `policy denies USER_VOLUMES: volume "`+source+`": this runner keeps files of its own, or of other jobs, there` ||
-			hint != "mount a directory that holds data only (p.toml:5: general.podman.volume_allow_list)" {
-			t.Errorf("%s: %s, %s", source, message, hint)
+	p := policyWith(t, "volume_allow_list = ['/home(/.*)?', '/data']\n")
+	const private = `: this runner keeps files of its own, or of other jobs, there`
+	const none = `: no entry of volume_allow_list matches the source, its symbolic links resolved`
+	tests := []struct {
+		name, source string
+		r            VolumeRequest
+		want         string
+	}{
+		{"there", "/home/ci", VolumeRequest{Resolved: "/home/ci", Mountable: true, Private: true}, private},
+		{"a socket", "/home/ci/.s", VolumeRequest{Resolved: "/home/ci/.s", Private: true}, private},
+		{"not there", "/home/ci/.x", VolumeRequest{Missing: "/home/ci/.x", Private: true}, private},
+		{"by name, nothing known", "/home/ci/.x/y", VolumeRequest{PrivateName: true}, private},
+		{"by name, a link out of what is allowed", "/home/ci/.x/y", VolumeRequest{Resolved: "/secret", PrivateName: true}, private},
+		{"by name, a link into what is allowed", "/home/ci/.x/../.x", VolumeRequest{Resolved: "/data", Mountable: true, PrivateName: true}, private},
+		{"a link from what is not allowed", "/srv/link", VolumeRequest{Resolved: "/home/ci", Mountable: true, Private: true}, private},
+		{"not allowed, by name", "/srv/private", VolumeRequest{Resolved: "/srv/private", Mountable: true, Private: true, PrivateName: true}, none},
+		{"not allowed, by a link", "/home/link", VolumeRequest{Resolved: "/srv/private", Mountable: true, Private: true}, none},
+		{"not allowed, not there", "/home/link", VolumeRequest{Missing: "/srv/private/x", Private: true}, none},
+	}
+	for _, tt := range tests {
+		tt.r.UserVolume = UserVolume{Variable: "V", Source: tt.source, Destination: "/x"}
+		message, hint := deny(t, p, Request{Image: "x", Volumes: []VolumeRequest{tt.r}})
+		if want := `policy denies V: volume "` + tt.source + `:/x"` + tt.want; message != want {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, message, want)
+		}
+		if tt.want == private && hint != "mount a directory that holds data only (p.toml:5: general.podman.volume_allow_list)" {
+			t.Errorf("%s: hint %s", tt.name, hint)
 		}
 	}
-	for _, source := range []string{"/tmp/custom-executor12", "/tmp/data", "/run/user/1", "/run/user/10000", "/home/cid", "/home/ci/data"} {
-		grant(t, p, Request{Image: "x", Volumes: []VolumeRequest{volumeRequest(t, source+":/x")}, Private: private})
+	grant(t, p, Request{Image: "x", Volumes: []VolumeRequest{volumeRequest(t, "/home/ci/data:/x")}})
+}
+
+func TestMayMount(t *testing.T) {
+	p := policyWith(t, "volume_allow_list = ['/data']\n")
+	for source, want := range map[string]bool{"/data": true, "/x": true, "/proc/1/root": false, "/": false, "/data/../sys": false, "/devices": true} {
+		if p.MayMount(source) != want {
+			t.Errorf("%s: %v", source, !want)
+		}
 	}
+	if policyWith(t, "").MayMount("/data") {
+		t.Error("without a list")
+	}
+}
+
+// A path that no entry could match, nor one below it, is told by how entries begin.
+func TestReaches(t *testing.T) {
+	tests := []struct {
+		list string
+		yes  []string
+		no   []string
+	}{
+		{`'/data/a'`, []string{"/", "/data", "/data/a", "/data/a/b"}, []string{"/net", "/net/evil", "/data/b", "/dat"}},
+		{`'/net/files/ci(/.*)?'`, []string{"/net", "/net/files", "/net/files/ci", "/net/files/ci/x"}, []string{"/net/evil", "/net/filesx", "/net/files/home"}},
+		{`'^/net/(a|b)/x'`, []string{"/net", "/net/a", "/net/c"}, []string{"/mnt"}},
+		{`'\A/net/a/.*'`, []string{"/net/a", "/net/a/b"}, []string{"/net/b"}},
+		{`'/data', '/net/a'`, []string{"/data", "/net/a"}, []string{"/net/b"}},
+		{`'(?i)/net/a'`, []string{"/net/b"}, nil},
+		{`'.*/data'`, []string{"/net/b"}, nil},
+		{`'\Q/net/a.b'`, []string{"/net/a.b"}, []string{"/net/b"}},
+		{`'/a|/net/b'`, []string{"/net/c"}, nil},
+	}
+	for _, tt := range tests {
+		p := policyWith(t, "volume_allow_list = ["+tt.list+"]\n")
+		for _, name := range tt.yes {
+			if !p.Reaches(name) {
+				t.Errorf("%s does not reach %s", tt.list, name)
+			}
+		}
+		for _, name := range tt.no {
+			if p.Reaches(name) {
+				t.Errorf("%s reaches %s", tt.list, name)
+			}
+		}
+	}
+}
+
+// What a rule matches begins with its prefix.
+func FuzzRulePrefix(f *testing.F) {
+	for _, seed := range [][2]string{{"/data(/.*)?", "/data/x"}, {"^/a|b", "b"}, {`\A\Q/a`, "/a"}, {"(?i)/a", "/A"}, {"(?:/a)?", ""}, {`^(|\A)/a`, "/a"}, {"^*a", "a"}, {`\A?a`, "a"}, {"^{0}a", "a"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, expression, text string) {
+		r, err := newRule(expression)
+		if err != nil {
+			t.Skip()
+		}
+		if r.matches(text) && !strings.HasPrefix(text, r.prefix()) {
+			t.Errorf("%q matches %q, which does not begin with %q", expression, text, r.prefix())
+		}
+	})
 }

@@ -103,6 +103,20 @@ func (l *lazily) matches(expression, s string) bool {
 	return l.compiled.MatchString(s)
 }
 
+// prefix returns a text that all that the rule matches begins with.
+func (r *Rule) prefix() string {
+	if r.alone {
+		return r.text
+	}
+	expression := strings.TrimPrefix(strings.TrimPrefix(r.Expression, "^"), `\A`)
+	compiled, err := regexp.Compile(expression)
+	if err != nil {
+		return ""
+	}
+	text, _ := compiled.LiteralPrefix()
+	return text
+}
+
 func (r *Rule) matches(s string) bool {
 	if r.alone {
 		return s == r.text

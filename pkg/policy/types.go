@@ -19,12 +19,14 @@ type General struct {
 	// file in which the mechanism is off is not taken for a policy.
 	RunMechanism string `toml:"run_mechanism" required:"true"`
 	// DataDir is the host directory for builds and cache, absolute. Empty:
-	// they are podman volumes. `step_script_only` needs it.
+	// they are podman volumes. `step_script_only` needs it. Nobody else may be able to
+	// put something in its place; it may lie in a sticky directory.
 	DataDir string `toml:"data_dir"`
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
 	// images of the local storage only some projects may read, and when builds,
-	// caches and images were last used. It must live as long as podman's storage does.
-	// Policies whose podmans have different storages need a directory each.
+	// caches and images were last used. It must live as long as podman's storage does,
+	// and nobody else may be able to put something in its place. Policies whose podmans
+	// have different storages need a directory each.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// MinFreeSpace is how much space must be free before a job starts, in podman's
 	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With
@@ -35,7 +37,8 @@ type General struct {
 	// "warning", "info" or "debug". "debug" records each podman command line.
 	LogLevel string `toml:"log_level" default:"info"`
 	// LogFile is the file that the administrator's own log is appended to,
-	// absolute; it is created with mode 0600. Empty: there is no such log.
+	// absolute; it is created with mode 0600. Nobody else may be able to write to it, or
+	// to put something in its place. Empty: there is no such log.
 	LogFile string `toml:"log_file"`
 	// LogFormat is "text" or "json".
 	LogFormat string `toml:"log_format" default:"text"`
@@ -47,7 +50,8 @@ type General struct {
 // jobs may ask of it.
 type Podman struct {
 	// ApplicationPath is the podman program, an absolute path. Neither its
-	// group nor others may be able to write to it. Empty: `podman` found on
+	// group nor others may be able to write to it, or to put something in its place.
+	// Empty: `podman` found on
 	// /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin.
 	ApplicationPath string `toml:"application_path" default:"podman on the fixed PATH"`
 	// RunnerImage is the image of the runner container, in which the steps
@@ -66,7 +70,8 @@ type Podman struct {
 	// version: an absolute path, or "none" for the image's own. Empty: the
 	// gitlab-runner that calls the driver, where it is statically linked, as
 	// GitLab's packages are, and there is no `service_url`. Steps on the host
-	// (`step_script_only`) find it by its name, gitlab-runner.
+	// (`step_script_only`) find it by its name, gitlab-runner. Nobody else may be able to
+	// write to it, or to put something in its place.
 	RunnerBinary string `toml:"runner_binary" default:"the running gitlab-runner" podman:"create --volume"`
 	// DefaultImage is the image of jobs without `image:`. There is no default:
 	// without the key such a job is refused.
@@ -136,7 +141,8 @@ type Podman struct {
 	// writes. Its helpers (`credHelpers`, `credsStore`) run as the runner's
 	// user. A job's DOCKER_AUTH_CONFIG comes before it, the credentials that
 	// GitLab sends behind it; the longest path of a registry wins. Others may
-	// not be able to read the file.
+	// not be able to read the file, nor anybody else to write to it, or to put something
+	// in its place.
 	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
@@ -185,8 +191,10 @@ type Podman struct {
 	UserVolumeVariable string `toml:"user_volume_variable" podman:"create --volume"`
 	// VolumeAllowList are regular expressions; the source of a user's mount,
 	// symbolic links resolved, must match one of them whole. Absent or empty:
-	// no user volume at all. What the driver, the runner or other jobs keep on
-	// the host is never a source, nor what it lies in.
+	// no user volume at all. What the driver, the runner, podman or other jobs keep on
+	// the host is never a source, nor what it lies in, nor a home's files and what in it
+	// begins with a dot. Of a network or automounted file system, only what an entry may
+	// match, by what it begins with, is looked at: links there lead no further.
 	VolumeAllowList []Rule `toml:"volume_allow_list"`
 	// ServiceURL makes podman talk to a podman service: "unix:///PATH", a socket of
 	// this machine, or "ssh://USER@HOST[:PORT]/PATH", the socket PATH of another one,
@@ -200,12 +208,13 @@ type Podman struct {
 	// then the job log says so, and the job gets the next.
 	ServiceURLs []string `toml:"service_urls" podman:"--url"`
 	// Identity is the file with the private key for ssh://, absolute, without a
-	// passphrase; only gitlab-runner's user may be able to read it. No agent is asked,
-	// and nobody for a password. Required with ssh://.
+	// passphrase; only gitlab-runner's user may be able to read it, and nobody else to put
+	// something in its place. No agent is asked, and nobody for a password. Required with
+	// ssh://.
 	Identity string `toml:"identity" podman:"ssh -i"`
 	// KnownHosts is the file with the keys of the hosts of ssh://, absolute, as
 	// sshd(8) describes it. Only root and gitlab-runner's user may be able to write to
-	// it. A host with a key that it does not have is refused. Required with ssh://.
+	// it, or to put something in its place. A host with a key that it does not have is refused. Required with ssh://.
 	KnownHosts string `toml:"known_hosts" podman:"ssh -o UserKnownHostsFile"`
 	// Environment are variables, NAME=value, added to podman's own
 	// environment, which is otherwise built from nothing.

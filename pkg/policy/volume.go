@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -59,9 +60,12 @@ type VolumeRequest struct {
 	// Resolved is the source with all symbolic links resolved, empty where it
 	// does not exist.
 	Resolved string
-	// Missing is the resolved path of a source that does not exist: its parent
-	// does. It is empty where more is missing.
+	// Missing is the resolved path of a source that does not exist: what is missing is in
+	// it by its name. Both are empty where the host cannot say, or was not asked.
 	Missing string
+	// Private tells that Resolved, or Missing, shows what the runner keeps there for
+	// itself or for other jobs; PrivateName, that the source does by its mere name.
+	Private, PrivateName bool
 	// Mountable tells that it is a directory or a regular file: no socket,
 	// device or pipe.
 	Mountable bool
@@ -82,6 +86,26 @@ type Mount struct {
 // Sources that no rule can allow: they are the host, not data.
 var neverSources = []string{"/proc", "/sys", "/dev"}
 
+func never(source string) bool { return source == "/" || within(source, neverSources) }
+
+// MayMount tells whether a source can be allowed at all, as far as its name says it: of
+// others the host need not be asked.
+func (p *Policy) MayMount(source string) bool {
+	return len(p.General.Podman.VolumeAllowList) > 0 && !never(path.Clean(source))
+}
+
+// Reaches tells whether an entry of volume_allow_list may match a path, or one below it:
+// by the text that all that it matches begins with.
+func (p *Policy) Reaches(name string) bool {
+	for i := range p.General.Podman.VolumeAllowList {
+		prefix := p.General.Podman.VolumeAllowList[i].prefix()
+		if strings.HasPrefix(name, prefix) || within(prefix, []string{name}) {
+			return true
+		}
+	}
+	return false
+}
+
 // Destinations that would replace what podman, or the container's own
 // accounts, depend on. The driver's own mounts come with the request.
 var neverDestinations = []string{
@@ -95,7 +119,7 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	pm := p.General.Podman
 	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
 	source := path.Clean(v.Source)
-	if source == "/" || within(source, neverSources) {
+	if never(source) {
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
 	}
 	if len(pm.VolumeAllowList) == 0 {
@@ -103,18 +127,22 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 			fmt.Sprintf("the administrator can allow it with a line such as volume_allow_list = [%q] under [general.podman] in %s",
 				regexp.QuoteMeta(source)+"(/.*)?", p.file))
 	}
-	rule, allowed := match(pm.VolumeAllowList, v.Resolved)
-	_, missing := match(pm.VolumeAllowList, v.Missing)
+	end := cmp.Or(v.Resolved, v.Missing)
+	rule, allowed := match(pm.VolumeAllowList, end)
+	_, named := match(pm.VolumeAllowList, source)
 	switch {
-	case v.Resolved == "" && v.Missing != "" && missing:
-		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
-	case v.Resolved == "" || !allowed:
+	case named && v.PrivateName, end != "" && allowed && v.Private:
+		// Before all that depends on what is there: whether something is is private, too.
+		return Mount{}, p.denial(subject, key, "this runner keeps files of its own, or of other jobs, there", "mount a directory that holds data only")
+	case end == "" || !allowed:
 		// Neither where a link leads nor whether something is there is said
 		// of places that are not allowed: a job could ask for the host's
 		// files one by one.
 		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source, its symbolic links resolved", "")
-	case v.Resolved == "/" || within(v.Resolved, neverSources):
-		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", v.Resolved), "mount a directory that holds data only")
+	case end == "/" || within(end, neverSources):
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+	case v.Resolved == "":
+		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
 	case strings.ContainsAny(v.Resolved, ":\n"):
 		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
 	case p.changeable(v.Resolved) != "":

@@ -208,9 +208,9 @@ func TestOddSourcesDenied(t *testing.T) {
 		{"/run/podman.sock", false, "the source is neither a directory nor a regular file"},
 		{"/a:b", true, "the source has a colon or newline in its resolved path"},
 		{"/a\nb", true, "the source has a colon or newline in its resolved path"},
-		{"/", true, `"/" can never be mounted`},
-		{"/proc/self/root", true, `"/proc/self/root" can never be mounted`},
-		{"/dev", true, `"/dev" can never be mounted`},
+		{"/", true, `"/link" can never be mounted`},
+		{"/proc/self/root", true, `"/link" can never be mounted`},
+		{"/dev", true, `"/link" can never be mounted`},
 	}
 	for _, test := range tests {
 		v := VolumeRequest{UserVolume: UserVolume{Variable: "V", Source: "/link", Destination: "/x"}, Resolved: test.resolved, Mountable: test.mountable}
@@ -264,6 +264,9 @@ func FuzzUserVolume(f *testing.F) {
 	for _, resolved := range []string{"/data", "/data/private", "/data/private/x", "/data/privates", "/database", "/data/a:/etc", "/data/\n", "/", "/proc/1"} {
 		f.Add("/a:/b", resolved)
 	}
+	private := func(name string) bool {
+		return name == "/data" || within(name, []string{"/data/private"})
+	}
 	p := policyWith(f, "volume_allow_list = ['/data(/.*)?']\n[general.podman.volumes]\nallowed_options = [\"z\"]\n")
 	f.Fuzz(func(t *testing.T, value, resolved string) {
 		v, err := ParseUserVolume("V", value)
@@ -274,8 +277,8 @@ func FuzzUserVolume(f *testing.F) {
 			return
 		}
 		// As if a link led there.
-		request := Request{Image: "x", Reserved: []string{"/builds"}, Private: []string{"/data/private"}}
-		request.Volumes = []VolumeRequest{{UserVolume: v, Resolved: path.Clean("/" + resolved), Mountable: true}}
+		request := Request{Image: "x", Reserved: []string{"/builds"}}
+		request.Volumes = []VolumeRequest{{UserVolume: v, Resolved: path.Clean("/" + resolved), Mountable: true, Private: private(path.Clean("/" + resolved))}}
 		g, err := p.Decide(request)
 		if err != nil {
 			return
@@ -286,7 +289,7 @@ func FuzzUserVolume(f *testing.F) {
 		if len(parts) != 3 || !strings.HasPrefix(parts[1], "/") || strings.HasPrefix(parts[1]+"/", "/builds/") || strings.Contains(parts[1], "/../") {
 			t.Errorf("%q is granted as %q", value, parts)
 		}
-		if !within(m.Source, []string{"/data"}) || m.Source == "/data" || within(m.Source, []string{"/data/private"}) || m.Source != request.Volumes[0].Resolved {
+		if !within(m.Source, []string{"/data"}) || private(m.Source) || m.Source != request.Volumes[0].Resolved {
 			t.Errorf("%q at %q is granted as %q", value, resolved, text)
 		}
 		if m.Options[0] != "ro" && m.Options[0] != "rw" || slices.ContainsFunc(m.Options[1:], func(o string) bool { return o != "z" }) {

@@ -191,8 +191,80 @@ func TestPrivatePlacesOfTheRunner(t *testing.T) {
 		run := m.run(volumes(job("private "+source, "ls -R /x"), source+":/x:ro"))
 		refused(t, run, "this runner keeps files of its own, or of other jobs, there")
 	}
-	run := m.run(job("sockets", "find / -xdev -type s 2>/dev/null", "find /run /var/run /tmp -name '*podman*' ! -path '/run/podman-executor*'", "env | grep -i container_host || true", "echo looked"))
+	// By a link, whose end is none of the job's business.
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(m.dir, "config.toml"), link); err != nil {
+		t.Fatal(err)
+	}
+	run := m.run(volumes(job("private by a link", "cat /x"), link+":/x:ro"))
+	refused(t, run, "this runner keeps files of its own, or of other jobs, there")
+	lacks(t, run, "config.toml")
+	run = m.run(job("sockets", "find / -xdev -type s 2>/dev/null", "find /run /var/run /tmp -name '*podman*' ! -path '/run/podman-executor*'", "env | grep -i container_host || true", "echo looked"))
 	succeeded(t, run)
 	lacks(t, run, ".sock", "CONTAINER_HOST=")
 	logs(t, run, "looked\n")
+}
+
+// What podman would read, had it been there, what is another user's and this user's
+// group's to read, and what only podman's own environment names.
+func TestPrivatePlacesOfPodman(t *testing.T) {
+	t.Parallel()
+	home, dir := t.TempDir(), t.TempDir()
+	for _, name := range []string{"run", "blobs/storage1"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	auth := filepath.Join(dir, "auth.json")
+	if err := os.WriteFile(auth, []byte(`{"auths": {}}`), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	podman(t, "unshare", "chown", "1:0", auth)
+	t.Cleanup(func() { podmanRemove(t, auth) })
+	m := start(t, defaults(`user_volume_variable = "USER_VOLUMES"`, `volume_allow_list = ["/.*"]`,
+		storageEnvironment("HOME="+home, "XDG_RUNTIME_DIR="+filepath.Join(dir, "run"), "TMPDIR="+filepath.Join(dir, "blobs"), "REGISTRY_AUTH_FILE="+auth)))
+	for _, source := range []string{
+		home, filepath.Join(home, ".config"), filepath.Join(home, ".config/containers"), filepath.Join(home, ".ssh"), filepath.Join(home, ".bash_profile"),
+		auth, filepath.Join(dir, "run"), filepath.Join(dir, "run/podman"), filepath.Join(dir, "blobs"), filepath.Join(dir, "blobs/storage1"),
+		filepath.Join(os.Getenv("HOME"), ".config"), filepath.Join(os.Getenv("HOME"), ".none"),
+	} {
+		refused(t, m.run(volumes(job("private "+source, "ls -R /x"), source+":/x")), "this runner keeps files of its own, or of other jobs, there")
+	}
+	// One that is made by then is refused all the same.
+	if err := os.Mkdir(filepath.Join(home, ".config"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, m.run(volumes(job("made", "ls -R /x"), filepath.Join(home, ".config")+":/x")), "this runner keeps files of its own")
+}
+
+// A directory of a home that the list allows, and that has no dot, is data.
+func TestDataInAHome(t *testing.T) {
+	t.Parallel()
+	home, err := os.MkdirTemp(os.Getenv("HOME"), "data-of-a-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { podmanRemove(t, home) })
+	m := start(t, defaults(`user_volume_variable = "USER_VOLUMES"`, `volume_allow_list = ["/.*"]`))
+	run := m.run(volumes(job("data", "echo written >/x/file"), home+":/x"))
+	succeeded(t, run)
+	if text, err := os.ReadFile(filepath.Join(home, "file")); err != nil || string(text) != "written\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A directory below data_dir that somebody else has made is not the driver's.
+func TestDataDirOfAnother(t *testing.T) {
+	t.Parallel()
+	policy, dir := dataDir(t)
+	builds := filepath.Join(dir, "builds")
+	if err := os.Mkdir(builds, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	podman(t, "unshare", "chown", "12:12", builds)
+	m := start(t, policy)
+	run := m.run(job("in another's directory", "echo ran"))
+	failed(t, run, "runner_system_failure", 0)
+	lacks(t, run, "$ echo ran")
+	logs(t, run, builds+" belongs to the user ")
 }

@@ -349,5 +349,5 @@ func (w *world) launch(program string) (*plan.Launch, error) {
 	}
 	l.Slurm = slices.Contains([]string{"srun", "sbatch"}, filepath.Base(program))
 	l.Batch = filepath.Base(program) == "sbatch"
-	return l, errors.Join(launch.Make(l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
+	return l, errors.Join(launch.Make(filepath.Join(w.dir, "data"), l.Dir), os.WriteFile(l.AuthFile, []byte("{}"), 0o600))
 }

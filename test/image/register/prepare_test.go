@@ -1,6 +1,7 @@
 package register
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -234,10 +235,7 @@ func TestPrepareConfigMounted(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			i := newImage(t)
-			i.env = append(i.env, "RUNNER_USER="+tt.user)
-			if err := os.Chmod(filepath.Dir(i.root), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			i.runAs(tt.user)
 			const mounted = "etc/gitlab-runner/config.toml"
 			i.write("run/secrets/config.toml", configOf("http://secret.example.com"))
 			i.write(mounted, configOf("http://mounted.example.com"))
@@ -261,6 +259,54 @@ func TestPrepareConfigMounted(t *testing.T) {
 				t.Errorf("gitlab-runner has another file:\n%s", got)
 			}
 		})
+	}
+}
+
+// runAs makes another user gitlab-runner's, whose the cache is then.
+func (i *image) runAs(name string) {
+	i.t.Helper()
+	i.env = append(i.env, "RUNNER_USER="+name)
+	u, err := user.Lookup(name)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err := errors.Join(err, os.Chmod(filepath.Dir(i.root), 0o755), os.Chown(i.path("cache"), uid, -1)); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// The cache is the runner's, who can put a link in the place of any file there, at any
+// moment: nothing is written to it, nor read from it, with more rights than the runner's.
+func TestCacheIsTouchedAsTheRunner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root has more rights than the runner's user")
+	}
+	i := newImage(t)
+	i.runAs("nobody")
+	i.mkdir("calls")
+	if err := os.Chmod(i.path("calls"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range []string{"mktemp", "mv", "cat", "head", "chown", "rm"} {
+		i.write("bin/"+program, fmt.Sprintf("#!/bin/bash\n[[ \"$*\" != *%s* ]] || : >%s/%s-$(id -un)\nPATH=/usr/bin:/bin exec %[3]s \"$@\"\n",
+			"/cache/", i.path("calls"), program))
+		if err := os.Chmod(i.path("bin/"+program), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.write("run/secrets/config.toml", configOf("http://gitlab.example.com"))
+	i.mustRun("prepare-config")
+	i.mustRun("prepare-config")
+	wantOwner(t, i.path(keptID), "nobody")
+	calls, err := filepath.Glob(i.path("calls/*"))
+	if err != nil || len(calls) < 3 {
+		t.Errorf("calls %q, %v", calls, err)
+	}
+	for _, call := range calls {
+		if !strings.HasSuffix(call, "-nobody") {
+			t.Errorf("not as the runner: %s", filepath.Base(call))
+		}
 	}
 }
 

@@ -1,10 +1,7 @@
-package preflight
+package trust
 
 import (
-	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -39,7 +36,10 @@ func TestDistrust(t *testing.T) {
 		{"a directory of everybody's", private, 0o777, 990, 990, true, "by everybody"},
 	}
 	for _, tt := range tests {
-		got := tt.owner.distrust(tt.mode, tt.uid, tt.gid, tt.isDir)
+		if tt.isDir {
+			tt.mode |= fs.ModeDir
+		}
+		got := tt.owner.distrust(tt.mode, tt.uid, tt.gid)
 		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
@@ -56,59 +56,5 @@ func TestMapsAll(t *testing.T) {
 		if got := mapsAll(text); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
-	}
-}
-
-// TestTrusted: the file, the directories above it, and both ends of links.
-func TestTrusted(t *testing.T) {
-	top := t.TempDir()
-	at := func(name string) string { return filepath.Join(top, name) }
-	chmod := func(name string, mode fs.FileMode) {
-		t.Helper()
-		if err := os.Chmod(at(name), mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, dir := range []string{"etc", "etc/driver", "real", "links"} {
-		if err := os.Mkdir(at(dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, file := range []string{"etc/driver/policy", "real/policy"} {
-		if err := os.WriteFile(at(file), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(at("real/policy"), at("links/policy")); err != nil {
-		t.Fatal(err)
-	}
-	check := func(name, place string) {
-		t.Helper()
-		err := Trusted(at(name), CurrentOwner())
-		var untrusted *UntrustedError
-		switch {
-		case place == "" && err != nil:
-			t.Errorf("%s: %v", name, err)
-		case place != "" && (!errors.As(err, &untrusted) || untrusted.Place != at(place)):
-			t.Errorf("%s: %v, want what is wrong with %s", name, err, at(place))
-		case place != "" && !strings.Contains(TrustCure(err), "chmod go-w "+at(place)):
-			t.Errorf("cure %q", TrustCure(err))
-		}
-	}
-	check("etc/driver/policy", "")
-	check("links/policy", "")
-	chmod("etc/driver/policy", 0o606)
-	check("etc/driver/policy", "etc/driver/policy")
-	chmod("etc/driver/policy", 0o600)
-	chmod("etc", 0o707)
-	check("etc/driver/policy", "etc")
-	chmod("etc", 0o700)
-	chmod("links", 0o707)
-	check("links/policy", "links")
-	chmod("links", 0o700)
-	chmod("real", 0o707)
-	check("links/policy", "real")
-	if err := Trusted(at("none"), CurrentOwner()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("of a file that is not there: %v", err)
 	}
 }

@@ -1,0 +1,124 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"podman-executor/internal/trust"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// Place is a path that must be nobody else's.
+type Place struct {
+	// What names it: a key of the policy, or what it is.
+	What string
+	// Name is the path.
+	Name string
+}
+
+// Judge returns why a place cannot be trusted. One that is not there is judged as far as
+// it is; where it has to be there, whoever uses it will say so.
+func (p Place) Judge(o trust.Owner) error {
+	err := trust.Whereabouts(p.Name, o)
+	var untrusted *trust.Error
+	if !errors.As(err, &untrusted) {
+		return nil
+	}
+	return &Fault{Err: fmt.Errorf("%s cannot be trusted: %w", p.What, err), Todo: trust.Cure(err)}
+}
+
+// Places are the paths that the policy names, or that follow from it, and in whose
+// place nobody else may put something: the driver reads them, works in them, or runs
+// them. Policy and podman are not among them, see [Call.LoadPolicy] and [FindPodman].
+func (c *Call) Places(p *policy.Policy) []Place {
+	g, pm := p.General, p.General.Podman
+	env := &podman.Podman{Env: podman.Environment(c.Getenv, os.Getuid(), pm.Environment)}
+	places := slices.Concat(below("general.data_dir", g.DataDir, "builds", "cache", "chosen", ".podman-executor"),
+		below("general.state_dir", c.StateDir(p), "used", "private-images"))
+	places = append(places, []Place{
+		{"general.log_file", g.LogFile},
+		{"general.podman.registry_auth_file", pm.RegistryAuthFile},
+		{"the runtime directory", RuntimeDir(env)},
+		{"TMPDIR", c.Getenv("TMPDIR")},
+	}...)
+	if pm.RunnerBinary != policy.NoRunnerBinary {
+		places = append(places, Place{"general.podman.runner_binary", pm.RunnerBinary})
+	}
+	for _, h := range Hosts(p) {
+		places = append(places, Place{"general.podman.identity", h.Identity}, Place{"general.podman.known_hosts", h.KnownHosts})
+	}
+	if len(pm.Launcher) > 0 {
+		if program, err := podman.FindProgram(pm.Launcher[0]); err == nil {
+			places = append(places, Place{"general.podman.launcher", program})
+		}
+	}
+	for _, name := range podmanFiles(env.Getenv) {
+		places = append(places, Place{"podman's configuration", name})
+	}
+	places = slices.DeleteFunc(places, func(p Place) bool { return !filepath.IsAbs(p.Name) })
+	return slices.Compact(places)
+}
+
+// below are a directory and what the driver makes in it; none where there is no such
+// directory.
+func below(what, dir string, names ...string) []Place {
+	if dir == "" {
+		return nil
+	}
+	places := []Place{{what, dir}}
+	for _, name := range names {
+		places = append(places, Place{what, filepath.Join(dir, name)})
+	}
+	return places
+}
+
+// podmanFiles are those that tell podman which programs to run and where its storage is
+// (containers-common: containers.conf(5), containers-storage.conf(5)).
+func podmanFiles(getenv func(string) string) []string {
+	dirs := []string{"/etc/containers"}
+	if dir := getenv("XDG_CONFIG_HOME"); dir != "" {
+		dirs = append(dirs, filepath.Join(dir, "containers"))
+	} else if home := getenv("HOME"); home != "" {
+		dirs = append(dirs, filepath.Join(home, ".config", "containers"))
+	}
+	var files []string
+	for _, dir := range dirs {
+		for _, name := range []string{"containers.conf", "containers.conf.d", "storage.conf", "registries.conf", "registries.conf.d", "policy.json", "mounts.conf"} {
+			files = append(files, filepath.Join(dir, name))
+		}
+	}
+	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF"} {
+		files = append(files, strings.Split(getenv(name), ":")...)
+	}
+	return files
+}
+
+// CheckTrust returns a [Fault] for the first of the policy's places that somebody else
+// could put something in the place of.
+func (c *Call) CheckTrust(p *policy.Policy) error {
+	owner := trust.CurrentOwner()
+	for _, place := range c.Places(p) {
+		if err := place.Judge(owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FindPodman returns the policy's podman program; one that cannot be trusted is a
+// [Fault].
+func FindPodman(p *policy.Policy) (string, error) {
+	program, err := podman.Find(p.General.Podman.ApplicationPath)
+	if err != nil {
+		return "", &Fault{Err: err, Todo: "set general.podman.application_path in " + p.File() + " to podman's absolute path"}
+	}
+	if err := trust.Path(program, trust.CurrentOwner()); err != nil {
+		return "", &Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: trust.Cure(err)}
+	}
+	return program, nil
+}

@@ -1,0 +1,166 @@
+package source
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// OfEnvironment are the places that a program with such an environment keeps its files
+// in, above all podman: home, runtime directory, configuration, storage, temporary files.
+func OfEnvironment(environ []string, uid int) []Place {
+	env := map[string]string{"UID": strconv.Itoa(uid)}
+	var places []Place
+	for _, v := range environ {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+		switch name {
+		case "HOME":
+			places = append(places, home(value)...)
+		case "TMPDIR":
+			places = append(places, Place{value, Scratch})
+		case "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME":
+			places = append(places, Place{filepath.Join(value, "containers"), Whole}, Place{filepath.Join(value, "podman-executor"), Whole})
+		case "PATH", "PWD", "OLDPWD":
+		default:
+			// XDG_RUNTIME_DIR, XDG_CONFIG_HOME, CONTAINERS_CONF, REGISTRY_AUTH_FILE and kin.
+			places = append(places, Place{value, Whole})
+		}
+	}
+	for _, name := range configurations(env) {
+		places = append(places, ofFile(name, env)...)
+	}
+	return places
+}
+
+// home are the places in a home. Those with a dot are named for where links in their place
+// lead.
+func home(dir string) []Place {
+	places := []Place{{dir, Home}}
+	for _, name := range []string{".local/share/containers", ".config/containers", ".config/podman-executor", ".config/systemd/user", ".gitlab-runner", ".ssh", ".bash_profile", ".bash_login", ".profile", ".bashrc"} {
+		places = append(places, Place{filepath.Join(dir, name), Whole})
+	}
+	return places
+}
+
+// OfUser are the places that a user has whatever the environment is: of podman, of login
+// sessions, of jobs by time.
+func OfUser(uid int) []Place {
+	var places []Place
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		places = append(home(u.HomeDir), Place{"/var/spool/cron/" + u.Username, Whole}, Place{"/var/spool/cron/crontabs/" + u.Username, Whole})
+	}
+	for _, dir := range []string{
+		"/run/user/%d", "/tmp/podman-run-%d", "/tmp/storage-run-%d", "/tmp/containers-user-%d",
+	} {
+		places = append(places, Place{fmt.Sprintf(dir, uid), Whole})
+	}
+	for _, dir := range []string{
+		"/run/podman-executor", "/run/podman-executor-volumes", "/var/lib/podman-executor",
+		"/var/lib/containers", "/run/containers", "/run/podman",
+	} {
+		places = append(places, Place{dir, Whole})
+	}
+	for _, dir := range []string{"/etc/gitlab-runner", "/etc/podman-executor", "/etc/containers"} {
+		places = append(places, tree(dir)...)
+	}
+	return places
+}
+
+// maxTree bounds how much of a directory of configuration is looked at.
+const maxTree = 1000
+
+// tree are a directory and all that is in it: it may be everybody's to read, and a file
+// in it not.
+func tree(dir string) []Place {
+	var places []Place
+	_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if places = append(places, Place{name, Whole}); len(places) > maxTree {
+			return filepath.SkipAll
+		}
+		if err != nil {
+			return filepath.SkipDir
+		}
+		return nil
+	})
+	return places
+}
+
+// configurations are the files that may tell podman of other places
+// (containers-common: containers.conf(5), containers-storage.conf(5)).
+func configurations(env map[string]string) []string {
+	dirs := []string{"/usr/share/containers", "/etc/containers"}
+	if dir := env["XDG_CONFIG_HOME"]; dir != "" {
+		dirs = append(dirs, filepath.Join(dir, "containers"))
+	} else if dir := env["HOME"]; dir != "" {
+		dirs = append(dirs, filepath.Join(dir, ".config", "containers"))
+	}
+	var files []string
+	for _, dir := range dirs {
+		for _, pattern := range []string{"storage.conf", "containers.conf", "containers.conf.d/*.conf"} {
+			found, _ := filepath.Glob(filepath.Join(dir, pattern))
+			files = append(files, found...)
+		}
+	}
+	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF"} {
+		if env[name] != "" {
+			files = append(files, env[name])
+		}
+	}
+	return files
+}
+
+// ofFile are the places that a configuration file of podman's names, and the file. One
+// that cannot be read, or is no TOML, names none: podman will speak of it.
+func ofFile(name string, env map[string]string) []Place {
+	places := []Place{{name, Whole}}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return places
+	}
+	var tables struct {
+		Storage map[string]any `toml:"storage"`
+		Engine  map[string]any `toml:"engine"`
+		Network map[string]any `toml:"network"`
+	}
+	if _, err := toml.Decode(string(text), &tables); err != nil {
+		return places
+	}
+	for _, table := range []map[string]any{tables.Storage, tables.Engine, tables.Network} {
+		places = append(places, inValue("", table, env)...)
+	}
+	return places
+}
+
+// inValue are the paths in a value of a configuration file, with the variables that
+// podman knows there ($HOME, $UID, $XDG_RUNTIME_DIR) in their places.
+func inValue(key string, value any, env map[string]string) []Place {
+	var places []Place
+	switch v := value.(type) {
+	case string:
+		kind := Whole
+		if key == "image_copy_tmp_dir" {
+			kind = Scratch
+		}
+		text := os.Expand(v, func(name string) string { return env[name] })
+		if below, ok := strings.CutPrefix(text, "~/"); ok {
+			text = filepath.Join(env["HOME"], below)
+		}
+		places = append(places, Place{text, kind})
+	case []any:
+		for _, one := range v {
+			places = append(places, inValue(key, one, env)...)
+		}
+	case map[string]any:
+		for name, one := range v {
+			places = append(places, inValue(name, one, env)...)
+		}
+	}
+	return places
+}

@@ -1,0 +1,68 @@
+package trust
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Owner is a process's user and group.
+type Owner struct {
+	UID, GID int
+	// Outside is the number by which the kernel shows users that are not in the
+	// process's user namespace; 0 where all users are in it. In a container, that is
+	// who started it, and what that one mounts into it.
+	Outside int
+}
+
+// CurrentOwner returns those of this process.
+func CurrentOwner() Owner {
+	o := Owner{UID: os.Geteuid(), GID: os.Getegid()}
+	if text, err := os.ReadFile("/proc/self/uid_map"); err == nil && !mapsAll(string(text)) {
+		o.Outside = overflowUID
+	}
+	return o
+}
+
+// overflowUID is the kernel's number for users that have none
+// (/proc/sys/kernel/overflowuid, which nobody changes).
+const overflowUID = 65534
+
+// mapsAll tells whether a text of /proc/PID/uid_map is that of a user namespace
+// with every user: the machine's own.
+func mapsAll(text string) bool {
+	return slices.Equal(strings.Fields(text), []string{"0", "0", "4294967295"})
+}
+
+func (o Owner) owns(uid int) bool {
+	return uid == 0 || uid == o.UID || o.Outside != 0 && uid == o.Outside
+}
+
+// stranger says that a file is somebody else's, or nothing.
+func (o Owner) stranger(uid int) string {
+	if o.owns(uid) {
+		return ""
+	}
+	return fmt.Sprintf("belongs to the user %d, who is neither root nor gitlab-runner's user (%d)", uid, o.UID)
+}
+
+// A group may write where it is root's, or the owner's private one, with the number
+// of the user: Fedora's and Debian's users have such groups.
+func (o Owner) privateGroup(gid int) bool { return gid == 0 || gid == o.GID && o.GID == o.UID }
+
+// distrust says why a file of that mode and owner cannot be trusted, or nothing. In a
+// sticky directory, such as /tmp, only owners replace files.
+func (o Owner) distrust(mode fs.FileMode, uid, gid int) string {
+	sticky := mode.IsDir() && mode&fs.ModeSticky != 0
+	switch {
+	case o.stranger(uid) != "":
+		return o.stranger(uid)
+	case mode&0o002 != 0 && !sticky:
+		return fmt.Sprintf("can be written to by everybody (mode %#o)", mode.Perm())
+	case mode&0o020 != 0 && !sticky && !o.privateGroup(gid):
+		return fmt.Sprintf("can be written to by the group %d (mode %#o)", gid, mode.Perm())
+	}
+	return ""
+}
