@@ -21,7 +21,7 @@ var children = map[string]string{
 	"internal/remote/ssh.go ssh":           "a fixed list: TestEnvironmentOfSSH",
 	"internal/slurm/slurm.go output":       "Slurm.Env alone, which is podman's",
 	"internal/launch/attached.go Attached": "Launcher.Env alone: podman's, and the container's name",
-	"internal/launch/batch.go Batch":      "Launcher.Env alone: podman's, and the container's name",
+	"internal/launch/batch.go Batch":       "Launcher.Env alone: podman's, and the container's name",
 	"internal/step/host.go Run":            "Host.Env alone: podman's, with the directory of gitlab-runner on PATH",
 }
 
