@@ -47,8 +47,33 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/run-demo ./demo
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
+SUITES := test-unit test-gitlab test-dist test-e2e test-slurm test-remote test-image
+# What runs side by side with LANES=yes, as CI does: the suites of a lane follow one another, and each lane has
+# a user, and so a podman, of its own. That takes root.
+LANES ?=
+LANE_1 := test-e2e test-image
+LANE_2 := $(filter-out $(LANE_1),$(SUITES))
+
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-cluster test-image ## run all tests
+test: $(if $(LANES),test-lanes,$(SUITES)) ## run all tests
+
+.PHONY: test-lanes
+test-lanes: build test-setup
+	@test/lanes/run bin/test/lanes '$(LANE_1)' 'PODMAN_EXECUTOR_TEST_USER=podman-executor-second $(LANE_2)'
+
+# RETRY is a directory in CI: up to three end-to-end tests that fail run once more, and their logs are kept there (test/again).
+RETRY ?=
+AGAIN := $(if $(RETRY),bin/test/again)
+# suite runs a suite of end-to-end tests: its name, the command and its arguments, and flags for package testing.
+define suite
+$(TOOL) gotestsum --format testname --jsonfile bin/test/$(1).json --raw-command -- $(AGAIN:%=% '$(RETRY)') \
+	go tool test2json -t -p $(1) $(2) -test.v=test2json $(3)
+endef
+
+.PHONY: bin/test/again
+bin/test/again:
+	@mkdir -p bin/test
+	cd test && CGO_ENABLED=0 go build -o ../$@ ./again
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -70,11 +95,9 @@ test-dist: ## run the tests of what `make dist` makes
 	@test/no-skips bin/test/dist.json
 
 .PHONY: test-e2e
-test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through a real gitlab-runner
+test-e2e: build test-setup $(S3_SERVER) $(AGAIN) ## run real jobs in real podman through a real gitlab-runner
 	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/e2e.json --raw-command -- \
-		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
-		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
+	$(call suite,e2e,test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER),-test.timeout=40m -test.parallel=3 $(E2EFLAGS))
 	@test/no-skips bin/test/e2e.json
 
 # The end-to-end tests of a kind, as a regular expression: see test/remote/cases.txt. With REMOTECASES=all those by ssh, too,
@@ -82,14 +105,11 @@ test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through 
 remote_cases = ^($(shell awk -v kind=$(1) -v all=$(REMOTECASES) '!/^Test/ { next } \
 	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && /left out for its time/ { printf "%s%s", bar, $$1; bar = "|" }' test/remote/cases.txt))$$
 # run_remote runs them: the kind, and how long they may take.
-define run_remote
-$(TOOL) gotestsum --format testname --jsonfile bin/test/remote-$(1).json --raw-command -- \
-	go tool test2json -t -p remote/$(1) test/remote/run $(1) bin $(RUNNER) bin/test/remote.test --with examples --with $(S3_SERVER) \
-	-test.v=test2json -test.timeout=$(2) -test.parallel=4 -test.run='$(call remote_cases,$(1))' $(REMOTEFLAGS)
-endef
+run_remote = $(call suite,remote-$(1),test/remote/run $(1) bin $(RUNNER) bin/test/remote.test --with examples --with $(S3_SERVER),\
+	-test.timeout=$(2) -test.parallel=4 -test.run='$(call remote_cases,$(1))' $(REMOTEFLAGS))
 
 .PHONY: test-remote
-test-remote: build test-setup $(S3_SERVER) ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die (REMOTECASES=all: more)
+test-remote: build test-setup $(S3_SERVER) $(AGAIN) ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die (REMOTECASES=all: more)
 	cd test && CGO_ENABLED=0 go test -c -tags e2e,remote -o ../bin/test/remote.test ./e2e
 	$(call run_remote,hosts,10m)
 	$(call run_remote,ssh,30m)
@@ -101,33 +121,26 @@ test-remote: build test-setup $(S3_SERVER) ## run jobs in podman of another user
 test-cluster: test-slurm test-remote ## run jobs on other machines: through Slurm, and in podman of other hosts
 
 .PHONY: test-slurm
-test-slurm: build test-setup ## run jobs through a real Slurm, of two nodes on this machine (as root only)
+test-slurm: build test-setup $(AGAIN) ## run jobs through a real Slurm, of two nodes on this machine (as root only)
 	cd test && CGO_ENABLED=0 go test -c -tags cluster -o ../bin/test/cluster.test ./cluster
 	cd test && CGO_ENABLED=0 go test -c -tags e2e,cluster -o ../bin/test/launch.test ./e2e
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/slurm-cluster ./slurm/cluster
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/cluster.json --raw-command -- \
-		go tool test2json -t -p cluster bin/test/slurm-cluster --host test/host \
-		test/staged bin $(RUNNER) bin/test/cluster.test --with examples \
-		-test.v=test2json -test.timeout=30m $(CLUSTERFLAGS)
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/launch.json --raw-command -- \
-		go tool test2json -t -p launch bin/test/slurm-cluster --host test/host \
-		test/staged bin $(RUNNER) bin/test/launch.test --with examples \
-		-test.v=test2json -test.timeout=30m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS)
+	$(call suite,cluster,bin/test/slurm-cluster --host test/host test/staged bin $(RUNNER) bin/test/cluster.test --with examples,\
+		-test.timeout=30m $(CLUSTERFLAGS))
+	$(call suite,launch,bin/test/slurm-cluster --host test/host test/staged bin $(RUNNER) bin/test/launch.test --with examples,\
+		-test.timeout=30m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS))
 	@test/no-skips bin/test/cluster.json bin/test/launch.json
 
 # What the image is built from, and its pages.
 IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
 
 .PHONY: test-image
-test-image: build test-setup ## build the bundle image, and run what its page says, and jobs in it
+test-image: build test-setup $(AGAIN) ## build the bundle image, and run what its page says, and jobs in it
 	GITLAB_RUNNER=$(RUNNER) test/images/build go buildah bundle
 	cd test && CGO_ENABLED=0 go test -c -tags image -o ../bin/test/image.test ./image/bundle
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/image.json --raw-command -- \
-		go tool test2json -t -p image test/staged bin $(RUNNER) bin/test/image.test $(addprefix --with ,$(IMAGE_FILES)) \
-		-test.v=test2json -test.timeout=40m -test.skip='^TestNarrowIDs$$' $(IMAGEFLAGS)
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/image-65536.json --raw-command -- \
-		go tool test2json -t -p image test/image/as-another-user bin $(RUNNER) bin/test/image.test --with image \
-		-test.v=test2json -test.timeout=20m -test.run='^TestNarrowIDs$$'
+	$(call suite,image,test/staged bin $(RUNNER) bin/test/image.test $(addprefix --with ,$(IMAGE_FILES)),\
+		-test.timeout=40m -test.skip='^TestNarrowIDs$$' $(IMAGEFLAGS))
+	$(call suite,image-65536,test/image/as-another-user bin $(RUNNER) bin/test/image.test --with image,-test.timeout=20m -test.run='^TestNarrowIDs$$')
 	@test/no-skips bin/test/image.json bin/test/image-65536.json
 	@sed -n 's/.*figure: \(.*\)\\n"}$$/  \1/p' bin/test/image.json
 
@@ -149,7 +162,7 @@ test-load-slurm: build test-setup ## measure what 1,000 waiting jobs cost a real
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME
-	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' internal pkg | sed 's/:func / /' | while read -r file name; do \
+	@grep -roE '^func Fuzz[A-Za-z]+' --include='*_test.go' cmd internal pkg | sed 's/:func / /' | while read -r file name; do \
 		echo "$$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
 	done
 

@@ -28,6 +28,8 @@ type request struct {
 	limits                     storage.Limits
 	// below is how full podman's storage may be, in percent; 0: as full as it gets.
 	below int
+	// open are the repositories whose images every project may have again; "all" are all.
+	open []string
 }
 
 // addFlags adds the options; each makes the call one by hand.
@@ -60,6 +62,12 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 		size, err := policy.ParseSize(text)
 		bytes := int64(size)
 		r.limits.Caches = &bytes
+		return err
+	})
+	flags.Func("open-repository", "forget which projects may have the local images of that `REPOSITORY`, such as registry.example.com/team/app, or of all: every project may then, without its registry being asked; with --dry-run: list who may", func(text string) (err error) {
+		call.ByHand = r.run
+		name, err := parseRepository(text)
+		r.open = append(r.open, name)
 		return err
 	})
 	flags.BoolFunc("orphans", "remove what jobs that are over have left behind: containers, networks, podman secrets, directories", byHand(&r.orphans))
@@ -116,7 +124,13 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	defer h.log.Close()
-	err := h.everywhere(ctx)
+	err := h.openRepositories()
+	if h.orphans || h.limits != (storage.Limits{}) || h.below > 0 {
+		err = errors.Join(err, h.everywhere(ctx, h.here))
+	}
+	if err == nil {
+		err = h.forgetReaders(ctx)
+	}
 	if err == nil {
 		return ctx.Err()
 	}
@@ -125,10 +139,10 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 }
 
 // everywhere does it for each podman that jobs may get.
-func (h *housekeeping) everywhere(ctx context.Context) error {
+func (h *housekeeping) everywhere(ctx context.Context, do func(context.Context) error) error {
 	hosts := driver.Hosts(h.policy)
 	if len(hosts) == 0 {
-		return h.here(ctx)
+		return do(ctx)
 	}
 	connect := driver.Connect
 	if len(hosts) > 1 {
@@ -145,7 +159,7 @@ func (h *housekeeping) everywhere(ctx context.Context) error {
 		if h.table.title = ""; len(hosts) > 1 {
 			h.table.title = host.URL
 		}
-		problems = append(problems, h.here(ctx))
+		problems = append(problems, do(ctx))
 		disconnect()
 	}
 	return errors.Join(problems...)
@@ -177,8 +191,8 @@ func (r *request) check(call *driver.Call) error {
 		}
 	case len(call.Args) > 0:
 		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Todo: "--help shows the options"}
-	case !r.orphans && r.limits == (storage.Limits{}) && r.below == 0:
-		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION or --storage-below PERCENT; --help tells more"}
+	case !r.orphans && r.limits == (storage.Limits{}) && r.below == 0 && len(r.open) == 0:
+		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION, --storage-below PERCENT or --open-repository REPOSITORY; --help tells more"}
 	}
 	return nil
 }

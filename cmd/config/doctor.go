@@ -89,6 +89,7 @@ func (e *examination) checkPolicy(context.Context) {
 	}
 	e.policy = p
 	e.add(preflight.Result{Check: check, Detail: p.File()})
+	e.checkRules()
 }
 
 func (e *examination) checkProgram(context.Context) {

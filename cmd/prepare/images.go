@@ -116,10 +116,12 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	for _, n := range notices {
 		s.call.Warn("%s", n)
 	}
+	readers := images.ReadersIn(s.call.StateDir(s.policy))
+	readers.Project = s.job.ProjectName()
 	return &images.Finder{
 		Podman:   s.podman,
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
-		Readers:  images.Readers{Dir: filepath.Join(s.call.StateDir(s.policy), "private-images"), Project: s.job.ProjectName()},
+		Readers:  readers,
 		// Not among the directories of jobs, which are looked through for leftovers.
 		Locks:  filepath.Dir(s.authDir()) + "-locks",
 		Native: native,
@@ -199,7 +201,7 @@ func (s *preparation) imageError(w wanted, err error) error {
 	case missing:
 		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
 	case errors.Is(err, images.ErrNotReadable):
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator", w.pull)}
+		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)}
 	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
 		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)}
 	case podman.PullRefused(err):

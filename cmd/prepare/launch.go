@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/containers/common/pkg/config"
@@ -87,26 +84,12 @@ func (s *preparation) launcher() (plan.Launch, error) {
 	case "srun", "sbatch":
 		l.Slurm = true
 	}
-	words := strings.NewReplacer(
-		"{job_id}", strconv.FormatInt(s.job.ID, 10), "{job_name}", slug(s.job.JobName),
-		"{project_id}", strconv.FormatInt(s.job.ProjectID, 10), "{project}", slug(s.job.ProjectPath))
+	words := launcherWords(s.job)
 	for _, w := range pm.Launcher[1:] {
 		l.Words = append(l.Words, words.Replace(w))
 	}
 	l.Words = append(l.Words, s.grant.LauncherOptions...)
 	return l, nil
-}
-
-// maxSlug bounds what of a name comes onto a command line, in bytes.
-const maxSlug = 100
-
-var notInSlug = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-// slug is what is left of a name: nothing that a scheduler, or a shell, has a meaning
-// for, and never an option.
-func slug(name string) string {
-	name = strings.TrimLeft(notInSlug.ReplaceAllString(name, "-"), "-.")
-	return strings.TrimRight(name[:min(len(name), maxSlug)], "-.")
 }
 
 // launchedContainer is the container of a step of the author's, as `podman run` makes it

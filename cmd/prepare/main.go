@@ -64,6 +64,9 @@ type preparation struct {
 	builds, cache        string
 	// secrets are what the services get as podman secrets.
 	secrets secrets
+	// serviceHosts are lines of /etc/hosts by which the services that run already are
+	// found where their aliases are no names of the network.
+	serviceHosts []string
 	// held are the records of images, builds and cache, until containers have them.
 	held releases
 }

@@ -133,7 +133,7 @@ func (s *preparation) authorsContainer(image podman.Image) podman.Create {
 func (s *preparation) userContainer(ctx context.Context, image podman.Image) (podman.Create, error) {
 	c := s.authorsContainer(image)
 	c.Network, c.Aliases = cmp.Or(s.network(), s.grant.Network.Mode), s.buildAliases()
-	hosts, err := s.serviceHosts(ctx)
+	hosts, err := s.hosts(ctx)
 	if err != nil {
 		return c, err
 	}

@@ -55,7 +55,7 @@ func (s *preparation) request() (policy.Request, error) {
 	for _, v := range s.volumeVariables(prefix) {
 		volume, err := policy.ParseUserVolume(v.name, v.value)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", v.name, err)
+			return r, fmt.Errorf("%s: %w", policy.ShownVariable(v.name), err)
 		}
 		r.Volumes = append(r.Volumes, resolve(volume))
 	}

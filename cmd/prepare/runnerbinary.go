@@ -152,9 +152,14 @@ func (s *preparation) imageHasRunner(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	return false, &driver.Fault{
-		Err:  fmt.Errorf("starting the runner container: %w: %s", err, strings.TrimPrefix(strings.TrimSpace(said.String()), "Error: ")),
+		Err:  fmt.Errorf("starting the runner container: %w: %s", err, oneLine(said.String())),
 		Todo: fmt.Sprintf("check runner_image, runner_options and runner_entry_point in %s: the image must hold bash", s.policy.File()),
 	}
+}
+
+// oneLine is what podman has said, in one line.
+func oneLine(said string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(said), "Error: "), "\n", "; ")
 }
 
 // hasProgram tells whether steps on the host find a gitlab-runner on their PATH.

@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"podman-executor/internal/driver"
@@ -19,16 +17,6 @@ import (
 	"podman-executor/internal/leftovers"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
-)
-
-const (
-	// servicesTimeout is how long a job waits for its services where the
-	// policy does not say (gitlab-runner executors/docker/services.go:140).
-	servicesTimeout = 30 * time.Second
-	// servicePoll is the time between two looks at a service.
-	servicePoll = 200 * time.Millisecond
-	// serviceLines is how much of a service's log a warning shows, in lines.
-	serviceLines = 20
 )
 
 // serviceRequests are the services as the job asks for them.
@@ -142,6 +130,7 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 	if s.grant.Network.Aliases {
 		c.Aliases = service.Aliases
 	}
+	c.Names.Hosts = slices.Concat(c.Names.Hosts, s.serviceHosts)
 	if len(service.Entrypoint) > 0 {
 		words, err := json.Marshal(service.Entrypoint)
 		if err != nil {
@@ -159,18 +148,51 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 		_, err := s.podman.Create(ctx, c)
 		return err
 	})
+	// At once: the memory is for one service's variables at a time.
+	if removed := os.Remove(c.EnvFile); err == nil {
+		err = removed
+	}
 	if err != nil {
 		return err
 	}
-	return s.podman.StartDetached(ctx, c.Name)
+	if err := s.podman.StartDetached(ctx, c.Name); err != nil {
+		return err
+	}
+	return s.findHost(ctx, i, service)
 }
 
-// serviceHosts are lines for the user container's /etc/hosts where the policy sets
-// its name servers: podman 4.3.1 writes them to /etc/resolv.conf instead of that of
-// the network, which alone knows the aliases.
-func (s *preparation) serviceHosts(ctx context.Context) ([]string, error) {
+// findHost remembers the lines of /etc/hosts by which the user container, and services
+// that are started later, find a service on a network where its aliases are no names.
+func (s *preparation) findHost(ctx context.Context, i int, service policy.ServiceGrant) error {
+	if !s.grant.Network.Hosts {
+		return nil
+	}
+	addresses, err := s.podman.Addresses(ctx, s.serviceName(i))
+	if err != nil {
+		return err
+	}
+	s.serviceHosts = append(s.serviceHosts, hostLines(service, addresses)...)
+	return nil
+}
+
+// hostLines are lines of /etc/hosts, ALIAS:ADDRESS.
+func hostLines(service policy.ServiceGrant, addresses []string) []string {
+	var lines []string
+	for _, alias := range service.Aliases {
+		for _, a := range addresses {
+			lines = append(lines, alias+":"+a)
+		}
+	}
+	return lines
+}
+
+// hosts are the lines for the user container's /etc/hosts by which it finds services:
+// on a network that others are on, too, and where the policy sets its name servers.
+// podman 4.3.1 writes these to /etc/resolv.conf instead of that of the network, which
+// alone knows the aliases.
+func (s *preparation) hosts(ctx context.Context) ([]string, error) {
 	if !s.grant.Network.Aliases || len(s.grant.Container.DNS) == 0 {
-		return nil, nil
+		return s.serviceHosts, nil
 	}
 	var hosts []string
 	for i, service := range s.grant.Services {
@@ -178,11 +200,7 @@ func (s *preparation) serviceHosts(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, alias := range service.Aliases {
-			for _, a := range addresses {
-				hosts = append(hosts, alias+":"+a)
-			}
-		}
+		hosts = append(hosts, hostLines(service, addresses)...)
 	}
 	return hosts, nil
 }
@@ -216,95 +234,5 @@ func runtimeDirFault(err error) error {
 func (s *preparation) clearRuntimeDir() {
 	if err := leftovers.Clear(s.authDir()); err != nil {
 		s.log.WithError(err).Warn("removing the job's secrets")
-	}
-}
-
-// waitForServices waits until all services are ready, or the time is over. A
-// service that is not ready is a warning with its last words: the job may not
-// need it.
-func (s *preparation) waitForServices(ctx context.Context, images []podman.Image) error {
-	timeout := servicesTimeout
-	if t := s.policy.General.Podman.WaitForServicesTimeout; t.Set && t.Value != 0 {
-		timeout = time.Duration(t.Value) * time.Second
-	}
-	if len(s.grant.Services) == 0 || timeout < 0 {
-		return nil
-	}
-	s.note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))
-	bounded, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	problems := make([]string, len(s.grant.Services))
-	var wait sync.WaitGroup
-	for i := range s.grant.Services {
-		wait.Go(func() { problems[i] = s.ready(bounded, i, images[i]) })
-	}
-	wait.Wait()
-	for i, problem := range problems {
-		if problem != "" && ctx.Err() == nil {
-			s.warnOfService(ctx, i, problem)
-		}
-	}
-	return ctx.Err()
-}
-
-// ready waits for one service: for its image's health check, else until one of
-// its ports answers. It returns what is wrong, or nothing.
-func (s *preparation) ready(ctx context.Context, i int, image podman.Image) string {
-	name := s.serviceName(i)
-	ports := s.servicePorts(i, image)
-	for {
-		pid, err := s.podman.PID(ctx, name)
-		switch {
-		case err == nil && pid == 0:
-			return "it has ended"
-		case err == nil && s.isReady(ctx, name, pid, ports, image):
-			return ""
-		}
-		select {
-		case <-ctx.Done():
-			return "it is not ready after the timeout"
-		case <-time.After(servicePoll):
-		}
-	}
-}
-
-func (s *preparation) isReady(ctx context.Context, name string, pid int, ports []int, image podman.Image) bool {
-	if check := image.HealthCheck; check != nil && len(check.Test) > 1 {
-		return s.podman.Healthy(ctx, name, *check)
-	}
-	return len(ports) == 0 || s.podman.Listening(ctx, name, pid, ports)
-}
-
-// servicePorts are the TCP ports to look at: HEALTHCHECK_TCP_PORT of the service's
-// own variables, else those that the image exposes
-// (gitlab-runner executors/docker/docker.go:2011).
-func (s *preparation) servicePorts(i int, image podman.Image) []int {
-	if service := s.grant.Services[i]; !service.Added {
-		for _, v := range s.job.Services[service.Index].Variables {
-			if port, err := strconv.Atoi(v.Value); strings.EqualFold(v.Key, "HEALTHCHECK_TCP_PORT") && err == nil {
-				return []int{port}
-			}
-		}
-	}
-	var ports []int
-	for _, exposed := range slices.Sorted(maps.Keys(image.Config.ExposedPorts)) {
-		number, protocol, _ := strings.Cut(exposed, "/")
-		if port, err := strconv.Atoi(number); err == nil && cmp.Or(protocol, "tcp") == "tcp" {
-			ports = append(ports, port)
-		}
-	}
-	return ports
-}
-
-// warnOfService shows a service's last words.
-func (s *preparation) warnOfService(ctx context.Context, i int, problem string) {
-	service := s.grant.Services[i]
-	s.call.Warn("the service %s (%s) probably didn't start properly: %s", service.Aliases[0], service.Image, problem)
-	lines, err := s.podman.Logs(ctx, s.serviceName(i), time.Time{}, serviceLines)
-	if err != nil {
-		lines = []string{err.Error()}
-	}
-	for _, line := range lines {
-		fmt.Fprintf(s.call.Stderr, "[service:%s] %s\n", service.Aliases[0], driver.Printable(line))
 	}
 }

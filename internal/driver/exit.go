@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/pkg/policy"
 )
 
 // ScriptError is the end of a job's own script with another code than 0.
@@ -106,10 +109,45 @@ const forAdministrator = "this is for the administrator of the runner; the drive
 
 // report prints an error, one line for each of its own, and its hint.
 func (c *Call) report(err error) {
-	for line := range strings.Lines(err.Error()) {
-		c.say("error", strings.TrimSuffix(line, "\n"))
+	for _, line := range linesOf(err) {
+		c.say("error", line)
 	}
 	c.say("hint", cmp.Or(Hint(err), forAdministrator))
+}
+
+// linesOf returns the text of an error, a line for each of several that were joined. The
+// text of one error is one line, whatever is in it: a job may have chosen a part of it.
+func linesOf(err error) []string {
+	text := err.Error()
+	var parts []error
+	switch e := err.(type) {
+	case policy.Problems:
+		var lines []string
+		for _, problem := range e {
+			lines = append(lines, problem.String())
+		}
+		return lines
+	case interface{ Unwrap() []error }:
+		parts = slices.DeleteFunc(slices.Clone(e.Unwrap()), func(part error) bool { return part == nil })
+	case interface{ Unwrap() error }:
+		if part := e.Unwrap(); part != nil {
+			parts = []error{part}
+		}
+	}
+	if len(parts) == 0 {
+		return []string{text}
+	}
+	var texts, lines []string
+	for _, part := range parts {
+		texts = append(texts, part.Error())
+		lines = append(lines, linesOf(part)...)
+	}
+	// What wraps errors has put a text of its own before them.
+	if before, ok := strings.CutSuffix(text, strings.Join(texts, "\n")); ok {
+		lines[0] = before + lines[0]
+		return lines
+	}
+	return []string{text}
 }
 
 // Hint returns what an error, or the first of several that does, tells its reader to do;

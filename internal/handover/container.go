@@ -21,12 +21,19 @@ type Container struct {
 }
 
 // Times until a container that was started waits for steps: firstLook is what that
-// usually takes less than, and how long podman is not asked; upTime is the longest.
+// usually takes less than, and how long podman is not asked; upTime is the longest. Each
+// time that podman is not asked is twice as long as the one before, up to longestLook:
+// a job that never takes a step costs few commands. upPause is the shortest time between
+// two looks at the pipes, a fiftieth of the time in which podman is not asked.
 const (
-	firstLook = 100 * time.Millisecond
-	upTime    = 20 * time.Second
-	upPause   = 2 * time.Millisecond
+	firstLook   = 100 * time.Millisecond
+	longestLook = 2 * time.Second
+	upTime      = 20 * time.Second
+	upPause     = 2 * time.Millisecond
 )
+
+// longer is the time that podman is not asked, after another one.
+func longer(look time.Duration) time.Duration { return min(2*look, longestLook) }
 
 // ExitError is a step that ended with a code other than 0.
 type ExitError struct{ Code int }
@@ -60,7 +67,8 @@ func (c Container) Run(ctx context.Context, s podman.Streams) error {
 // up sees that the container waits for a step.
 func (c Container) up(ctx context.Context) error {
 	started := false
-	for deadline := time.Now().Add(upTime); !c.waits(ctx, firstLook); {
+	look := firstLook
+	for deadline := time.Now().Add(upTime); !c.waits(ctx, look); look = longer(look) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -77,7 +85,7 @@ func (c Container) up(ctx context.Context) error {
 			if err := c.Podman.StartDetached(ctx, c.Name); err != nil {
 				return err
 			}
-			started = true
+			started, look = true, firstLook/2
 		}
 	}
 	return nil
@@ -93,7 +101,7 @@ func (c Container) waits(ctx context.Context, limit time.Duration) bool {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(upPause):
+		case <-time.After(max(limit/50, upPause)):
 		}
 		if time.Now().After(deadline) {
 			return false
@@ -106,7 +114,8 @@ func (c Container) waits(ctx context.Context, limit time.Duration) bool {
 func (c Container) End(ctx context.Context) (podman.State, error) {
 	// One that is just ending cannot be killed.
 	killErr := c.Podman.Kill(ctx, c.Name)
-	for deadline := time.Now().Add(killDelay); ; {
+	look := firstLook
+	for deadline := time.Now().Add(killDelay); ; look = longer(look) {
 		state, err := c.Podman.State(ctx, c.Name)
 		switch {
 		case err != nil || state.Status == "exited":
@@ -117,7 +126,7 @@ func (c Container) End(ctx context.Context) (podman.State, error) {
 		select {
 		case <-ctx.Done():
 			return state, ctx.Err()
-		case <-time.After(firstLook):
+		case <-time.After(look):
 		}
 	}
 }

@@ -189,7 +189,8 @@ func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
 	if err != nil || r.Own {
 		return image, err
 	}
-	may, err := f.Readers.May(r.Repository)
+	// After the search: what is there by then may have come with another job's pull.
+	may, err := f.Readers.May(r.Repository, image.ID, f.look(ctx))
 	if err == nil && !may {
 		err = fmt.Errorf("%w: %s", ErrNotReadable, r.Name)
 	}
@@ -232,23 +233,19 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	}
 	// Before the pull: where the driver is killed in it, the image may be in the
 	// storage all the same.
-	undo := func() {}
+	var undo func()
 	if matches {
-		if undo, err = f.Readers.Restrict(r.Repository); err != nil {
+		open := func() ([]string, error) { return f.everybodys(ctx, r) }
+		if undo, err = f.Readers.Restrict(r.Repository, r.Name, open, f.look(ctx)); err != nil {
 			return Found{}, err
 		}
 	}
 	image, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
 	if err != nil {
-		if ctx.Err() == nil {
-			undo()
-		}
+		f.failed(ctx, r, err, undo)
 		return Found{}, err
 	}
-	if err := f.Readers.Add(r.Repository); err != nil {
-		return Found{}, err
-	}
-	return Found{Image: image, Pulled: true}, nil
+	return Found{Image: image, Pulled: true}, f.pulled(ctx, r, image, undo)
 }
 
 func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image, error) {

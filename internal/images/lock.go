@@ -11,38 +11,124 @@ import (
 	"podman-executor/internal/filelock"
 )
 
+// maxLocks is how many files the directory of the locks may have until those are removed
+// that nobody holds: of pulls whose driver was killed.
+const maxLocks = 64
+
 // Lock waits until no other job of this user pulls from the repository, and calls
 // wait if it has to. podman itself would fetch what two jobs pull at the same time
 // twice. The lock ends with the process, however that ends.
 //
-// The locks are files in dir, which is made and should be in memory: nobody removes
-// them. Each repository has one of its own, or a job with a slow registry could
-// hold up the pulls of others.
+// The locks are files in dir, which is made and should be in memory. Each repository
+// has one of its own, or a job with a slow registry could hold up the pulls of others.
+// Who unlocks removes the file: jobs choose the repositories. So a lock is one only
+// while its file has its name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
+	removeLocks(dir)
+	for waited := false; ; {
+		f, err := lockFile(dir, repository)
+		if errors.Is(err, filelock.ErrHeld) {
+			if !waited {
+				waited = true
+				wait()
+			}
+			err = waitFor(ctx, f)
+		}
+		switch {
+		case errors.Is(err, errRemoved):
+			continue
+		case ctx.Err() != nil && err != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, &StateError{fmt.Errorf("locking %s: %w", repository, err)}
+		}
+		return func() { unlockFile(f) }, nil
+	}
+}
+
+// errRemoved is the error of a lock whose file has lost its name since it was opened:
+// others may hold the lock by a file that has the name now.
+var errRemoved = errors.New("the lock was removed")
+
+// lockFile locks a repository, if nobody else does: filelock.ErrHeld, with the file, which
+// is open. With another error nothing is.
+func lockFile(dir, repository string) (*os.File, error) {
 	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository))))
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, &StateError{fmt.Errorf("opening the lock of %s: %w", repository, err)}
+		return nil, err
 	}
-	unlock = func() { _ = f.Close() }
 	err = filelock.Try(f, filelock.Exclusive)
 	if errors.Is(err, filelock.ErrHeld) {
-		wait()
-		locked := make(chan error, 1)
-		go func() { locked <- filelock.Wait(f, filelock.Exclusive) }()
-		select {
-		case err = <-locked:
-		case <-ctx.Done():
-			// The file stays open under the system call; the program ends soon.
-			return nil, ctx.Err()
-		}
+		return f, err
+	}
+	if err == nil {
+		err = named(f)
 	}
 	if err != nil {
-		unlock()
-		return nil, &StateError{fmt.Errorf("locking %s: %w", name, err)}
+		_ = f.Close()
+		return nil, err
 	}
-	return unlock, nil
+	return f, nil
+}
+
+// waitFor waits until a file that somebody else has locked is locked, and has its name
+// still. With an error it is closed, but where ctx has ended: then the file stays open
+// under the system call; the program ends soon.
+func waitFor(ctx context.Context, f *os.File) error {
+	locked := make(chan error, 1)
+	go func() { locked <- filelock.Wait(f, filelock.Exclusive) }()
+	select {
+	case err := <-locked:
+		if err == nil {
+			err = named(f)
+		}
+		if err != nil {
+			_ = f.Close()
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// named tells, by [errRemoved], that a file that is locked has lost its name.
+func named(f *os.File) error {
+	locked, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Lstat(f.Name())
+	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(locked, there) {
+		return errRemoved
+	}
+	return err
+}
+
+// unlockFile removes a file that is locked and has its name, and unlocks it.
+func unlockFile(f *os.File) {
+	_ = os.Remove(f.Name())
+	_ = f.Close()
+}
+
+// removeLocks removes the locks that nobody holds, where there are many.
+func removeLocks(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) <= maxLocks {
+		return
+	}
+	for _, entry := range entries {
+		f, err := os.OpenFile(filepath.Join(dir, entry.Name()), os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if filelock.Try(f, filelock.Exclusive) == nil && named(f) == nil {
+			unlockFile(f)
+			continue
+		}
+		_ = f.Close()
+	}
 }

@@ -3,7 +3,12 @@ package images
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -38,6 +43,73 @@ func TestLock(t *testing.T) {
 	if err := <-locked; err != nil {
 		t.Error(err)
 	}
+	if left := entries(t, dir); left != 0 {
+		t.Errorf("%d files are left", left)
+	}
+}
+
+func entries(t *testing.T, dir string) int {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// Who unlocks removes the file, and never are two in the lock, with many who come and go.
+func TestLockIsOneAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "locks")
+	var inside, most atomic.Int64
+	var all sync.WaitGroup
+	for i := range 32 {
+		all.Go(func() {
+			for range 50 {
+				unlock, err := Lock(context.Background(), dir, fmt.Sprintf("r.example.com/%d", i%2), func() {})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if i%2 == 0 {
+					most.Store(max(most.Load(), inside.Add(1)))
+					runtime.Gosched()
+					inside.Add(-1)
+				}
+				unlock()
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 1 || entries(t, dir) != 0 {
+		t.Errorf("%d had the lock at the same time, %d files are left", most.Load(), entries(t, dir))
+	}
+}
+
+// What drivers left behind that were killed goes; what is held stays.
+func TestLocksLeftBehind(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "locks")
+	unlock, err := Lock(t.Context(), dir, "r.example.com/held", func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1000 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%064x", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := Lock(t.Context(), dir, "r.example.com/other", func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := entries(t, dir); n != 2 {
+		t.Errorf("%d files are there, want the two that are held", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := Lock(ctx, dir, "r.example.com/held", cancel); !errors.Is(err, context.Canceled) {
+		t.Errorf("what is held was locked again: %v", err)
+	}
+	other()
+	unlock()
 }
 
 func TestLockIsGivenUp(t *testing.T) {

@@ -1,26 +1,38 @@
 package images
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
+
+	"podman-executor/internal/filelock"
 )
 
 // Readers keeps which projects may read what is in the local storage. A repository
 // is restricted once somebody has pulled from it with credentials that are for it:
 // then only a project that has pulled from it itself, since then, gets its images
-// without its registry being asked.
+// without its registry being asked. What was there before, and everybody's, stays so.
 //
-// It is a directory for each such repository, its slashes replaced by `+`, with an
-// empty file for each project:
+// It is a directory for each such repository, its slashes replaced by `+`:
 //
-//	DIR/registry.example.com+team+app/glrt-abc_12-project-7
+//	DIR/registry.example.com+team+app/glrt-abc_12-project-7  an empty file for each project
+//	DIR/registry.example.com+team+app/.open                  the IDs of the images that are everybody's
+//	DIR/registry.example.com+team+app/.pulling-HASH          the name of an image whose pull has begun
 //
 // A repository is what registries grant access to, so it does not matter by which
-// tag or digest an image was pulled. It must be restricted before the pull.
+// tag or digest an image was pulled. It must be restricted before the pull. Where no
+// image of it is in the storage any more, [Readers.Forget] removes the directory.
+//
+// As long as there is no project, a pull has only begun, and perhaps was cancelled, or its
+// driver killed. What matters is whether it has brought anything: if the storage has no
+// image of that name, or one that is everybody's, nothing is restricted, see [Readers.May].
+// Without any pull either, the directory is of a version that did not keep that, and
+// restricts.
 type Readers struct {
 	// Dir is made where it is needed. It must outlive the images.
 	Dir string
@@ -40,57 +52,203 @@ func isStateError(err error) bool {
 	return errors.As(err, &state)
 }
 
-func (r Readers) repository(name string) string {
-	return filepath.Join(r.Dir, strings.ReplaceAll(name, "/", "+"))
-}
+// Look returns the ID of the image that has that name in the local storage now; empty
+// where there is none.
+type Look func(name string) (id string, err error)
 
-// May tells whether the project may read what is in the storage of a repository.
-func (r Readers) May(repository string) (bool, error) {
-	dir := r.repository(repository)
-	if exists, err := exists(dir); err != nil || !exists {
-		return err == nil, err
-	}
-	return exists(filepath.Join(dir, r.Project))
-}
-
-// Restrict makes a repository one that not every project may read. undo takes that
-// back where it was not so before, and nobody has pulled from it since.
-func (r Readers) Restrict(repository string) (undo func(), err error) {
-	dir := r.repository(repository)
-	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
-		return nil, &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
-	}
-	err = os.Mkdir(dir, 0o700)
+// May tells whether the project may read an image that was found in the storage by a name
+// of a repository, before the call.
+func (r Readers) May(repository, id string, look Look) (bool, error) {
+	s, err := r.read(repository)
 	switch {
-	case err == nil:
-		return func() { _ = os.Remove(dir) }, nil
-	case errors.Is(err, fs.ErrExist):
-		return func() {}, nil
-	default:
-		return nil, &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
+	case err != nil:
+		return false, err
+	case !s.there, slices.Contains(s.projects, r.Project), slices.Contains(s.open, id):
+		return true, nil
 	}
+	return s.broughtNothing(look), nil
 }
 
-// Add makes the project one that may read a repository, where not every one may.
-func (r Readers) Add(repository string) error {
+// Restrict makes a repository one that not every project may read, before that name of
+// it is pulled. open returns the IDs of the images that the storage has of it. undo
+// takes it back, for a pull that has brought nothing; it is nil where that would change
+// nothing.
+func (r Readers) Restrict(repository, name string, open func() ([]string, error), look Look) (undo func(), err error) {
+	defer func() {
+		if err != nil && !isStateError(err) {
+			err = &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
+		}
+	}()
+	s, err := r.read(repository)
+	if err != nil {
+		return nil, err
+	}
+	// What is everybody's now stays everybody's.
+	var ids []string
+	settled := s.there && s.broughtNothing(look)
+	if !s.there || settled {
+		if ids, err = open(); err != nil {
+			return nil, err
+		}
+	}
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if s, err = r.read(repository); err != nil || s.there && (len(s.projects) > 0 || len(s.pulls) == 0) {
+		r.seen(repository, time.Now())
+		return nil, err
+	}
+	file := pulling(name)
+	// Another pull of the name may have died only a moment ago, and its podman not yet.
+	_, taken := s.pulls[file]
+	if settled {
+		r.forgetOld(repository, s)
+	}
+	if err := r.begin(repository, file, name, slices.Concat(s.open, ids)); err != nil || taken {
+		return nil, err
+	}
+	return func() { r.undo(repository, file) }, nil
+}
+
+// begin writes that a pull has begun.
+func (r Readers) begin(repository, file, name string, open []string) error {
 	dir := r.repository(repository)
-	if restricted, err := exists(dir); err != nil || !restricted {
+	into := dir
+	if there, err := exists(dir); err != nil {
+		return err
+	} else if !there {
+		// All at once: what has neither projects nor pulls restricts.
+		if into, err = os.MkdirTemp(r.Dir, ".new-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(into)
+	}
+	slices.Sort(open)
+	if err := replace(into, openFile, strings.Join(slices.Compact(open), "\n")); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, r.Project), nil, 0o600); err != nil {
+	if err := replace(into, file, name); err != nil || into == dir {
+		return err
+	}
+	return os.Rename(into, dir)
+}
+
+// undo takes back what begin has written.
+func (r Readers) undo(repository, file string) {
+	unlock, err := r.lock()
+	if err != nil {
+		return
+	}
+	defer unlock()
+	s, err := r.read(repository)
+	dir := r.repository(repository)
+	if _, mine := s.pulls[file]; err != nil || !mine {
+		return
+	}
+	if len(s.projects) == 0 && len(s.pulls) == 1 {
+		r.remove(dir)
+		return
+	}
+	_ = os.Remove(filepath.Join(dir, file))
+}
+
+// remove removes the directory of a repository at once.
+func (r Readers) remove(dir string) {
+	gone, err := os.MkdirTemp(r.Dir, ".gone-")
+	if err == nil {
+		_ = os.Rename(dir, filepath.Join(gone, "x"))
+		_ = os.RemoveAll(gone)
+	}
+}
+
+// oldPull is when no podman can still be at work for a driver that was killed.
+const oldPull = 24 * time.Hour
+
+// forgetOld removes pulls that are over for certain, and have brought nothing.
+func (r Readers) forgetOld(repository string, s record) {
+	for file := range s.pulls {
+		name := filepath.Join(r.repository(repository), file)
+		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > oldPull {
+			_ = os.Remove(name)
+		}
+	}
+}
+
+// Add makes the project one that may read a repository, which is restricted from then on.
+func (r Readers) Add(repository string) error {
+	err := r.add(repository)
+	if err != nil {
 		return &StateError{fmt.Errorf("remembering who may read %s: %w", repository, err)}
 	}
 	return nil
 }
 
-func exists(name string) (bool, error) {
-	_, err := os.Lstat(name)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	default:
-		return false, &StateError{fmt.Errorf("finding out who may read an image: %w", err)}
+func (r Readers) add(repository string) error {
+	unlock, err := r.lock()
+	if err != nil {
+		return err
 	}
+	defer unlock()
+	dir := r.repository(repository)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, r.Project), nil, 0o600); err != nil {
+		return err
+	}
+	s, err := r.read(repository)
+	for file := range s.pulls {
+		_ = os.Remove(filepath.Join(dir, file))
+	}
+	return err
+}
+
+// The files of a repository's directory that are no project's.
+const (
+	openFile     = ".open"
+	pullingFiles = ".pulling-"
+)
+
+// pulling is the file of the pull of a name.
+func pulling(name string) string {
+	hash := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s%x", pullingFiles, hash[:16])
+}
+
+func (r Readers) repository(name string) string {
+	return filepath.Join(r.Dir, strings.ReplaceAll(name, "/", "+"))
+}
+
+// lock keeps others from writing.
+func (r Readers) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(r.Dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := filelock.Wait(f, filelock.Exclusive); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// replace writes a file that others may be reading.
+func replace(dir, name, text string) error {
+	f, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }

@@ -15,11 +15,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,6 +57,9 @@ type Job struct {
 	Services []Service
 	// Variables are the job's as GitLab sent them, not expanded.
 	Variables []Variable
+	// Secrets are the names of the job's `secrets:`. The runner fetches their values, and
+	// puts them behind all other variables (gitlab-runner common/build.go:1991).
+	Secrets []string
 	// GitHost is the host name of the repository's URL, empty without one.
 	GitHost string
 	// GitLab tells the job's GitLab from others: a hash of its host, port and path
@@ -99,6 +104,8 @@ type response struct {
 	Image     imageResponse   `json:"image"`
 	Services  []imageResponse `json:"services"`
 	Variables []Variable      `json:"variables"`
+	// Of these only the names are the driver's to know.
+	Secrets map[string]json.RawMessage `json:"secrets"`
 	// What these hold is the runner's to know.
 	Artifacts    []json.RawMessage `json:"artifacts"`
 	Cache        []json.RawMessage `json:"cache"`
@@ -165,7 +172,7 @@ func decode(r io.Reader) (*Job, error) {
 	for _, s := range in.Services {
 		j.Services = append(j.Services, s.service())
 	}
-	j.Variables = in.Variables
+	j.Variables, j.Secrets = in.Variables, slices.Sorted(maps.Keys(in.Secrets))
 	j.MovesFiles = len(in.Artifacts)+len(in.Cache)+len(in.Dependencies) > 0
 	if u, err := url.Parse(in.GitInfo.RepoURL); err == nil {
 		j.GitHost = u.Hostname()

@@ -47,6 +47,7 @@ func TestDecode(t *testing.T) {
 			{Image: Image{Name: "redis"}, Aliases: []string{}},
 		},
 		Variables:   []Variable{{Key: "CI_JOB_IMAGE", Value: "forged"}},
+		Secrets:     []string{"S"},
 		GitHost:     "gitlab.example.org",
 		GitLab:      "6f9bff861aa2",
 		Credentials: []Credential{{URL: "registry.example.org", Username: "u", Password: "p"}},

@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -96,7 +97,9 @@ func Expand(value string, most int, lookup func(string) string) (string, bool) {
 // returns a variable of the job as the runner has expanded it. Variables of files
 // carry the file's path, which means nothing in a service: they are left out. Of
 // two variables of one name the last counts: expanded returns that one's value, and
-// it may be a secret although the first is public. The error is [ErrTooMuch].
+// it may be a secret although the first is public. So may the value of one of `secrets:`,
+// which the runner has put behind all of them: the public variable has its own value then.
+// The error is [ErrTooMuch].
 func (j *Job) ServiceEnv(s Service, expanded func(string) string) (env, tooLong []string, err error) {
 	last, own := map[string]int{}, map[string]int{}
 	for i, v := range j.Variables {
@@ -119,7 +122,8 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) (env, tooLong 
 	}
 	for i, v := range j.Variables {
 		if _, replaced := own[v.Key]; v.Public && !v.File && !replaced && last[v.Key] == i {
-			if err := add(v.Key, expanded(v.Key), true); err != nil {
+			value, ok := j.publicValue(v, expanded)
+			if err := add(v.Key, value, ok); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -142,4 +146,20 @@ func (j *Job) ServiceEnv(s Service, expanded func(string) string) (env, tooLong 
 		}
 	}
 	return env, tooLong, nil
+}
+
+// publicValue returns the value of a public variable; see [Expand] for when there is none.
+func (j *Job) publicValue(v Variable, expanded func(string) string) (value string, ok bool) {
+	switch {
+	case !slices.Contains(j.Secrets, v.Key):
+		return expanded(v.Key), true
+	case v.Raw:
+		return v.Value, true
+	}
+	return Expand(v.Value, LongestVariable, func(name string) string {
+		if name == v.Key {
+			return ""
+		}
+		return expanded(name)
+	})
 }

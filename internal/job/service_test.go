@@ -161,3 +161,22 @@ func TestServiceEnvTooLong(t *testing.T) {
 		t.Errorf("got %d variables, %v, after %d lookups", len(env), err, asked)
 	}
 }
+
+// A public variable with the name of one of `secrets:` does not bring the secret's value.
+func TestServiceEnvWithSecrets(t *testing.T) {
+	j, err := decode(strings.NewReader(`{"id": 1, "secrets": {"A": {"vault": {}}, "B": null, "C": {}}, "variables": [
+		{"key": "A", "value": "open $X $$ $A", "public": true}, {"key": "B", "value": "$X", "public": true, "raw": true},
+		{"key": "D", "value": "$A", "public": true}, {"key": "X", "value": "x", "public": true}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{"A": "s3cret", "B": "s3cret", "C": "s3cret", "D": "what its author names", "X": "x"}
+	got, _, err := j.ServiceEnv(Service{Variables: []Variable{{Key: "E", Value: "$C"}}}, func(name string) string { return environment[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"A=open x $ ", "B=$X", "D=what its author names", "X=x", "E=s3cret"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

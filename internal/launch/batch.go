@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,17 +30,40 @@ const (
 // StopSignal is the job script's word to stop.
 const StopSignal = "USR1"
 
-// jobScript is what sbatch gets. The container's standard input stays open after the
+// maxOutput bounds what a job's output takes on the file system that both sides see, in
+// bytes. GitLab keeps 100 MiB of a job's log, unless its administrator wants more
+// (the limit ci_jobs_trace_size_limit), and gitlab-runner 4 MiB (output_limit).
+const maxOutput = 512 << 20
+
+// jobScript is what sbatch gets. Its output goes through a pipe to one who writes as much
+// as the file may have, by the shell's limit for that (in blocks of 512 bytes; "File too
+// large" for who writes more), says so, and drops the rest: the script is not to end for
+// it. Signals that are for the job do not end that one, and neither does the container's
+// end where something else holds the pipe: it gets 5 s then. The container's standard input stays open after the
 // script, as with an attached launcher: its end is the word to stop, which comes when
 // the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
 // all of the job's processes.
+//
+// sbatch takes lines that begin with #PBS or #BSUB for its options, wherever among the
+// first 100 they stand (Slurm src/sbatch/opt.c, _opt_wrpr_batch_script). So the words of
+// podman's command line, of which the job has chosen some, are one line: see [inScript].
 const jobScript = `#!/bin/sh
-cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe || exit 125
+n='
+'
+cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe said || exit 125
+{
+	trap '' TERM ` + StopSignal + ` XFSZ
+	( ulimit -f %[3]d; exec cat ) >>` + outputFile + ` 2>/dev/null || {
+		printf '\n%%s\n' '%[4]s' >>` + outputFile + `
+		cat >/dev/null
+	}
+} <said 3<&- >/dev/null 2>&1 &
+writer=$!
 { cat <&3; exec 3<&- sleep 2147483647; } >pipe &
 feeder=$!
 trap 'kill "$feeder"' TERM ` + StopSignal + `
 exec 3<&-
-%[2]s <pipe >>` + outputFile + ` 2>&1 &
+%[2]s <pipe >said 2>&1 &
 podman=$!
 wait "$podman"
 status=$?
@@ -48,7 +72,12 @@ while kill -s 0 "$podman" 2>/dev/null; do
 	status=$?
 done
 kill "$feeder" 2>/dev/null
-rm -f pipe
+tries=0
+while kill -s 0 "$writer" 2>/dev/null && [ "$tries" -lt 50 ]; do
+	tries=$((tries + 1))
+	sleep 0.1 || sleep 1
+done
+rm -f pipe said
 echo "$status" >` + endFile + `
 exit "$status"
 `
@@ -64,10 +93,10 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	defer output.Close()
 	defer l.removeJob()
 	words := slices.Concat(l.Words, []string{
-		"--wait", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
+		"--wait", "--ignore-pbs", "--input=/dev/null", "--output=/dev/null", "--open-mode=append", filepath.Join(l.Dir, jobFile),
 	})
 	cmd := exec.Command(l.Program, words...)
-	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
+	cmd.Dir, cmd.Env = l.Dir, append([]string{"SBATCH_IGNORE_PBS=1"}, l.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &tail{}
 	cmd.Stderr = io.MultiWriter(s.Stderr, said)
@@ -139,9 +168,11 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 	}
 	words := make([]string, len(l.Podman))
 	for i, w := range l.Podman {
-		words[i] = quoted(w)
+		words[i] = inScript(w)
 	}
-	text := fmt.Sprintf(jobScript, quoted(l.Dir), strings.Join(words, " "))
+	limit := cmp.Or(l.maxOutput, maxOutput)
+	left := fmt.Sprintf("podman-executor: the rest of the output is left out: it is longer than %d bytes", limit)
+	text := fmt.Sprintf(jobScript, inScript(l.Dir), strings.Join(words, " "), limit/512, left)
 	for _, f := range []struct {
 		name string
 		text []byte
@@ -160,7 +191,7 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 
 // removeJob removes the files of a batch job.
 func (l Launcher) removeJob() {
-	for _, name := range []string{inputFile, outputFile, jobFile, endFile, "pipe"} {
+	for _, name := range []string{inputFile, outputFile, jobFile, endFile, "pipe", "said"} {
 		_ = os.Remove(filepath.Join(l.Dir, name))
 	}
 }
@@ -182,5 +213,8 @@ func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
 	}
 }
 
-// quoted returns a word for a POSIX shell.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// inScript returns a word for the job script, without a line break: those of the word are
+// the script's $n.
+func inScript(word string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "\n", `'"$n"'`).Replace(word) + "'"
+}

@@ -31,6 +31,9 @@ type Launcher struct {
 	Dir string
 	// Grace is how long the script may take to end when it is told to.
 	Grace time.Duration
+
+	// maxOutput is that of a batch job, in bytes; 0: the constant.
+	maxOutput int
 }
 
 // reportDir is the directory in Dir that the container has at step.Report.

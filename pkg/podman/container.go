@@ -67,6 +67,12 @@ type Create struct {
 	Command []string
 }
 
+// maxLog bounds the log of a service on disk. It is for the last lines of a service that
+// does not start, and for those of each step with CI_DEBUG_SERVICES; GitLab shows 100 MB
+// of a job. conmon begins the file anew when it is full (4.3.1 and 5.4.2, conmon 2.1.6 and 2.1.12:
+// `podman logs` has the lines since then).
+const maxLog = "50m"
+
 // Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
 // log of a container whose output goes to who attaches, and passes the proxy
 // variables of its own environment to none. An image's health check is not podman's
@@ -79,7 +85,7 @@ func (c Create) Args() []string {
 	}
 	switch {
 	case c.Service:
-		a = append(a, "--log-driver", "k8s-file")
+		a = append(a, "--log-driver", "k8s-file", "--log-opt", "max-size="+maxLog)
 	case c.Detached:
 		a = append(a, "--log-driver", "none")
 	default:

@@ -68,7 +68,7 @@ func TestRunArgs(t *testing.T) {
 func TestCreateServiceArgs(t *testing.T) {
 	c := Create{Name: "n", Service: true, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
 	want := []string{
-		"create", "--name", "n", "--pull=never", "--log-driver", "k8s-file", "--no-healthcheck", "--http-proxy=false",
+		"create", "--name", "n", "--pull=never", "--log-driver", "k8s-file", "--log-opt", "max-size=50m", "--no-healthcheck", "--http-proxy=false",
 		"--network", "net", "--network-alias", "db", "--", "i", "x",
 	}
 	if got := c.Args(); !slices.Equal(got, want) {

@@ -1,13 +1,10 @@
 package podman
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,60 +125,40 @@ func (p *Podman) Healthy(ctx context.Context, name string, check HealthCheck) bo
 	return err == nil
 }
 
-// PID returns the process id of a running container's first process, on the
-// machine that the container runs on; 0 where it does not run.
-func (p *Podman) PID(ctx context.Context, name string) (int, error) {
-	out, err := p.Output(ctx, "container", "inspect", "--format", "{{.State.Pid}}", "--", name)
-	if err != nil {
-		return 0, err
+// PIDs returns, by their names, the process ids of running containers' first processes,
+// on the machine that the containers run on; 0 for one that does not run. One that does
+// not exist is not among them.
+func (p *Podman) PIDs(ctx context.Context, names ...string) (map[string]int, error) {
+	lines, err := p.inspectContainers(ctx, "{{.State.Pid}}", names)
+	pids := make(map[string]int, len(lines))
+	for name, text := range lines {
+		pid, wrong := strconv.Atoi(text)
+		if wrong != nil {
+			return nil, fmt.Errorf("podman container inspect: reading its answer: %w", wrong)
+		}
+		pids[name] = pid
 	}
-	return strconv.Atoi(strings.TrimSpace(string(out)))
+	return pids, err
 }
 
 // Addresses returns the addresses of a running container on its networks.
 func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
-	out, err := p.Output(ctx, "container", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "--", name)
-	return strings.Fields(string(out)), err
+	lines, err := p.inspectContainers(ctx, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}", []string{name})
+	return strings.Fields(lines[name]), err
 }
 
-// Listening tells whether a process in a running container, which has that PID,
-// listens on one of the TCP ports, on an address that other containers reach. It
-// looks at the kernel's tables of the container's network namespace (proc(5),
-// /proc/PID/net/tcp), by podman exec where the container is on another machine.
-func (p *Podman) Listening(ctx context.Context, name string, pid int, ports []int) bool {
-	if p.Elsewhere {
-		out, err := p.Output(ctx, "exec", "--", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")
-		return err == nil && listening(out, ports)
+// inspectContainers returns what podman has for a field of each container, by its name.
+// Those that do not exist are no error, and not among them.
+func (p *Podman) inspectContainers(ctx context.Context, field string, names []string) (map[string]string, error) {
+	args := []string{"container", "inspect", "--format", "{{.Name}} " + field, "--"}
+	out, err := p.Output(ctx, append(args, names...)...)
+	if err != nil && !NoSuchContainer(err) {
+		return nil, err
 	}
-	for _, table := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
-		if err == nil && listening(text, ports) {
-			return true
-		}
+	lines := make(map[string]string, len(names))
+	for line := range strings.Lines(string(out)) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		lines[name] = rest
 	}
-	return false
-}
-
-// listening reads tables of sockets: the second field is ADDRESS:PORT in
-// hexadecimal, the fourth the state, 0A for one that listens.
-func listening(tables []byte, ports []int) bool {
-	for lines := bufio.NewScanner(bytes.NewReader(tables)); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != "0A" {
-			continue
-		}
-		address, hex, _ := strings.Cut(fields[1], ":")
-		port, err := strconv.ParseUint(hex, 16, 16)
-		if err == nil && !isLoopback(address) && slices.Contains(ports, int(port)) {
-			return true
-		}
-	}
-	return false
-}
-
-// isLoopback knows 127.0.0.0/8, alone and mapped into IPv6, as programs in Java
-// listen, and ::1. The kernel prints an address as words of the machine's byte order.
-func isLoopback(address string) bool {
-	address = strings.TrimPrefix(address, "0000000000000000FFFF0000")
-	return len(address) == 8 && strings.HasSuffix(address, "7F") || address == "00000000000000000000000001000000"
+	return lines, nil
 }

@@ -3,11 +3,14 @@ package podman
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // The tables as Linux on a machine of the usual, little-endian byte order prints
@@ -59,11 +62,11 @@ func TestListening(t *testing.T) {
 		{"a short line", "0: 00000000:1538\n", false},
 	}
 	for _, tt := range tests {
-		if got := listening([]byte(tt.table), []int{5432, 6379}); got != tt.want {
+		if got := listening(strings.NewReader(tt.table), []int{5432, 6379}); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if listening([]byte(head4+line4("00000000", "0000", "0A")), nil) {
+	if listening(strings.NewReader(head4+line4("00000000", "0000", "0A")), nil) {
 		t.Error("without a port something listens")
 	}
 }
@@ -222,20 +225,58 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
-func TestPID(t *testing.T) {
-	for said, want := range map[string]int{"4711\n": 4711, "0\n": 0} {
-		p, calls := answers(t, map[string]string{"container": said})
-		if pid, err := p.PID(t.Context(), "n"); pid != want || err != nil {
-			t.Errorf("%q: %d, %v", said, pid, err)
-		}
-		if call := "container inspect --format {{.State.Pid}} -- n"; calls() != call {
-			t.Errorf("got %s", calls())
-		}
+func TestPIDs(t *testing.T) {
+	p, calls := answers(t, map[string]string{"container": "a 4711\nb 0\n"})
+	pids, err := p.PIDs(t.Context(), "a", "b")
+	if diff := cmp.Diff(map[string]int{"a": 4711, "b": 0}, pids); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for _, files := range []map[string]string{{"container": "x"}, {"container": ""}, {"container": "1", "container.exit": "125"}} {
+	if call := "container inspect --format {{.Name}} {{.State.Pid}} -- a b"; calls() != call {
+		t.Errorf("got %s", calls())
+	}
+	// One that is gone does not hide the others.
+	p, _ = answers(t, map[string]string{"container": "a 4711\n", "container.exit": "125", "container.stderr": "Error: inspecting object: no such container b"})
+	pids, err = p.PIDs(t.Context(), "a", "b")
+	if diff := cmp.Diff(map[string]int{"a": 4711}, pids); err != nil || diff != "" {
+		t.Errorf("one is gone: %v (-want +got):\n%s", err, diff)
+	}
+	for _, files := range []map[string]string{{"container": "a x\n"}, {"container": "a\n"}, {"container": "a 1\n", "container.exit": "125"}} {
 		p, _ := answers(t, files)
-		if pid, err := p.PID(t.Context(), "n"); pid != 0 || err == nil {
-			t.Errorf("%v: %d", files, pid)
+		if pids, err := p.PIDs(t.Context(), "a"); len(pids) > 0 || err == nil {
+			t.Errorf("%v: %v", files, pids)
 		}
 	}
+}
+
+// A table is read up to the first socket that is looked for, and no further than
+// maxSockets: a service may have a million of them.
+func TestListeningAmongMany(t *testing.T) {
+	table := &endless{first: head4 + line4("00000000", "1538", "0A"), line: line4("0A01580A", "1538", "01")}
+	if !listening(table, []int{5432}) || table.read > 64<<10 {
+		t.Errorf("it has read %d bytes behind the socket", table.read)
+	}
+	p := &Podman{Program: filepath.Join(t.TempDir(), "podman"), URL: "unix:///run/elsewhere.sock", Elsewhere: true}
+	script := "#!/bin/sh\nprintf '" + head4 + line4("00000000", "1538", "0A") + "'\nwhile echo '" + line4("0A01580A", "1538", "01") + "'; do :; done\n"
+	if err := os.WriteFile(p.Program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Listening(t.Context(), "n", 1, []int{5432}) || p.Listening(t.Context(), "n", 1, []int{5433}) {
+		t.Error("what comes first does not count")
+	}
+}
+
+// endless is a table that does not end.
+type endless struct {
+	first, line string
+	read        int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	text := e.line
+	if e.read == 0 {
+		text = e.first
+	}
+	n := copy(p, text)
+	e.read += n
+	return n, nil
 }

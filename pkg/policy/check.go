@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -48,6 +49,8 @@ func (d *decoder) check() {
 	if mtu := pm.NetworkMTU; mtu.Set && (mtu.Value < minMTU || mtu.Value > maxMTU) {
 		d.at("general.podman.network_mtu", "want a number from %d to %d, got %d", minMTU, maxMTU, mtu.Value)
 	}
+	d.users("general.podman.allowed_service_users", pm.AllowedServiceUsers)
+	d.servicesLimit(pm)
 	d.variableName("general.podman.user_volume_variable", pm.UserVolumeVariable)
 	d.services(pm)
 	d.launcher()
@@ -166,6 +169,16 @@ func (d *decoder) users(key string, users []string) {
 	}
 }
 
+// servicesLimit reports a limit that the policy's own services exceed: no job would run.
+func (d *decoder) servicesLimit(pm Podman) {
+	const services = "general.podman.services"
+	limit := pm.servicesLimit()
+	if limit < 0 || len(pm.Services) <= limit || d.wrong(services) || d.wrong(servicesLimitKey) {
+		return
+	}
+	d.at(services, "these are %d services, and services_limit is %d: set services_limit to what jobs may have together with them, or to -1", len(pm.Services), limit)
+}
+
 func (d *decoder) variableName(key, name string) {
 	if d.given(key) && name != "" && !IsVariableName(name) {
 		d.at(key, "want the name of a variable, got %q", name)
@@ -222,4 +235,14 @@ func IsVariableName(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// ShownVariable returns the name of a variable of a job's for a message: a name of an
+// environment variable as it is, anything else in quotes, and what is too long cut.
+func ShownVariable(name string) string {
+	const most = 200
+	if IsVariableName(name) && len(name) <= most {
+		return name
+	}
+	return strconv.Quote(truncate(name, most))
 }

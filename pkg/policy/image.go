@@ -65,7 +65,7 @@ func ParseImage(name string) (Image, error) {
 	if transport, _, ok := strings.Cut(name, "://"); ok {
 		return Image{}, fmt.Errorf("the image name %q has a transport: write it without %q", shown, transport+"://")
 	}
-	named, err := reference.ParseNormalizedNamed(lowerHost(name))
+	named, err := reference.ParseNormalizedNamed(oneHost(name))
 	if err == nil && !isRegistry(reference.Domain(named)) {
 		err = errors.New("the registry must be a host name in lower case, with a dot or a port")
 	}
@@ -102,13 +102,19 @@ func withoutUser(name string) string {
 	return name
 }
 
-// lowerHost lowers the registry of an image name: DOCKER.IO is docker.io.
-func lowerHost(name string) string {
+// oneHost writes the registry of an image name as rules, credentials and podman's
+// storage have it: in lower case, and Docker Hub by one name. registry-1.docker.io,
+// where Docker Hub's images are, gets the credentials of docker.io, too (containers/image
+// pkg/docker/config/config.go, normalizeRegistry); the parser itself knows index.docker.io.
+func oneHost(name string) string {
 	host, rest, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(host, ".:") {
 		return name
 	}
-	return strings.ToLower(host) + "/" + rest
+	if host = strings.ToLower(host); host == "registry-1.docker.io" {
+		host = "docker.io"
+	}
+	return host + "/" + rest
 }
 
 func plainReason(err error) error {

@@ -15,8 +15,13 @@ type Network struct {
 	// Mode is the `--network` of the user container and of services, empty for
 	// podman's default; Runner is that of the runner container.
 	Mode, Runner string
-	// Aliases tells that the network knows services by their aliases.
+	// Aliases tells that the network knows services by their aliases: it is the
+	// job's own. On a network that others are on, too, a service could take the name
+	// of any host from all of them.
 	Aliases bool
+	// Hosts tells that the user container has the services' addresses as lines of
+	// /etc/hosts, by their aliases, and each service those of the ones before it.
+	Hosts bool
 }
 
 // networkKind is what a network mode means for the services of a job.
@@ -26,8 +31,7 @@ const (
 	// bridged is podman's default bridge, which has no DNS, or the key's
 	// absence: jobs with services get a network of their own.
 	bridged networkKind = iota
-	// named is a network of the administrator's, where services have their
-	// aliases.
+	// named is a network of the administrator's, which others are on, too.
 	named
 	// ofHost is the host's network: services are at 127.0.0.1.
 	ofHost
@@ -74,7 +78,7 @@ func (p *Policy) decideNetwork(g *Grant) *Denial {
 	if services && kind == ofHost {
 		g.hostServices()
 	}
-	g.Network = Network{Own: services && kind == bridged, Mode: mode, Runner: mode, Aliases: services && (kind == bridged || kind == named)}
+	g.Network = Network{Own: services && kind == bridged, Mode: mode, Runner: mode, Aliases: services && kind == bridged, Hosts: services && kind == named}
 	if g.Network.Own || setsNetwork(pm.CustomOptions) && !services {
 		g.Network.Mode = ""
 	}

@@ -14,7 +14,7 @@ func TestNetworks(t *testing.T) {
 	}{
 		{"absent", "", Network{}, Network{Own: true, Aliases: true}},
 		{"bridge", "[general.podman.container]\nnetwork_mode = \"bridge\"\n", Network{Mode: "bridge", Runner: "bridge"}, Network{Own: true, Runner: "bridge", Aliases: true}},
-		{"named", "[general.podman.container]\nnetwork_mode = \"ci\"\n", Network{Mode: "ci", Runner: "ci"}, Network{Mode: "ci", Runner: "ci", Aliases: true}},
+		{"named", "[general.podman.container]\nnetwork_mode = \"ci\"\n", Network{Mode: "ci", Runner: "ci"}, Network{Mode: "ci", Runner: "ci", Hosts: true}},
 		{"host", "[general.podman.container]\nnetwork_mode = \"host\"\n", Network{Mode: "host", Runner: "host"}, Network{Mode: "host", Runner: "host"}},
 		{
 			"options come last", "runner_options = [\"--network=slirp4netns\"]\ncustom_options = [\"--net\", \"none\"]\n[general.podman.container]\nnetwork_mode = \"host\"\n",

@@ -162,15 +162,29 @@ func allowed(defaults, reserved []string) []string {
 	return slices.DeleteFunc(slices.Clone(defaults), func(alias string) bool { return !mayHave(alias, reserved) })
 }
 
+// defaultServicesLimit is more than jobs are seen to have, and few enough that a job of
+// busy services does not take the machine from all others.
+const defaultServicesLimit = 16
+
+const servicesLimitKey = "general.podman.services_limit"
+
+// servicesLimit is how many services a job may have, negative for any number.
+func (pm Podman) servicesLimit() int {
+	if pm.ServicesLimit.Set {
+		return pm.ServicesLimit.Value
+	}
+	return defaultServicesLimit
+}
+
 // decideServices grants the policy's services and the job's. Of two services with
 // one alias the first has it; one that is left without any is not started, as in
 // docker (gitlab-runner executors/docker/services.go:172), and stands in
 // Grant.Notices.
 func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
-	if limit := pm.ServicesLimit; limit.Set && limit.Value >= 0 && len(pm.Services)+len(r.Services) > limit.Value {
-		return p.denial("the job's services", "general.podman.services_limit",
-			fmt.Sprintf("%d services are asked for, and %d are allowed", len(pm.Services)+len(r.Services), limit.Value),
+	if asked, limit := len(pm.Services)+len(r.Services), pm.servicesLimit(); limit >= 0 && asked > limit {
+		return p.denial("the job's services", servicesLimitKey,
+			fmt.Sprintf("%d services are asked for, and %d are allowed by services_limit", asked, limit),
 			"use fewer `services:` in .gitlab-ci.yml")
 	}
 	taken := map[string]bool{}
@@ -237,10 +251,9 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if err != nil {
 		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformAdvice)
 	}
-	if r.User != "" {
-		if r.User, err = parseUser(r.User); err != nil {
-			return ServiceGrant{}, p.denial(subject, "", err.Error(), "mend `user:` in .gitlab-ci.yml")
-		}
+	user, d := p.serviceUser(r.User, subject)
+	if d != nil {
+		return ServiceGrant{}, d
 	}
 	pull, d := p.pull(r.PullPolicies, p.pullInForce())
 	if d != nil {
@@ -252,5 +265,5 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if reason := badWords(r.Command); reason != "" {
 		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
-	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: r.User, Entrypoint: r.Entrypoint, Command: r.Command}, nil
+	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: r.Entrypoint, Command: r.Command}, nil
 }

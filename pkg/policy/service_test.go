@@ -202,14 +202,18 @@ func TestServicesLimit(t *testing.T) {
 		count   int
 		message string
 	}{
-		{"", 50, ""},
+		{"", 16, ""},
+		{"", 17, "17 services are asked for, and 16 are allowed by services_limit"},
+		{added, 15, ""},
+		{added, 16, "17 services are asked for, and 16 are allowed by services_limit"},
+		{"services_limit = 50\n", 50, ""},
 		{"services_limit = -1\n", 50, ""},
 		{"services_limit = 2\n", 2, ""},
-		{"services_limit = 2\n", 3, "3 services are asked for, and 2 are allowed"},
+		{"services_limit = 2\n", 3, "3 services are asked for, and 2 are allowed by services_limit"},
 		{"services_limit = 0\n", 0, ""},
-		{"services_limit = 0\n", 1, "1 services are asked for, and 0 are allowed"},
+		{"services_limit = 0\n", 1, "1 services are asked for, and 0 are allowed by services_limit"},
 		{"services_limit = 2\n" + added, 1, ""},
-		{"services_limit = 2\n" + added, 2, "3 services are asked for, and 2 are allowed"},
+		{"services_limit = 2\n" + added, 2, "3 services are asked for, and 2 are allowed by services_limit"},
 		{"services_limit = -1\n" + added, 2, ""},
 	}
 	for _, test := range tests {
@@ -222,11 +226,25 @@ func TestServicesLimit(t *testing.T) {
 			grant(t, p, asked(services...))
 			continue
 		}
-		const hint = "use fewer `services:` in .gitlab-ci.yml (p.toml:6: general.podman.services_limit)"
+		hint := "use fewer `services:` in .gitlab-ci.yml (p.toml:6: general.podman.services_limit)"
+		if !strings.Contains(test.policy, "services_limit") {
+			hint = "use fewer `services:` in .gitlab-ci.yml (p.toml: general.podman.services_limit)"
+		}
 		if message, said := deny(t, p, asked(services...)); message != "policy denies the job's services: "+test.message || said != hint {
 			t.Errorf("%d services under %q:\n got %s\n     %s", test.count, test.policy, message, said)
 		}
 	}
+}
+
+// A policy whose own services are too many would refuse every job.
+func TestServicesLimitOfThePolicy(t *testing.T) {
+	const head = "[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"
+	added := strings.Repeat("[[general.podman.services]]\nname = \"x\"\n", 17)
+	const want = "p.toml:%d: general.podman.services: these are 17 services, and services_limit is %d: set services_limit to what jobs may have together with them, or to -1"
+	wantProblems(t, head+added, fmt.Sprintf(want, 37, 16))
+	wantProblems(t, head+"services_limit = 1\n"+added, fmt.Sprintf(want, 38, 1))
+	wantProblems(t, head+"services_limit = 17\n"+added)
+	wantProblems(t, head+"services_limit = -1\n"+added)
 }
 
 func TestServiceAliases(t *testing.T) {

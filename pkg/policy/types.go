@@ -24,7 +24,8 @@ type General struct {
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
 	// images of the local storage only some projects may read, when builds, caches and
 	// images were last used, and which podman secrets the services of jobs have. It must
-	// live as long as podman's storage does.
+	// live as long as podman's storage does. Policies whose podmans have different
+	// storages need a directory each.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// MinFreeSpace is how much space must be free before a job starts, in podman's
 	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With
@@ -90,7 +91,10 @@ type Podman struct {
 	// ["srun", "--quiet"]: it comes before the podman command of each script of the
 	// job's author, whose container lives as long as the script. In a word,
 	// `{job_id}`, `{job_name}`, `{project_id}` and `{project}` stand for the job's
-	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. The program is an absolute path, or
+	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. `{project}` is the
+	// project's path with `+` for each slash: no other project's word; with a hash at its end
+	// where it would be longer than 100 bytes. Who may make groups chooses such a path: where
+	// accounts are made of it, `{project_id}` is GitLab's own number. The program is an absolute path, or
 	// found on the PATH that podman gets. Needs `step_script_only`, and a `data_dir` that is the
 	// same directory on both sides. See docs/clusters.md.
 	Launcher []string `toml:"launcher" default:"none"`
@@ -137,22 +141,29 @@ type Podman struct {
 	RegistryAuthFile string `toml:"registry_auth_file" podman:"pull --authfile"`
 	// ImageAllowList are regular expressions; a job's image must match one of
 	// them whole, by its fully qualified name: `debian:12` is
-	// docker.io/library/debian:12. Absent or empty: every image is allowed.
+	// docker.io/library/debian:12, and so are the other names of Docker Hub's registry.
+	// A dot is any character: write `registry\.example\.com/.*`, or
+	// registry-example.com is allowed, too. Absent or empty: every image is allowed.
 	// The administrator's own images are never checked.
 	ImageAllowList []Rule `toml:"image_allow_list"`
 	// AllowedUsers are the users, USER or USER:GROUP, that a job may name with
-	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A name means
-	// what the image's /etc/passwd says, and may be root there: list numbers
-	// where it matters. Absent or empty: any. The image's own user is always
-	// allowed.
+	// `image:docker:user`; numbers are compared as numbers, 00 is 0. A number
+	// without a group has the group of the same number, and no others: 1000 is
+	// 1000:1000. A name, of a user or a group, means what the image's /etc/passwd
+	// and /etc/group say, and may be root there: list numbers where it matters.
+	// Absent or empty: any, and then the image says, too, which groups a number
+	// without a group has. The image's own user is always allowed.
 	AllowedUsers []string `toml:"allowed_users" podman:"create --user"`
+	// AllowedServiceUsers are the same for `services:docker:user`. Absent or empty:
+	// `allowed_users` holds for services, too.
+	AllowedServiceUsers []string `toml:"allowed_service_users" podman:"create --user"`
 	// ServiceAllowList are regular expressions like those of `image_allow_list`,
 	// for the images of a job's `services:`. Absent or empty:
 	// `image_allow_list` holds for them, too.
 	ServiceAllowList []Rule `toml:"service_allow_list"`
 	// ServicesLimit is the largest number of services that a job may have, those
-	// of the policy counted. Absent or negative: any number.
-	ServicesLimit Integer `toml:"services_limit" default:"none"`
+	// of the policy counted; -1: any number.
+	ServicesLimit Integer `toml:"services_limit" default:"16"`
 	// WaitForServicesTimeout is how long a job waits until its services are
 	// ready, in seconds. A negative number: it does not wait.
 	WaitForServicesTimeout Integer `toml:"wait_for_services_timeout" default:"30"`

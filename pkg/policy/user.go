@@ -31,23 +31,51 @@ func parseUser(s string) (string, error) {
 	return strings.Join(parts, ":"), nil
 }
 
-func (p *Policy) decideUser(r Request, g *Grant) *Denial {
-	const key = "general.podman.allowed_users"
-	if r.User == "" {
-		return nil
+// decideUser grants the user of the user container.
+func (p *Policy) decideUser(r Request, g *Grant) (d *Denial) {
+	g.User, d = p.user(r.User, "the job's image:docker:user", "", "general.podman.allowed_users", p.General.Podman.AllowedUsers)
+	return d
+}
+
+// serviceUser grants the user of a service: by a list of its own, else by that for jobs.
+func (p *Policy) serviceUser(asked, service string) (string, *Denial) {
+	list, key := p.General.Podman.AllowedServiceUsers, "general.podman.allowed_service_users"
+	if len(list) == 0 {
+		list, key = p.General.Podman.AllowedUsers, "general.podman.allowed_users"
 	}
-	user, err := parseUser(r.User)
+	return p.user(asked, service, service+": ", key, list)
+}
+
+// user grants a user that is asked for, by a list of the policy: nothing for none, who
+// is the image's own. subject is whose it is; of is put before the user in a denial.
+func (p *Policy) user(asked, subject, of, key string, list []string) (string, *Denial) {
+	if asked == "" {
+		return "", nil
+	}
+	user, err := parseUser(asked)
 	if err != nil {
-		return p.denial("the job's image:docker:user", "", err.Error(), "mend `user:` in .gitlab-ci.yml")
+		return "", p.denial(subject, "", err.Error(), "mend `user:` in .gitlab-ci.yml")
 	}
-	allowed := p.General.Podman.AllowedUsers
+	if len(list) == 0 {
+		return user, nil
+	}
 	matches := func(s string) bool {
-		a, err := parseUser(s)
-		return err == nil && a == user
+		allowed, err := parseUser(s)
+		return err == nil && allowed == user
 	}
-	if len(allowed) > 0 && !slices.ContainsFunc(allowed, matches) {
-		return p.denial(fmt.Sprintf("user %q", user), key, "no entry of allowed_users is this user", "")
+	if !slices.ContainsFunc(list, matches) {
+		return "", p.denial(fmt.Sprintf("%suser %q", of, user), key, "no entry of "+strings.TrimPrefix(key, "general.podman.")+" is this user", "")
 	}
-	g.User = user
-	return nil
+	return withGroup(user), nil
+}
+
+// withGroup gives a number without a group the group of that number. Without one podman
+// takes the group and further groups of the image's /etc/passwd and /etc/group, which
+// may be 0; with one, none of these (podman 4.3.1 and 5.4.2:
+// libpod/container_internal_common.go, "if a group wasn't directly specified").
+func withGroup(user string) string {
+	if strings.Trim(user, "0123456789") != "" {
+		return user
+	}
+	return user + ":" + user
 }

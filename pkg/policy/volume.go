@@ -16,7 +16,7 @@ const maxVolumeValue = 2 * 4096
 
 // UserVolume is a mount that a job asks for: SRC:DST[:OPTS].
 type UserVolume struct {
-	// Variable is the CI variable that asks, for messages.
+	// Variable is the CI variable that asks, see [ShownVariable].
 	Variable    string
 	Source      string
 	Destination string
@@ -36,7 +36,7 @@ func ParseUserVolume(variable, value string) (UserVolume, error) {
 	if len(parts) != 2 && len(parts) != 3 {
 		return UserVolume{}, errors.New("want SRC:DST or SRC:DST:OPTS")
 	}
-	v := UserVolume{Variable: variable, Source: parts[0], Destination: parts[1]}
+	v := UserVolume{Variable: ShownVariable(variable), Source: parts[0], Destination: parts[1]}
 	if !path.IsAbs(v.Source) {
 		return UserVolume{}, errors.New("the source must be an absolute path of the host; named volumes are not for jobs")
 	}

@@ -258,6 +258,39 @@ func TestCancelledWhileWaitingForAPull(t *testing.T) {
 	lacks(t, two, "$ echo ran")
 }
 
+// A pull that is cancelled, with credentials that nobody has looked at, takes no image away
+// from other projects.
+func TestCancelledPullRestrictsNothing(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	asked, release := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	f := r.front(func(_ http.ResponseWriter, request *http.Request) bool {
+		if isManifest(request) {
+			first.Do(func() { close(asked) })
+			<-release
+		}
+		return false
+	})
+	defer close(release)
+	byHand := f.image("reader/app:by-hand")
+	podman(t, "tag", busyboxImage, byHand)
+	t.Cleanup(func() { _ = podmanCommand("untag", busyboxImage, byHand).Run() })
+	m := start(t, defaults(r.policy(), `image_pull_policy = "missing"`, `allowed_pull_policies = ["missing", "never"]`))
+	attack := m.server.Submit(pulledBy(r.account, f.image("reader/app:none"), job("cancelled", "echo ran")))
+	<-asked
+	attack.Cancel()
+	m.wait(attack)
+	for _, pull := range []string{"if-not-present", "never"} {
+		j := in(byHand, job("another project, "+pull, "echo ran"))
+		j.Info.ProjectID = 8
+		j.Image.PullPolicy = []string{pull}
+		run := m.run(j)
+		succeeded(t, run)
+		logs(t, run, "Using image "+byHand, "found locally")
+	}
+}
+
 // A registry that fails for a moment costs no job. podman 5 tries 503 again by
 // itself, and 500 no podman does.
 func TestRegistryThatRecovers(t *testing.T) {

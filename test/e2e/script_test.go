@@ -133,14 +133,14 @@ func TestUserOfTheJob(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults(`allowed_users = ["1234", "nobody"]`))
 	for range 2 {
-		j := variables(in(debianImage, m.cloneOnce("docker:user", "echo user $(id -u)", `cat "$A_FILE"`, "cat README", "mkdir -p dir", "echo mine >dir/file", "chmod 700 dir")))
+		j := variables(in(debianImage, m.cloneOnce("docker:user", "echo user $(id -u) of $(id -G)", `cat "$A_FILE"`, "cat README", "mkdir -p dir", "echo mine >dir/file", "chmod 700 dir")))
 		j.Image.ExecutorOptions.Docker.User = "$WHO"
 		j.SetVariable("WHO", "01234")
 		j.Artifacts = []gitlab.Artifact{{Name: "a", Paths: []string{"dir"}, Type: "archive", Format: "zip"}}
 		j.AddAfterScript("echo after as $(id -u): $(cat dir/file)")
 		run := m.run(j)
 		succeeded(t, run)
-		logs(t, run, "user 1234", "content of the file", "second", "after as 1234: mine")
+		logs(t, run, "user 1234 of 1234\n", "content of the file", "second", "after as 1234: mine")
 		if len(run.Artifacts()) != 1 {
 			t.Error("the artifact has not arrived")
 		}

@@ -67,7 +67,7 @@ func queue(t *testing.T, arguments ...string) string {
 
 // slurmName is the name that the launchers above give to the Slurm job of a run.
 func slurmName(run *gitlab.Run) string {
-	return fmt.Sprintf("--name=%s-%d", strings.ReplaceAll(run.Job.Info.ProjectFullPath, "/", "-"), run.Job.ID)
+	return fmt.Sprintf("--name=%s-%d", strings.ReplaceAll(run.Job.Info.ProjectFullPath, "/", "+"), run.Job.ID)
 }
 
 // outOfQueue waits until Slurm has no job of the run, and returns how long that took.

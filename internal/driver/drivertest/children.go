@@ -35,6 +35,8 @@ var environmentNames = []string{
 	"PATH", "TMPDIR", "LC_ALL", "HOME", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
 	// Of Slurm's launchers: the driver's name for a step's container.
 	"SLURM_JOB_NAME", "SBATCH_JOB_NAME",
+	// Of sbatch: lines of its job script are no options of other schedulers.
+	"SBATCH_IGNORE_PBS",
 }
 
 // shellNames are what bash adds, for a step on the host.

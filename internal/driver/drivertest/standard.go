@@ -53,11 +53,11 @@ func (f *fake) usual() (string, error) {
 	case "create":
 		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":
-		if slices.Contains(f.args, "{{.State.Pid}}") {
-			return "1\n", nil
+		if slices.Contains(f.args, "{{.Name}} {{.State.Pid}}") {
+			return eachNamed(f.args, "1"), nil
 		}
-		if slices.Contains(f.args, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}") {
-			return "10.89.0.2 \n", nil
+		if slices.Contains(f.args, "{{.Name}} {{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}") {
+			return eachNamed(f.args, "10.89.0.2 "), nil
 		}
 		// The container has run just now, with the code of `podman start`.
 		start := fake{dir: f.dir, verb: "start", nth: 1}
@@ -134,6 +134,11 @@ func (f *fake) absent(file string) ([]string, error) {
 
 // namesIn returns what a command line names after its options.
 func namesIn(args []string) []string { return args[slices.Index(args, "--")+1:] }
+
+// eachNamed is a line for each name of a command line, with the same text behind it.
+func eachNamed(args []string, text string) string {
+	return strings.Join(namesIn(args), " "+text+"\n") + " " + text + "\n"
+}
 
 var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
 

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"podman-executor/internal/preflight"
+)
+
+// mostRules is how many rules of one kind are shown.
+const mostRules = 5
+
+// checkRules looks for entries of the image lists that allow other registries than they name.
+func (e *examination) checkRules() {
+	loose := e.policy.LooseRules()
+	for _, r := range loose[:min(len(loose), mostRules)] {
+		check := strings.TrimPrefix(path.Ext(r.Key), ".")
+		e.add(preflight.Result{
+			Check: check, Level: preflight.Warning,
+			Detail: fmt.Sprintf("%s:%d: entry %d, %s, allows other registries, too: in a regular expression a dot is any character", e.policy.File(), r.Line, r.Entry, r.Expression),
+			Cure:   "write " + r.Instead,
+		})
+	}
+	if more := len(loose) - mostRules; more > 0 {
+		e.add(preflight.Result{Check: "image lists", Level: preflight.Warning, Detail: fmt.Sprintf("%d more entries have such a dot before the first slash", more), Cure: `write \. for it`})
+	}
+}

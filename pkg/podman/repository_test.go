@@ -1,0 +1,29 @@
+package podman
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The IDs are those that podman's other answers have; a repository is a pattern to podman.
+func TestRepositoryImages(t *testing.T) {
+	id := func(digit string) string { return strings.Repeat(digit, 64) }
+	for repository, pattern := range map[string]string{
+		"registry.example.com/team/app": "registry.example.com/team/app", "[::1]:5000/x": `\[::1\]:5000/x`,
+	} {
+		p, calls := answers(t, map[string]string{"image-ls": "sha256:" + id("a") + "\n" + id("b") + "\n"})
+		got, err := p.RepositoryImages(t.Context(), repository)
+		if diff := cmp.Diff([]string{id("a"), id("b")}, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		if got, want := calls(), "image ls --no-trunc --quiet --filter reference="+pattern; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	p, _ := answers(t, map[string]string{"image-ls": "<none>"})
+	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its answer" {
+		t.Errorf("garbage: %v", err)
+	}
+}
