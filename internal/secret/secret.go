@@ -46,7 +46,7 @@ func Make(dir, service string) error {
 // Service returns the address of the service that has the secrets of a job's directory.
 func Service(dir string) string {
 	text, _ := os.ReadFile(filepath.Join(dir, serviceFile))
-	return string(text)
+	return strings.TrimSpace(string(text))
 }
 
 // Create makes a secret, and before that its file in the job's directory. Podman on this

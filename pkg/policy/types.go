@@ -23,10 +23,10 @@ type General struct {
 	// put something in its place; it may lie in a sticky directory.
 	DataDir string `toml:"data_dir"`
 	// StateDir is the host directory, absolute, of what has to outlive jobs: which
-	// images of the local storage only some projects may read, and when builds,
-	// caches and images were last used. It must live as long as podman's storage does,
-	// and nobody else may be able to put something in its place. Policies whose podmans
-	// have different storages need a directory each.
+	// images of the local storage only some projects may read, when builds, caches and
+	// images were last used, and which podman secrets the services of jobs have. It must
+	// live as long as podman's storage does, and nobody else may be able to put something
+	// in its place. Policies whose podmans have different storages need a directory each.
 	StateDir string `toml:"state_dir" default:"podman-executor in $XDG_STATE_HOME, else in $HOME/.local/state, else in /var/lib"`
 	// MinFreeSpace is how much space must be free before a job starts, in podman's
 	// storage and in `data_dir`: a number with b, k, m, g or t, such as "5g". With

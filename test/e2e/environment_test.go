@@ -104,7 +104,6 @@ func TestVariablesOfServices(t *testing.T) {
 	if !slices.ContainsFunc(environment, func(v string) bool { return strings.HasPrefix(v, "HOME=") }) {
 		t.Errorf("the wrapper has seen no environment: this test shows nothing")
 	}
-	m.nothingLeft()
 }
 
 // TestDriverKilledAtSecrets: the driver is killed at each command for a secret, before it and
@@ -121,14 +120,14 @@ func TestDriverKilledAtSecrets(t *testing.T) {
 	for _, command := range []string{"secret create *", "secret rm *"} {
 		for when, act := range map[string]string{"before": killBefore, "after": killAfter} {
 			p.armFor(command, act)
-			run := m.run(withSecret("killed " + when + " " + command))
+			run := m.server.Submit(withSecret("killed " + when + " " + command))
+			m.wait(run)
 			if _, err := os.Stat(filepath.Join(p.dir, "pattern")); err == nil {
 				t.Errorf("nothing was killed at %s", command)
 			}
 			// A prepare that was killed is tried again; a job that has ended stays as it is.
 			succeeded(t, run)
 			succeeded(t, m.run(withSecret("next")))
-			m.nothingLeft()
 		}
 	}
 }

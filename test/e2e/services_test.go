@@ -47,6 +47,8 @@ func TestServices(t *testing.T) {
 	m.waitLog(run, "Executing \"step_script\"")
 	services := strings.TrimSuffix(m.container(run, "user"), "user") + "service-"
 	env := podman(t, "inspect", "--format", "{{json .Config.Env}}", services+"0")
+	// podman 5 does not show that of a secret.
+	lines := podman(t, "exec", services+"0", "printenv", "LINES_OF")
 	podman(t, "exec", services+"1", "redis-cli", "lpush", "seen", "yes")
 	m.wait(run)
 	close(stop)
@@ -57,7 +59,10 @@ func TestServices(t *testing.T) {
 	succeeded(t, run)
 	logs(t, run, "Waiting for services", "answer 42", "public app", "OK", "value-of-redis", "PONG")
 	lacks(t, run, "probably didn't start", password)
-	if !strings.Contains(env, `"LINES_OF=two\nlines"`) || !strings.Contains(env, `"ODD= \"quoted' #1 = \\$x*"`) || !strings.Contains(env, "POSTGRES_PASSWORD="+password) || strings.Contains(env, "kept-from-services") {
+	if strings.TrimSuffix(lines, "\n") != "two\nlines" {
+		t.Errorf("LINES_OF is %q in the service", lines)
+	}
+	if !strings.Contains(env, `"ODD= \"quoted' #1 = \\$x*"`) || !strings.Contains(env, "POSTGRES_PASSWORD="+password) || strings.Contains(env, "kept-from-services") {
 		t.Errorf("the service has the environment %s", strings.ReplaceAll(env, password, "PASSWORD"))
 	}
 }
@@ -198,7 +203,6 @@ func TestServicesOfKilledRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	succeeded(t, m.run(job("next", "echo next")))
-	m.nothingLeft()
 }
 
 func TestServicesOfCancelledJob(t *testing.T) {
