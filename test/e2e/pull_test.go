@@ -272,10 +272,13 @@ func TestCancelledPullRestrictsNothing(t *testing.T) {
 		}
 		return false
 	})
-	defer close(release)
+	t.Cleanup(func() { close(release) })
 	byHand := f.image("reader/app:by-hand")
-	podman(t, "tag", busyboxImage, byHand)
-	t.Cleanup(func() { _ = podmanCommand("untag", busyboxImage, byHand).Run() })
+	// An image of its own: podman 4.3.1 loses names that are given to one image at a time.
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "Containerfile"), "FROM "+busyboxImage+"\nLABEL of="+t.Name()+"\n")
+	podman(t, "build", "--quiet", "--pull=never", "--tag", byHand, dir)
+	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", byHand).Run() })
 	m := start(t, defaults(r.policy(), `image_pull_policy = "missing"`, `allowed_pull_policies = ["missing", "never"]`))
 	attack := m.server.Submit(pulledBy(r.account, f.image("reader/app:none"), job("cancelled", "echo ran")))
 	<-asked
