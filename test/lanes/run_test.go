@@ -71,7 +71,7 @@ func TestLanes(t *testing.T) {
 			t.Errorf("%q is not before %q: %q", pair[0], pair[1], events)
 		}
 	}
-	for _, line := range []string{"begins-1 has begins-1\n", "waits-for-1 has USER=second waits-for-1\n", "begins-2 has USER=second begins-2\n"} {
+	for _, line := range []string{"begins-1 has --no-print-directory begins-1\n", "waits-for-1 has --no-print-directory USER=second waits-for-1\n", "begins-2 has --no-print-directory USER=second begins-2\n"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("the output lacks %q:\n%s", line, out)
 		}
@@ -92,7 +92,7 @@ func TestFails(t *testing.T) {
 		t.Errorf("ran %q", events)
 	}
 	text := durations.ReplaceAllString(out.String(), "N")
-	if want := "=== fails: FAILED in N\nsomething is wrong\nan error\nfails has fails\n"; !strings.Contains(text, want) {
+	if want := "=== fails: FAILED in N\nsomething is wrong\nan error\nfails has --no-print-directory fails\n"; !strings.Contains(text, want) {
 		t.Errorf("the output lacks %q:\n%s", want, text)
 	}
 	_, end, _ := strings.Cut(text, "=== all\n")
