@@ -281,8 +281,8 @@ func (s *preparation) ready(ctx context.Context, i int, image podman.Image) stri
 }
 
 func (s *preparation) isReady(ctx context.Context, name string, pid int, ports []int, image podman.Image) bool {
-	if check := image.HealthCheck; check != nil && len(check.Test) > 1 {
-		return s.podman.Healthy(ctx, name, *check)
+	if len(image.HealthCheck.Test) > 1 {
+		return s.podman.Healthy(ctx, name, image.HealthCheck)
 	}
 	return len(ports) == 0 || s.podman.Listening(ctx, name, pid, ports)
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"podman-executor/internal/fakepodman"
 )
 
 // The fake podman finds its directory by the one thing that the driver hands
@@ -46,6 +48,10 @@ import (
 //	                                       has pulled or made them
 //	images/NAME                            what `image inspect` says of that image: a
 //	                                       JSON object
+//
+// Lists of objects are in its files as it prints them without a template, JSON; it prints of
+// them what the template of --format asks for: see internal/fakepodman. Of
+// container-inspect.stdout that is the State, with the container's Id and Labels.
 type fake struct {
 	dir  string
 	verb string
@@ -299,6 +305,10 @@ func (f *fake) answer() (int, error) {
 		if refusal != "" {
 			stderr, status = refusal, 125
 		}
+	}
+	stdout, err = fakepodman.Render(f.args, stdout)
+	if err != nil {
+		stderr, status = stderr+err.Error()+"\n", 125
 	}
 	fmt.Fprint(os.Stdout, stdout)
 	fmt.Fprint(os.Stderr, stderr)
