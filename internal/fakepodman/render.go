@@ -159,9 +159,9 @@ func rowsOf(args []string, objects string) (rows []any, ok bool) {
 			return []any{container{c.listContainer}}
 		})
 	case "image ls":
-		seen := map[string]bool{}
+		seen, id := map[string]bool{}, filtered(words, "id=")
 		return read(objects, func(i imageSummary) []any {
-			if seen[i.ID] {
+			if seen[i.ID] || id != "" && i.ID != id {
 				return nil
 			}
 			seen[i.ID] = true
@@ -189,6 +189,16 @@ func rowsOf(args []string, objects string) (rows []any, ok bool) {
 		})
 	}
 	return nil, false
+}
+
+// filtered returns the value of a --filter.
+func filtered(args []string, key string) string {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, key); ok && i > 0 && args[i-1] == "--filter" {
+			return value
+		}
+	}
+	return ""
 }
 
 // lines are podman's for an image: one for each of its names.

@@ -46,6 +46,9 @@ import (
 //
 //	absent-images, absent-volumes          those that it has not, one a line, until it
 //	                                       has pulled or made them
+//	unreadable-images                      IDs of those that it has, and cannot read: as long
+//	                                       as they are there, it lists no images but by
+//	                                       their IDs
 //	images/NAME                            what `image inspect` says of that image: a
 //	                                       JSON object
 //
@@ -305,6 +308,9 @@ func (f *fake) answer() (int, error) {
 		if refusal != "" {
 			stderr, status = refusal, 125
 		}
+	}
+	if id := f.unreadable(); id != "" {
+		stderr, status, stdout = fmt.Sprintf("Error: retrieving label for image %q: you may need to remove the image to resolve the error: json: cannot unmarshal\n", id), 125, ""
 	}
 	stdout, err = fakepodman.Render(f.args, stdout)
 	if err != nil {
