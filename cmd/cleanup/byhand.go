@@ -231,10 +231,7 @@ func (h *housekeeping) removeOrphans(ctx context.Context) error {
 		places.TempDir = os.TempDir()
 	}
 	orphans, err := leftovers.Find(ctx, h.podman, h.service, places, h.now)
-	if err != nil {
-		return err
-	}
-	var problems []error
+	problems := []error{err}
 	for _, o := range orphans {
 		if !h.dryRun {
 			if err := o.Remove(ctx, h.podman); err != nil {

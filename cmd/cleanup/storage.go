@@ -36,7 +36,12 @@ func (h *housekeeping) freeStorage(ctx context.Context) error {
 }
 
 func (h *housekeeping) store() storage.Store {
-	return storage.Store{Podman: h.podman, DataDir: h.policy.General.DataDir, Records: storage.RecordsIn(h.call.StateDir(h.policy))}
+	return storage.Store{
+		Podman: h.podman, DataDir: h.policy.General.DataDir, Records: storage.RecordsIn(h.call.StateDir(h.policy)),
+		Passed: func(err error) {
+			h.log.WithError(err).Warn("podman lists no images: only those that have a record are looked at")
+		},
+	}
 }
 
 // limitedItems are those that a limit may hold for.

@@ -125,9 +125,21 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 		// Not among the directories of jobs, which are looked through for leftovers.
 		Locks:  filepath.Dir(s.authDir()) + "-locks",
 		Native: native,
+		Pulled: s.recordPulled,
 		Note:   s.note,
 		Warn:   s.call.Warn,
 	}, nil
+}
+
+// recordPulled records an image that was pulled, and that no container will have: else it
+// would stay for ever.
+func (s *preparation) recordPulled(id string) {
+	release, _, err := s.records().HoldImage(context.Background(), id, time.Now(), true)
+	if err != nil {
+		s.log.WithError(err).Warn("an image that is of no use is not recorded: " + id)
+		return
+	}
+	release()
 }
 
 // image resolves one image, which may have been looked for since that time, and says
@@ -198,6 +210,8 @@ func (s *preparation) imageError(w wanted, err error) error {
 		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)}
 	case w.adminKey != "":
 		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
+	case podman.ImageUnreadable(err):
+		return &driver.Refusal{Err: wrapped, Todo: "mend what the image says of itself (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another one"}
 	case missing:
 		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
 	case errors.Is(err, images.ErrNotReadable):

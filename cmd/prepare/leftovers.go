@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/pkg/podman"
 )
@@ -20,10 +22,13 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 	if err != nil {
 		s.log.WithError(err).Warn("directories of dead runners")
 	}
-	var removed []string
-	if evidence.Look {
-		if removed, err = s.removeContainers(ctx, now, s.plan().Containers()...); err != nil {
-			return err
+	removed, looked := s.lookForContainers(ctx, now, evidence)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !looked && evidence.Own {
+		if err := s.podman.Remove(ctx, s.plan().Containers()...); err != nil {
+			return s.leftoversFault(fmt.Errorf("removing what an earlier attempt at the job has left: %w", err))
 		}
 	}
 	// A job without services has no network; a list of them costs a command.
@@ -32,8 +37,8 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 			s.log.WithError(err).Warn("networks of dead runners")
 		}
 	}
-	if !s.removeLeftoversElsewhere(ctx, now, evidence.Found) {
-		// The marks stay until all services were looked at.
+	if !s.removeLeftoversElsewhere(ctx, now, evidence.Found) || !looked && evidence.Found {
+		// The marks stay until podman, and all services, were looked at.
 		evidence.Over = nil
 	}
 	pinned, err := s.places().Pinned(now)
@@ -54,15 +59,27 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 	return nil
 }
 
-// removeContainers removes the containers of jobs that are over, and those with one of
-// the names. It returns the names of what it removed.
-func (s *preparation) removeContainers(ctx context.Context, now time.Time, names ...string) ([]string, error) {
-	removed, elsewhere, err := leftovers.Containers(ctx, s.podman, now, names...)
+// lookForContainers removes the containers of jobs that are over, and those of an earlier
+// attempt at this one. It returns the names of what it removed, and whether podman was asked,
+// and has answered. That it does not is the administrator's to know, and no fault of this
+// job's: it may be for what other people's images and containers are.
+func (s *preparation) lookForContainers(ctx context.Context, now time.Time, evidence leftovers.Evidence) (removed []string, looked bool) {
+	if !evidence.Look {
+		return nil, false
+	}
+	removed, elsewhere, err := leftovers.Containers(ctx, s.podman, now, s.plan().Containers()...)
+	if err != nil && ctx.Err() != nil {
+		return nil, false
+	}
 	if err != nil {
-		return nil, &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
+		s.log.WithError(err).Warn("containers of dead runners")
+		if err := leftovers.LookFailed(s.podman); err != nil {
+			s.log.WithError(err).Warn("containers of dead runners")
+		}
+		return nil, false
 	}
 	for _, name := range removed {
-		s.log.Warn("removed a leftover of a job that is over: " + name)
+		s.logRemoved(name)
 	}
 	// Of a runner elsewhere no file of this machine will tell that it is gone.
 	if !elsewhere && s.podman.URL == "" {
@@ -70,23 +87,34 @@ func (s *preparation) removeContainers(ctx context.Context, now time.Time, names
 			s.log.WithError(err).Warn("leftovers of dead runners")
 		}
 	}
-	return removed, nil
+	return removed, true
+}
+
+func (s *preparation) logRemoved(name string) {
+	s.log.Warn("removed a leftover of a job that is over: " + name)
+}
+
+func (s *preparation) leftoversFault(err error) error {
+	return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
 }
 
 // unlessTaken makes a container of that name. One that has it, since nothing told that
-// an earlier attempt at the job has left it, is removed first.
+// an earlier attempt at the job has left it, is removed first: that one alone is asked about.
 func (s *preparation) unlessTaken(ctx context.Context, name string, create func() error) error {
 	err := create()
 	if !podman.NameTaken(err) {
 		return err
 	}
-	// Not the job's other names: its other containers are just being made.
-	removed, lookErr := s.removeContainers(ctx, time.Now(), name)
-	if lookErr != nil {
-		return lookErr
-	}
-	if !slices.Contains(removed, name) {
+	id, lookErr := s.podman.Managed(ctx, name, job.LabelManaged)
+	switch {
+	case lookErr != nil:
+		return s.leftoversFault(fmt.Errorf("looking for leftovers: %w", lookErr))
+	case id == "":
 		return err
 	}
+	if err := s.podman.Remove(ctx, id); err != nil {
+		return s.leftoversFault(fmt.Errorf("removing leftovers: %w", err))
+	}
+	s.logRemoved(name)
 	return create()
 }

@@ -68,6 +68,10 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 		if !found && len(secrets) == 0 && leftovers.LookedLately(&other, now) {
 			continue
 		}
+		if leftovers.FailedLately(&other, now) {
+			all = false
+			continue
+		}
 		if err := s.removeLeftoversOf(ctx, other, h, secrets, now); err != nil {
 			s.log.WithError(err).Warn("leftovers on the service " + h.URL)
 			all = false
@@ -85,7 +89,7 @@ func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman
 	defer closed()
 	removed, elsewhere, err := leftovers.Containers(ctx, &other, now, s.plan().Containers()...)
 	if err != nil {
-		return err
+		return errors.Join(err, leftovers.LookFailed(&memo))
 	}
 	for _, name := range removed {
 		s.log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)

@@ -71,7 +71,7 @@ type waiting struct {
 type waited struct {
 	name  string
 	ports []int
-	check *podman.HealthCheck
+	check podman.HealthCheck
 	// ready or problem tell how the waiting has ended.
 	ready   bool
 	problem string
@@ -146,8 +146,8 @@ func (w *waiting) look(ctx context.Context) {
 		case !there || s.checking:
 		case pid == 0:
 			s.problem = "it has ended"
-		case s.check != nil && len(s.check.Test) > 1:
-			w.begin(s, func() bool { return w.podman.Healthy(ctx, s.name, *s.check) })
+		case len(s.check.Test) > 1:
+			w.begin(s, func() bool { return w.podman.Healthy(ctx, s.name, s.check) })
 		case len(s.ports) == 0:
 			s.ready = true
 		case w.podman.Elsewhere:

@@ -101,7 +101,7 @@ func TestManyServicesAreLookedAtTogether(t *testing.T) {
 	s.withFile(t, "dead-3")
 	images := make([]podman.Image, services)
 	for i := range images {
-		images[i].HealthCheck = &podman.HealthCheck{Test: []string{"CMD", "well"}}
+		images[i].HealthCheck = podman.HealthCheck{Test: []string{"CMD", "well"}}
 	}
 	started := time.Now()
 	if err := s.waitForServices(t.Context(), images); err != nil {
@@ -137,7 +137,7 @@ func TestServicesThatAreNeverReady(t *testing.T) {
 			for i := range images {
 				images[i].Config.ExposedPorts = map[string]struct{}{"5432/tcp": {}}
 				if checks > 0 {
-					images[i].HealthCheck = &podman.HealthCheck{Test: []string{"CMD", "well"}}
+					images[i].HealthCheck = podman.HealthCheck{Test: []string{"CMD", "well"}}
 				}
 			}
 			if err := s.waitForServices(t.Context(), images); err != nil {
@@ -163,7 +163,7 @@ func TestHealthCheckThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	check := func(word string) podman.Image {
-		return podman.Image{HealthCheck: &podman.HealthCheck{Test: []string{"CMD", word}}}
+		return podman.Image{HealthCheck: podman.HealthCheck{Test: []string{"CMD", word}}}
 	}
 	if err := s.waitForServices(t.Context(), []podman.Image{check("hangs"), check("well")}); err != nil {
 		t.Fatal(err)

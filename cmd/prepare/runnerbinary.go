@@ -97,10 +97,8 @@ func isStatic(file string) bool {
 // container, in front of the image's own.
 func runnerMount(file string, image podman.Image) string {
 	dir := "/usr/local/bin"
-	for _, v := range image.Config.Env {
-		if search, ok := strings.CutPrefix(v, "PATH="); ok {
-			dir = firstDirectory(search, dir)
-		}
+	if image.Config.Path != "" {
+		dir = firstDirectory(image.Config.Path, dir)
 	}
 	return file + ":" + path.Join(dir, runnerProgram) + ":ro"
 }

@@ -44,6 +44,9 @@ type Finder struct {
 	Locks string
 	// Native is the machine's platform; the zero Platform: not known.
 	Native podman.Platform
+	// Pulled, where set, is told of images that were pulled, and are of no use to the job:
+	// they stay in the storage.
+	Pulled func(id string)
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
 
@@ -59,7 +62,8 @@ type Finder struct {
 func (f *Finder) Look(ctx context.Context, requests ...Request) error {
 	var names []string
 	for _, r := range requests {
-		if r.beginsLocally() && !slices.Contains(names, r.Name) {
+		// Whose variant matters is asked for it: see [podman.Podman.Local].
+		if r.beginsLocally() && r.Platform.Variant == "" && !slices.Contains(names, r.Name) {
 			names = append(names, r.Name)
 		}
 	}
@@ -126,7 +130,7 @@ func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 
 // Refused tells whether no further try will give the job that image.
 func Refused(err error) bool {
-	return podman.PullRefused(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable)
+	return podman.PullRefused(err) || podman.ImageUnreadable(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable)
 }
 
 func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (Found, error) {
@@ -243,9 +247,23 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	image, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
 	if err != nil {
 		f.failed(ctx, r, err, undo)
+		f.discard(ctx, r, image.ID, err)
 		return Found{}, err
 	}
 	return Found{Image: image, Pulled: true}, f.pulled(ctx, r, image, undo)
+}
+
+// discard cares for an image that was pulled, and is of no use. While the storage has one that
+// podman cannot read, it lists no images, for nobody: so that one goes at once.
+func (f *Finder) discard(ctx context.Context, r Request, id string, failure error) {
+	if podman.ImageUnreadable(failure) && !errors.Is(failure, podman.ErrImageTooLarge) {
+		if err := f.Podman.RemoveName(context.WithoutCancel(ctx), r.Name); err == nil {
+			return
+		}
+	}
+	if id != "" && f.Pulled != nil {
+		f.Pulled(id)
+	}
 }
 
 func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,24 +21,26 @@ func finder(t *testing.T) (*Finder, func() []string) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "podman")
 	const script = `#!/bin/sh
-shift 3 # image inspect --
+shift 5 # image inspect --format TEMPLATE --
 answer=
 for name; do
 	case $name in
-	here*) answer="$answer, {\"Id\": \"id-of-$name\"}" ;;
+	here*) answer="$answer{\"ID\": \"id-of-$name\"}|" ;;
 	broken*) echo "Error: reading $name: input/output error" >&2; exit 125 ;;
 	hangs*) exec sleep 100 ;;
 	*) echo "Error: inspecting object: $name: image not known" >&2; exit 125 ;;
 	esac
 done
-echo "[${answer#, }]"
+echo "$answer" | tr '|' '\n'
 `
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var calls []string
 	p := &podman.Podman{Program: program, Env: []string{"PATH=" + os.Getenv("PATH")}}
-	p.Observe = func(c podman.Command) { calls = append(calls, strings.Join(c.Args, " ")) }
+	p.Observe = func(c podman.Command) {
+		calls = append(calls, strings.Join(slices.Delete(slices.Clone(c.Args), 2, 4), " "))
+	}
 	return &Finder{Podman: p, Readers: Readers{Dir: t.TempDir(), Project: "p"}}, func() []string { return calls }
 }
 

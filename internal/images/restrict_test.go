@@ -29,10 +29,10 @@ case "$1 $2" in
 "image inspect")
 	[ -e "$file" ] || file=$(grep -l "$name" "$here"/images/* | head -n 1)
 	[ "$file" ] || { echo "Error: $name: image not known" >&2; exit 125; }
-	echo "[{\"Id\": \"$(cat "$file")\", \"Os\": \"linux\", \"Architecture\": \"amd64\"}]" ;;
+	echo "{\"ID\": \"$(cat "$file")\", \"OS\": \"linux\", \"Arch\": \"amd64\"}" ;;
 "image ls")
 	[ ! -e "$here/broken" ] || { echo "Error: an image of somebody else's" >&2; exit 125; }
-	sed 's/^/sha256:/' "$here"/images/* 2>/dev/null || : ;;
+	sed 's/.*/{"ID": "sha256:&"}/' "$here"/images/* 2>/dev/null || : ;;
 esac
 `
 

@@ -35,15 +35,43 @@ const (
 	LabelKeep = labelPrefix + "keep"
 )
 
+// OwnerLabels are the labels that tell whose an object is, and whether it is needed.
+func OwnerLabels() []string {
+	return []string{LabelRole, LabelJob, LabelProject, LabelAttempt, LabelOwner, LabelDeadline, LabelKeep}
+}
+
 // deadlineSlack is how long after its timeout a job may still need its
 // containers: after_script, uploads and cleanup come after a script's timeout.
 const deadlineSlack = time.Hour
+
+// namePrefix begins the names of everything that the driver makes in podman.
+const namePrefix = "podman-executor-"
+
+// Ours tells whether the driver has made a container, a network or a volume: by its name and
+// its labels. Labels alone do not tell: a container has those of its image, and somebody may run
+// one by hand. The name ends as [Job.Name] or [Job.VolumeName] makes it.
+func Ours(name string, labels map[string]string) bool {
+	rest, ok := strings.CutPrefix(name, namePrefix)
+	role, id := labels[LabelRole], labels[LabelJob]
+	switch {
+	case !ok || role == "":
+		return false
+	case id == "" && role == "volume": // volumes outlive jobs: they have none
+		return strings.Contains(rest, "-volume-")
+	case id == "":
+		return strings.HasSuffix(rest, "-"+role)
+	case role == "service":
+		place, number, found := cutLast(rest, "-service-")
+		return found && strings.HasSuffix(place, "-"+id) && number != "" && strings.Trim(number, "0123456789") == ""
+	}
+	return strings.HasSuffix(rest, "-"+id+"-"+role)
+}
 
 // Name returns the name of the job's container, or of another object, for a
 // role. One user may run jobs of two GitLabs whose ids collide, and a job may forge
 // the token ([Job.Locate]): so the GitLab is part of the name.
 func (j *Job) Name(role string) string {
-	return fmt.Sprintf("podman-executor-%s-%s-%s", j.RunnerToken, j.ofGitLab(j.ID), role)
+	return fmt.Sprintf(namePrefix+"%s-%s-%s", j.RunnerToken, j.ofGitLab(j.ID), role)
 }
 
 // ofGitLab is an id that is unique among all GitLabs: the hash has a fixed length,
@@ -59,7 +87,7 @@ func (j *Job) ofGitLab(id int64) string {
 // or a [VolumeRole]): one for each runner, slot and project, and one more where the ref
 // is protected, so that no merge request writes what a release job reads.
 func (j *Job) VolumeName(role string) string {
-	return fmt.Sprintf("podman-executor-%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
+	return fmt.Sprintf(namePrefix+"%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
 }
 
 // ProjectName names the job's project, apart from those of other GitLabs, and the

@@ -169,3 +169,47 @@ func TestProjectName(t *testing.T) {
 		t.Errorf("got %q", j.ProjectName())
 	}
 }
+
+// An object is the driver's by its name and its labels: an image has labels, too.
+func TestOurs(t *testing.T) {
+	j := &Job{ID: 42, ProjectID: 7, RunnerToken: "t-1", Slot: "0", GitLab: "0123456789ab"}
+	for _, role := range []string{"runner", "user", "network"} {
+		if !Ours(j.Name(role), j.Labels(role, "", "", time.Now())) {
+			t.Errorf("the %s %s is not ours", role, j.Name(role))
+		}
+	}
+	if !Ours(j.Name("service-12"), j.Labels("service", "", "", time.Now())) {
+		t.Error("a service is not ours")
+	}
+	for name, role := range map[string]string{j.VolumeName("builds"): "builds", j.VolumeName("cache"): "cache", j.VolumeName(VolumeRole("/x")): "volume"} {
+		if !Ours(name, j.VolumeLabels(role)) {
+			t.Errorf("the volume %s is not ours", name)
+		}
+	}
+	labels := func(role, id string) map[string]string {
+		return map[string]string{LabelManaged: "true", LabelRole: role, LabelJob: id}
+	}
+	for _, test := range []struct {
+		name   string
+		labels map[string]string
+	}{
+		{"web", labels("user", "42")},
+		{"podman-executor", labels("user", "42")},
+		{"podman-executor-", labels("user", "42")},
+		{"podman-executor-web", labels("user", "42")},
+		{"podman-executor-t-42-user-2", labels("user", "42")},
+		{"podman-executor-t-142-user", labels("user", "42")},
+		{"x-podman-executor-t-42-user", labels("user", "42")},
+		{"podman-executor-t-42-user", labels("runner", "42")},
+		{"podman-executor-t-42-user", labels("", "42")},
+		{"podman-executor-t-42-user", nil},
+		{"podman-executor-t-42-service-", labels("service", "42")},
+		{"podman-executor-t-42-service-x", labels("service", "42")},
+		{"podman-executor-t-1-service-0", labels("service", "42")},
+		{"podman-executor-t-builds-x", labels("builds", "")},
+	} {
+		if Ours(test.name, test.labels) {
+			t.Errorf("%s, %v is ours", test.name, test.labels)
+		}
+	}
+}

@@ -51,7 +51,7 @@ const (
 // the names of what it removed, and whether there is left what only a clock will tell
 // to be over: of an owner elsewhere.
 func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) (removed []string, elsewhere bool, err error) {
-	list, err := p.Containers(ctx, job.LabelManaged)
+	list, err := p.Containers(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
 		return nil, false, fmt.Errorf("looking for leftovers: %w", err)
 	}
@@ -60,10 +60,11 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		if len(c.Names) == 0 {
 			continue
 		}
-		if slices.Contains(names, c.Names[0]) || reason(c.Labels, now) != "" {
+		ours := job.Ours(c.Names[0], c.Labels)
+		if slices.Contains(names, c.Names[0]) || ours && reason(c.Labels, now) != "" {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
-		} else if owner, err := job.ParseOwner(c.Labels[job.LabelOwner]); err == nil && !job.Kept(c.Labels) && !owner.Here() {
+		} else if owner, err := job.ParseOwner(c.Labels[job.LabelOwner]); err == nil && ours && !job.Kept(c.Labels) && !owner.Here() {
 			elsewhere = true
 		}
 	}
@@ -74,23 +75,24 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 }
 
 // Networks removes the networks of jobs that are over, unless somebody else's
-// container is on one, and those with one of the given names.
+// container is on one, and those with one of the given names. One that cannot be removed
+// does not keep it from the others.
 func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...string) error {
-	list, err := p.Networks(ctx, job.LabelManaged)
+	list, err := p.Networks(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
 		return fmt.Errorf("looking for leftovers: %w", err)
 	}
+	var problems []error
 	for _, n := range list {
-		var err error
 		switch {
 		case slices.Contains(names, n.Name):
-			err = p.RemoveNetworks(ctx, n.Name)
-		case reason(n.Labels, now) != "":
-			err = p.RemoveUnusedNetwork(ctx, n.Name)
+			problems = append(problems, p.RemoveNetworks(ctx, n.Name))
+		case job.Ours(n.Name, n.Labels) && reason(n.Labels, now) != "":
+			problems = append(problems, p.RemoveUnusedNetwork(ctx, n.Name))
 		}
-		if err != nil {
-			return fmt.Errorf("removing leftovers: %w", err)
-		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("removing leftovers: %w", err)
 	}
 	return nil
 }

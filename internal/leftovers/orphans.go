@@ -2,6 +2,7 @@ package leftovers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,48 +75,48 @@ func (p Places) Secrets(service, own string, now time.Time) ([]Orphan, error) {
 
 // Find returns everything of jobs that are over: containers, then the networks
 // that they are on, their pinned volumes and secrets, then directories. service is podman's
-// address as the policy has it.
+// address as the policy has it. With an error it returns what it has found all the same.
 func Find(ctx context.Context, p *podman.Podman, service string, places Places, now time.Time) ([]Orphan, error) {
 	var found []Orphan
+	var problems []error
 	add := func(o Orphan, labels map[string]string) {
+		if !job.Ours(o.Name, labels) {
+			return
+		}
 		if o.Reason = reason(labels, now); o.Reason != "" {
 			o.Job, o.Project, o.Owner = labels[job.LabelJob], labels[job.LabelProject], labels[job.LabelOwner]
 			found = append(found, o)
 		}
 	}
-	containers, err := p.Containers(ctx, job.LabelManaged)
+	containers, err := p.Containers(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		return nil, fmt.Errorf("looking for containers of jobs that are over: %w", err)
+		problems = append(problems, fmt.Errorf("looking for containers of jobs that are over: %w", err))
 	}
 	for _, c := range containers {
 		if len(c.Names) > 0 {
 			add(Orphan{Kind: "container", Name: c.Names[0], Made: time.Unix(c.Created, 0), id: c.ID}, c.Labels)
 		}
 	}
-	networks, err := p.Networks(ctx, job.LabelManaged)
+	networks, err := p.Networks(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		return nil, fmt.Errorf("looking for networks of jobs that are over: %w", err)
+		problems = append(problems, fmt.Errorf("looking for networks of jobs that are over: %w", err))
 	}
 	for _, n := range networks {
 		add(Orphan{Kind: "network", Name: n.Name, Made: n.Created}, n.Labels)
 	}
+	if len(problems) > 0 {
+		// The marks tell the next look that there may be containers.
+		return found, errors.Join(problems...)
+	}
 	pinned, err := places.Pinned(now)
-	if err != nil {
-		return nil, err
-	}
+	found, problems = append(found, pinned...), append(problems, err)
 	secrets, err := places.Secrets(service, "", now)
-	if err != nil {
-		return nil, err
-	}
-	found = slices.Concat(found, pinned, secrets)
+	found, problems = append(found, secrets...), append(problems, err)
 	for _, place := range []struct{ parent, pattern string }{{places.TempDir, attemptPattern}, {places.RuntimeDir, "*"}} {
 		list, err := Over(place.parent, place.pattern, now)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, list...)
+		found, problems = append(found, list...), append(problems, err)
 	}
-	return found, nil
+	return found, errors.Join(problems...)
 }
 
 // Remove removes it. One that is gone by now is no error; a network that some

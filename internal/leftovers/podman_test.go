@@ -3,6 +3,7 @@ package leftovers
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"podman-executor/internal/fakepodman"
 	"podman-executor/internal/job"
 	"podman-executor/pkg/podman"
 )
@@ -25,7 +27,12 @@ func fakePodman(dir string, args []string) int {
 	text, err := os.ReadFile(filepath.Join(dir, list))
 	switch {
 	case err == nil:
-		fmt.Print(string(text))
+		answer, err := fakepodman.Render(args, string(text))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 125
+		}
+		fmt.Print(answer)
 	case slices.Contains(args, "stuck") || list == "ps" || list == "network-ls":
 		fmt.Fprintln(os.Stderr, "Error: broken")
 		return 125
@@ -85,6 +92,29 @@ func labels(t *testing.T, now time.Time) map[string]map[string]string {
 
 // TestContainers: those of dead runners go, but where they are to be kept. What has
 // one of this job's own names goes in any case: podman would make none beside it.
+// ours is how the driver names an object of the job 1.
+func ours(name, role string) string { return "podman-executor-" + name + "-1-" + role }
+
+func names(list, role string) []string {
+	all := strings.Fields(list)
+	for i, name := range all {
+		all[i] = ours(name, role)
+	}
+	return all
+}
+
+// as returns labels as those of an object of the job 1.
+func as(role string, labels map[string]string) map[string]string {
+	labels = maps.Clone(labels)
+	labels[job.LabelRole], labels[job.LabelJob] = role, "1"
+	return labels
+}
+
+// container is one of `podman ps --format json`.
+func container(id string, labels map[string]string, names ...string) any {
+	return map[string]any{"Id": id, "Names": names, "Labels": as("user", labels)}
+}
+
 func TestContainers(t *testing.T) {
 	const rm = "rm --force --ignore --volumes --time 0 -- "
 	now := time.Now()
@@ -98,13 +128,13 @@ func TestContainers(t *testing.T) {
 		{"dead", "id-dead", "dead"},
 	}
 	for _, test := range tests {
-		list := []podman.Container{{ID: "id-unnamed", Labels: all["dead"]}}
+		list := []any{container("id-unnamed", all["dead"])}
 		for _, name := range []string{"dead", "foreign", "kept-dead", "kept-living", "living"} {
-			list = append(list, podman.Container{ID: "id-" + name, Names: []string{name, "second-name"}, Labels: all[name]})
+			list = append(list, container("id-"+name, all[name], ours(name, "user"), "second-name"))
 		}
 		p, calls := machine(t, "ps", list)
-		removed, elsewhere, err := Containers(t.Context(), p, now, strings.Fields(test.own)...)
-		if err != nil || elsewhere || strings.Join(removed, " ") != test.removed || calls() != rm+test.ids {
+		removed, elsewhere, err := Containers(t.Context(), p, now, names(test.own, "user")...)
+		if err != nil || elsewhere || strings.Join(removed, " ") != strings.Join(names(test.removed, "user"), " ") || calls() != rm+test.ids {
 			t.Errorf("%q: %q, %v, by\n%s", test.own, removed, err, calls())
 		}
 	}
@@ -139,7 +169,7 @@ func TestContainersElsewhere(t *testing.T) {
 		if test.keep {
 			job.Keep(l)
 		}
-		p, _ := machine(t, "ps", []podman.Container{{ID: "id", Names: []string{"name"}, Labels: l}})
+		p, _ := machine(t, "ps", []any{container("id", l, ours("x", "user"))})
 		if _, elsewhere, err := Containers(t.Context(), p, now); err != nil || elsewhere != test.want {
 			t.Errorf("%+v: %v, %v", test, elsewhere, err)
 		}
@@ -158,13 +188,13 @@ func TestNetworks(t *testing.T) {
 		{"dead", "--force dead"},
 	}
 	for _, test := range tests {
-		var list []podman.Network
+		var list []any
 		for _, name := range []string{"dead", "foreign", "kept-dead", "kept-living", "living"} {
-			list = append(list, podman.Network{Name: name, Labels: all[name]})
+			list = append(list, map[string]any{"name": ours(name, "network"), "labels": as("network", all[name])})
 		}
 		p, calls := machine(t, "network-ls", list)
-		err := Networks(t.Context(), p, now, strings.Fields(test.own)...)
-		got := strings.NewReplacer("network rm ", "", "-- ", "").Replace(calls())
+		err := Networks(t.Context(), p, now, names(test.own, "network")...)
+		got := strings.NewReplacer("network rm ", "", "-- ", "", "podman-executor-", "", "-1-network", "").Replace(calls())
 		if err != nil || strings.ReplaceAll(got, "\n", " ") != test.removed {
 			t.Errorf("%q: %v, by\n%s", test.own, err, calls())
 		}

@@ -30,7 +30,9 @@ type Item struct {
 	mount string
 	// Reason is why it was chosen.
 	Reason string
-	image  podman.StoredImage
+	// unreadable tells that podman has the image, and cannot read it: no job can use it.
+	unreadable bool
+	image      podman.StoredImage
 }
 
 // IsCache tells whether it is one of those that [Limits.Caches] holds for.
@@ -52,6 +54,7 @@ const (
 	unused      = "its builds were not used for long"
 	overfull    = "the caches are too large, and it was not used for longest"
 	unusedImage = "no job has used it for long"
+	noUse       = "podman cannot read it, and lists no images for it"
 	diskFull    = "the disk is too full, and it was not used for longest"
 )
 
@@ -72,6 +75,8 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 			continue
 		case i.Role == "builds" && longer(now.Sub(i.LastUse), limits.BuildsUnused):
 			i.Reason = unused
+		case i.unreadable && limits.ImagesUnused != nil:
+			i.Reason = noUse
 		case i.Kind == "image" && longer(now.Sub(i.LastUse), limits.ImagesUnused):
 			i.Reason = unusedImage
 		case i.IsCache() && limits.Caches != nil && i.Size > 0 && caches > *limits.Caches:

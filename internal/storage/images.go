@@ -64,7 +64,7 @@ func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Podman.Images(ctx)
+	list, unreadable, err := s.stored(ctx, uses)
 	if err != nil {
 		return nil, fmt.Errorf("looking for images: %w", err)
 	}
@@ -90,10 +90,62 @@ func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
 		}
 		items = append(items, Item{
 			Kind: "image", Record: usedImage + image.ID, Name: imageName(image),
-			LastUse: lastUse, Size: image.Size, Used: image.Containers > 0, image: image,
+			LastUse: lastUse, Size: image.Size, Used: image.Containers > 0, unreadable: unreadable[image.ID], image: image,
 		})
 	}
 	return items, nil
+}
+
+// stored lists the images of the storage. Where podman lists none, since it cannot read one of
+// them, which any job's pull may bring, it is asked for each that has a record, and for those that
+// it names when it fails; the others wait until that one is gone. It also returns the IDs of those
+// that it cannot read.
+func (s Store) stored(ctx context.Context, uses map[string]time.Time) (list []podman.StoredImage, unreadable map[string]bool, err error) {
+	list, failure := s.Podman.Images(ctx)
+	if !podman.Failed(failure) {
+		return list, nil, failure
+	}
+	ids := podman.ImagesNamed(failure)
+	for record := range uses {
+		if id, ok := imageOf(record); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	unreadable = map[string]bool{}
+	for _, id := range slices.Compact(ids) {
+		image, err := s.Podman.StoredImage(ctx, id)
+		switch {
+		case errors.Is(err, podman.ErrNoImage):
+			continue
+		case errors.Is(err, podman.ErrImageUnreadable):
+			image, unreadable[id] = podman.StoredImage{ID: id, Size: -1}, true
+		case err != nil:
+			return nil, nil, err
+		}
+		list = append(list, image)
+	}
+	if len(unreadable) == 0 {
+		// What podman fails for is none of these: nobody would mend it.
+		return nil, nil, failure
+	}
+	s.note(failure)
+	return list, unreadable, nil
+}
+
+// imageOf returns the ID of the image that a record is of.
+func imageOf(record string) (id string, ok bool) {
+	if id, ok = strings.CutPrefix(record, usedImage); !ok {
+		id, ok = strings.CutPrefix(record, pulledImage)
+	}
+	return id, ok
+}
+
+// note tells the administrator of what is passed over.
+func (s Store) note(err error) {
+	if s.Passed != nil {
+		s.Passed(err)
+	}
 }
 
 // imageName is what people know an image by.
@@ -136,12 +188,12 @@ func (r Records) firstSeen(ctx context.Context, id string) (time.Time, error) {
 
 // forgetImages removes the records of images that podman does not have.
 func (r Records) forgetImages(uses map[string]time.Time, list []podman.StoredImage) error {
+	there := map[string]bool{}
+	for _, image := range list {
+		there[image.ID] = true
+	}
 	for record, lastUse := range uses {
-		id, isImage := strings.CutPrefix(record, usedImage)
-		if !isImage {
-			id, isImage = strings.CutPrefix(record, pulledImage)
-		}
-		if !isImage || slices.ContainsFunc(list, func(i podman.StoredImage) bool { return i.ID == id }) {
+		if id, isImage := imageOf(record); !isImage || there[id] {
 			continue
 		}
 		err := r.Free(record, lastUse, func() error { return nil })

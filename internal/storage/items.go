@@ -21,6 +21,8 @@ type Store struct {
 	// DataDir is the policy's; empty: there are volumes alone.
 	DataDir string
 	Records Records
+	// Passed, where set, is told why something was passed over.
+	Passed func(error)
 }
 
 // recordedDir is the record of a directory below data_dir: internal/job,
@@ -62,7 +64,7 @@ func (s Store) Items(ctx context.Context) ([]Item, error) {
 }
 
 func (s Store) volumes(ctx context.Context, uses map[string]time.Time) ([]Item, error) {
-	all, err := s.Podman.Volumes(ctx, "label="+job.LabelManaged)
+	all, err := s.Podman.Volumes(ctx, "label="+job.LabelManaged, job.LabelRole, job.LabelProject)
 	if err != nil {
 		return nil, fmt.Errorf("looking for builds and caches: %w", err)
 	}
@@ -70,32 +72,32 @@ func (s Store) volumes(ctx context.Context, uses map[string]time.Time) ([]Item, 
 	if err != nil {
 		return nil, fmt.Errorf("looking for builds and caches: %w", err)
 	}
+	unused := map[string]bool{}
+	for _, v := range idle {
+		unused[v.Name] = true
+	}
 	var items []Item
 	for _, v := range all {
 		role := v.Labels[job.LabelRole]
 		lastUse, known := uses[v.Name]
-		if !known || !slices.Contains([]string{"builds", "cache", "volume"}, role) {
+		if !known || !job.Ours(v.Name, v.Labels) || !slices.Contains([]string{"builds", "cache", "volume"}, role) {
 			continue
 		}
 		items = append(items, Item{
 			Kind: "volume", Role: role, Record: v.Name, Name: v.Name, Dir: v.Mountpoint, Project: v.Labels[job.LabelProject],
-			LastUse: lastUse, Size: -1, Used: !slices.ContainsFunc(idle, func(i podman.Volume) bool { return i.Name == v.Name }),
+			LastUse: lastUse, Size: -1, Used: !unused[v.Name],
 		})
 	}
 	return items, nil
 }
 
-// mounts are the paths that the containers of jobs have mounts at, running or not.
-// What is below data_dir is mounted at a known path, so these tell who uses it:
+// mounts are the paths below data_dir that the containers of jobs have mounts at, running or
+// not. What is below data_dir is mounted at a known path, so these tell who uses it:
 // podman itself does not know that of directories.
 func (s Store) mounts(ctx context.Context) ([]string, error) {
-	list, err := s.Podman.Containers(ctx, job.LabelManaged)
+	mounts, err := s.Podman.MountsIn(ctx, job.LabelManaged, s.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the mounts of jobs: %w", err)
-	}
-	var mounts []string
-	for _, c := range list {
-		mounts = append(mounts, c.Mounts...)
 	}
 	return mounts, nil
 }
@@ -109,7 +111,7 @@ func mounted(mounts []string, dir string) bool {
 func (s Store) Measure(ctx context.Context, items []Item, which func(Item) bool) error {
 	var dirs []string
 	for _, i := range items {
-		if which(i) {
+		if i.Dir != "" && which(i) {
 			dirs = append(dirs, i.Dir)
 		}
 	}

@@ -169,43 +169,70 @@ func (p *Podman) Remove(ctx context.Context, names ...string) error {
 
 // Container is one line of `podman ps`.
 type Container struct {
-	ID     string            `json:"Id"`
-	Names  []string          `json:"Names"`
-	Labels map[string]string `json:"Labels"`
-	State  string            `json:"State"`
-	// Mounts are the paths in the container that something is mounted at.
-	Mounts []string `json:"Mounts"`
+	ID    string
+	Names []string
+	// Labels are those that were asked for.
+	Labels map[string]string
 	// Created is when it was made, in seconds since 1970.
-	Created int64 `json:"Created"`
+	Created int64
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
-// whatever state.
-func (p *Podman) Containers(ctx context.Context, label string) ([]Container, error) {
-	args := []string{"ps", "--all", "--no-trunc", "--filter", "label=" + label, "--format", "json"}
-	out, err := p.list(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
+// whatever state, with some of their labels. A container has the labels of its image, too.
+func (p *Podman) Containers(ctx context.Context, label string, labels ...string) ([]Container, error) {
+	format := `{"ID": {{json .ListContainer.ID}}, "Names": {{json .ListContainer.Names}}, "Created": {{.ListContainer.Created.Unix}}, "Labels": ` +
+		labelsOf(".ListContainer.Labels", labels) + `}`
+	rows, err := listed[struct {
+		ID      string
+		Names   []string
+		Created int64
+		Labels  []string
+	}](ctx, p, "ps", "--all", "--no-trunc", "--filter", "label="+label, "--format", format)
 	var list []Container
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("podman ps: reading its answer: %w", err)
+	for _, r := range rows {
+		list = append(list, Container{ID: r.ID, Names: r.Names, Created: r.Created, Labels: labelValues(labels, r.Labels)})
 	}
-	return list, nil
+	return list, err
+}
+
+// MountsIn lists the paths in containers at which something is mounted: those in a
+// directory, of all containers that have a label. An image's own volumes are among them.
+func (p *Podman) MountsIn(ctx context.Context, label, dir string) ([]string, error) {
+	dir = strings.TrimSuffix(dir, "/") + "/"
+	inDir, end := "", ""
+	if strconv.CanBackquote(dir) && !strings.Contains(dir, `\`) {
+		inDir, end = fmt.Sprintf("{{if eq (printf `%%.%ds` .) `%s`}}", len([]rune(dir)), dir), "{{end}}"
+	}
+	format := "{{range .ListContainer.Mounts}}" + inDir + text(".") + "\n" + end + "{{end}}"
+	rows, err := listed[string](ctx, p, "ps", "--all", "--no-trunc", "--filter", "label="+label, "--format", format)
+	return slices.DeleteFunc(rows, func(mount string) bool { return !strings.HasPrefix(mount, dir) }), err
+}
+
+// Managed returns the ID of the container of that name, where it has a label; else nothing.
+func (p *Podman) Managed(ctx context.Context, name, label string) (string, error) {
+	format := "{{if index .Config.Labels " + strconv.Quote(label) + "}}{{.ID}}{{end}}"
+	out, err := p.Output(ctx, "container", "inspect", "--format", format, "--", name)
+	if NoSuchContainer(err) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(out)), err
 }
 
 // State is what podman knows of a container's latest run.
 type State struct {
 	// Status is "created", "running", "exited" and kin.
-	Status    string    `json:"Status"`
-	ExitCode  int       `json:"ExitCode"`
-	OOMKilled bool      `json:"OOMKilled"`
-	StartedAt time.Time `json:"StartedAt"`
+	Status    string
+	ExitCode  int
+	OOMKilled bool
+	StartedAt time.Time
 }
+
+// stateFormat leaves out what health checks have said, among others.
+const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
 
 // State asks for a container's state.
 func (p *Podman) State(ctx context.Context, name string) (State, error) {
-	out, err := p.Output(ctx, "container", "inspect", "--format", "{{json .State}}", "--", name)
+	out, err := p.Output(ctx, "container", "inspect", "--format", stateFormat, "--", name)
 	if err != nil {
 		return State{}, err
 	}

@@ -41,6 +41,8 @@ type ExitError struct {
 	Code int
 	// Stderr is the end of what podman said, without "Error: ".
 	Stderr string
+	// begin is its beginning, where it is longer: it may quote what an image says of itself.
+	begin string
 	// retried tells that podman has tried by itself what failed several times.
 	retried bool
 }
@@ -70,16 +72,22 @@ func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 // outputOf is Output with a standard input, where it is not nil: a pipe, which is what
 // podman wants for a secret.
 func (p *Podman) outputOf(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	return unlessLocked(ctx, func() ([]byte, error) { return p.once(ctx, stdin, args) })
+	return unlessLocked(ctx, func() ([]byte, error) {
+		var stdout bounded
+		err := p.once(ctx, args, stdin, &stdout)
+		if err == nil && stdout.cut {
+			return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
+		}
+		return stdout.buffer.Bytes(), err
+	})
 }
 
-func (p *Podman) once(ctx context.Context, stdin []byte, args []string) ([]byte, error) {
-	var stdout bounded
+func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout io.Writer) error {
 	var stderr tail
 	ctx, cancel := p.bound(ctx, args)
 	defer cancel()
 	cmd := p.command(ctx, args)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
@@ -90,41 +98,7 @@ func (p *Podman) once(ctx context.Context, stdin []byte, args []string) ([]byte,
 		err = late
 	}
 	p.observe(args, started, err)
-	if err != nil {
-		return stdout.buffer.Bytes(), err
-	}
-	if stdout.cut {
-		return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
-	}
-	return stdout.buffer.Bytes(), nil
-}
-
-// A list is asked for again, see [Podman.list], until podman has failed listSame times in
-// a row for the same reason, which then is not an object that was just made or removed;
-// and for no longer than listTime: on a busy machine `podman image ls` takes seconds, and
-// ten in a row have met images that were just removed.
-const (
-	listSame = 3
-	listTime = 5 * time.Minute
-)
-
-// list is Output for commands that list objects. podman may look closer at an
-// object that another command has removed since it was found, or is just making, and fail
-// for it, in many words ("no volume with name … found in database: no such volume", "locating
-// image with ID …: image not known", "locating item named "manifest-sha256:…" for image
-// with ID …: file does not exist", 4.3.1): then it is asked again.
-func (p *Podman) list(ctx context.Context, args ...string) (out []byte, err error) {
-	last, same := "", 0
-	for started := time.Now(); same < listSame && time.Since(started) < listTime; same++ {
-		out, err = p.Output(ctx, args...)
-		if !isExit(err, ExitPodman) {
-			return out, err
-		}
-		if err.Error() != last {
-			last, same = err.Error(), 0
-		}
-	}
-	return out, err
+	return err
 }
 
 // errOwnSSH is the error of an address that podman would connect to by itself: it takes
@@ -160,7 +134,7 @@ func (p *Podman) ended(err error, args []string, stderr *tail) error {
 		// that it left behind kept the pipe open.
 		return nil
 	case errors.As(err, &exit):
-		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message(), retried: stderr.retried()}
+		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message(), begin: stderr.begin(), retried: stderr.retried()}
 	default:
 		return fmt.Errorf("running podman %s: %w", verb(args), err)
 	}
@@ -258,6 +232,14 @@ func (t *tail) message() string {
 		errs = warnings
 	}
 	return strings.Join(errs, "; ")
+}
+
+// begin returns the beginning of what was written, where the end alone is kept.
+func (t *tail) begin() string {
+	if len(t.buffer) < maxStderr {
+		return ""
+	}
+	return string(t.head)
 }
 
 // retried tells whether podman says that it has tried again by itself

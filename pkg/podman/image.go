@@ -6,45 +6,41 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Image is an image of the local storage.
 type Image struct {
-	ID     string `json:"Id"`
-	Digest string `json:"Digest"`
+	ID, Digest string
 	// Size is in bytes.
-	Size int64 `json:"Size"`
+	Size int64
 	// Config and HealthCheck are what the image says of itself.
-	Config      ImageConfig  `json:"Config"`
-	HealthCheck *HealthCheck `json:"HealthCheck"`
-	// OS, Arch and Variant are what the image is made for. podman 4 does not say
-	// the variant.
-	OS      string `json:"Os"`
-	Arch    string `json:"Architecture"`
-	Variant string `json:"Variant"`
+	Config      ImageConfig
+	HealthCheck HealthCheck
+	// OS, Arch and Variant are what the image is made for. Neither podman 4.3.1 nor
+	// 5.4.2 says the variant; where one does, it is asked for where a job wants one.
+	OS, Arch, Variant string
 	// RepoDigests are REPOSITORY@DIGEST, for each repository that the image was
-	// pulled from or tagged for.
-	RepoDigests []string `json:"RepoDigests"`
+	// pulled from or tagged for: those that it was asked for by.
+	RepoDigests []string
 }
 
 // ImageConfig is the part of an image's configuration that matters here.
 type ImageConfig struct {
-	// Env is the image's environment, NAME=value.
-	Env []string `json:"Env"`
+	// Path is the PATH of the image's environment; empty: none.
+	Path string
 	// User is that of its processes, USER[:GROUP]; empty: root.
-	User string `json:"User"`
+	User string
 	// ExposedPorts are "5432/tcp" and kin.
-	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+	ExposedPorts map[string]struct{}
 	// Entrypoint is the image's ENTRYPOINT.
-	Entrypoint []string `json:"Entrypoint"`
+	Entrypoint []string
 }
 
 // HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
-// line for sh.
-type HealthCheck struct {
-	Test []string `json:"Test"`
-}
+// line for sh; without words it has none.
+type HealthCheck struct{ Test []string }
 
 // Platform is what an image is made for. The zero Platform is the machine's own.
 type Platform struct{ OS, Arch, Variant string }
@@ -71,12 +67,12 @@ func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Ima
 	case err != nil:
 		return Image{}, err
 	}
-	return image.Is(name, platform)
+	return p.variant(ctx, image, platform).Is(name, platform)
 }
 
 // LocalImages looks for several images in the local storage at once, by their fully
-// qualified names. It returns them in that order, or none unless all are there. See
-// [Image.Is] for whether one is the image that is meant.
+// qualified names. It returns them in that order, or none unless all are there; it does not ask
+// for variants. See [Image.Is] for whether one is the image that is meant.
 func (p *Podman) LocalImages(ctx context.Context, names ...string) ([]Image, error) {
 	list, err := p.inspectImages(ctx, names...)
 	if imageUnknown(err) {
@@ -131,23 +127,106 @@ func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
 	return list[0], nil
 }
 
+// ErrImageTooLarge is the error of an image that says too much of itself: its entry point, say,
+// goes on the command line of each container.
+var ErrImageTooLarge = fmt.Errorf("the image's PATH, user, entry point, exposed ports and health check are more than %d KiB together", maxImage>>10)
+
+// maxImage bounds what is needed of what an image says of itself, in bytes. Of a longer
+// word the kernel would make no command line (execve(2), MAX_ARG_STRLEN).
+const maxImage = 64 << 10
+
+// inspected is a line that inspectFormat prints.
+type inspected struct {
+	ID, Digest, OS, Arch, User    string
+	Size                          int64
+	Path, Entrypoint, RepoDigests []string
+	HealthCheck                   []string
+	ExposedPorts                  map[string]struct{}
+}
+
+// inspectFormat returns a template for what is needed of images that are looked for by these
+// names. An image has each name that somebody has given it, with the digest of each
+// manifest: only those that are asked for are printed.
+func inspectFormat(names []string) string {
+	digests := ""
+	for _, name := range names {
+		if strings.Contains(name, "@") && strconv.CanBackquote(name) {
+			digests += " `" + name + "`"
+		}
+	}
+	if digests != "" {
+		digests = "{{range .RepoDigests}}{{if eq ." + digests + "}}{{json .}}, {{end}}{{end}}"
+	}
+	return `{"ID": {{json .ID}}, "Digest": {{json .Digest}}, "Size": {{.Size}}, "OS": {{json .Os}}, "Arch": {{json .Architecture}}, ` +
+		`"Path": [{{range .Config.Env}}{{if eq (printf "%.5s" .) "PATH="}}{{json .}}, {{end}}{{end}}""], ` +
+		`"User": {{json .Config.User}}, "Entrypoint": {{json .Config.Entrypoint}}, "ExposedPorts": {{json .Config.ExposedPorts}}, ` +
+		`"HealthCheck": {{with .HealthCheck}}{{json .Test}}{{else}}null{{end}}, "RepoDigests": [` + digests + `""]}`
+}
+
+func (i inspected) image() Image {
+	image := Image{
+		ID: i.ID, Digest: i.Digest, Size: i.Size, OS: i.OS, Arch: i.Arch, HealthCheck: HealthCheck{Test: i.HealthCheck},
+		Config: ImageConfig{User: i.User, ExposedPorts: i.ExposedPorts, Entrypoint: i.Entrypoint},
+	}
+	for _, digest := range i.RepoDigests {
+		if digest != "" {
+			image.RepoDigests = append(image.RepoDigests, digest)
+		}
+	}
+	for _, v := range i.Path { // the last one counts
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			image.Config.Path = path
+		}
+	}
+	return image
+}
+
 // inspectImages returns one image for each name, in their order.
 func (p *Podman) inspectImages(ctx context.Context, names ...string) ([]Image, error) {
-	out, err := p.Output(ctx, append([]string{"image", "inspect", "--"}, names...)...)
+	var list []Image
+	var problem error
+	out := &lines{max: maxImage, each: func(line []byte, err error) {
+		var one inspected
+		switch {
+		case errors.Is(err, errLongLine):
+			err = ErrImageTooLarge
+		case err == nil:
+			if err = json.Unmarshal(line, &one); err != nil {
+				err = fmt.Errorf("podman image inspect: reading its answer: %w", err)
+			}
+		}
+		problem = errors.Join(problem, err)
+		list = append(list, one.image())
+	}}
+	_, err := unlessLocked(ctx, func() ([]byte, error) {
+		list, problem, out.line, out.cut = nil, nil, nil, false
+		return nil, p.once(ctx, append([]string{"image", "inspect", "--format", inspectFormat(names), "--"}, names...), nil, out)
+	})
 	if err != nil {
 		return nil, err
 	}
-	var list []Image
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("podman image inspect: reading its answer: %w", err)
-	}
-	if len(list) != len(names) {
+	out.end()
+	switch {
+	case problem != nil:
+		return nil, problem
+	case len(list) != len(names):
 		return nil, fmt.Errorf("podman image inspect: want %d images, got %d", len(names), len(list))
-	}
-	if slices.ContainsFunc(list, func(i Image) bool { return i.ID == "" }) {
+	case slices.ContainsFunc(list, func(i Image) bool { return i.ID == "" }):
 		return nil, errors.New("podman image inspect: an image without an ID")
 	}
 	return list, nil
+}
+
+// variant adds the variant to an image, where podman knows it, and a job wants one.
+func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Image {
+	if wanted.Variant == "" || image.Arch != wanted.Arch {
+		return image
+	}
+	out, err := p.Output(ctx, "image", "inspect", "--format", text(".Variant"), "--", image.ID)
+	if err == nil {
+		_ = json.Unmarshal(out, &image.Variant)
+	}
+	return image
 }
 
 // imageUnknown tells an image that is not there from a storage that is broken:
@@ -157,6 +236,10 @@ func imageUnknown(err error) bool {
 	return errors.As(err, &exit) &&
 		(strings.Contains(exit.Stderr, "image not known") || strings.Contains(exit.Stderr, "no such image"))
 }
+
+// Failed tells whether podman itself has failed, with words of its own: not that it could not
+// be run, or took too long.
+func Failed(err error) bool { return isExit(err, ExitPodman) }
 
 func isExit(err error, code int) bool {
 	var exit *ExitError

@@ -2,46 +2,121 @@ package podman
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 )
 
 // StoredImage is one image of `podman images`.
 type StoredImage struct {
-	ID string `json:"Id"`
+	ID string
 	// Names are all names that it has in the storage; an image whose names others
-	// have taken over ("dangling") has none.
-	Names []string `json:"Names"`
+	// have taken over ("dangling") has none. A name with a digest has the image's own.
+	Names []string
 	// Size is in bytes; layers that other images have, too, count.
-	Size int64 `json:"Size"`
+	Size int64
 	// Containers is how many containers have it, running or not.
-	Containers int `json:"Containers"`
+	Containers int
 	// ReadOnly tells that it is in an additional store, which podman only reads.
-	ReadOnly bool `json:"ReadOnly"`
+	ReadOnly bool
+}
+
+// imageLine is a line of `podman image ls`: podman has one for each name of an image. Of all
+// names in each, which it could say, too, an image with 1,000 would have 1,000,000.
+type imageLine struct {
+	ID, Repository, Tag, Digest string
+	Size                        int64
+	Containers                  int
+	ReadOnly                    bool
+}
+
+var imageFormat = `{"ID": {{json .ImageSummary.ID}}, "Repository": ` + text(".Repository") + `, "Tag": ` + text(".Tag") +
+	`, "Digest": {{json .ImageSummary.Digest}}, "Size": {{.ImageSummary.Size}}, "Containers": {{.ImageSummary.Containers}}, "ReadOnly": {{.ImageSummary.ReadOnly}}}`
+
+// none is what podman says for a name that is not there.
+const none = "<none>"
+
+func (l imageLine) name() string {
+	switch {
+	case l.Repository == none || l.Repository == "":
+		return ""
+	case l.Tag == none || l.Tag == "":
+		return l.Repository + "@" + l.Digest
+	}
+	return l.Repository + ":" + l.Tag
 }
 
 // Images lists the images of the local storage, those without a name that others were
 // made from ("intermediate"), too: an image becomes one when it loses its last name.
 // podman 4.3 makes the tree of all layers anew for each image, twice: it takes 3 s for
 // 330, whatever is asked of them, and nothing else tells names, size and containers of all.
-func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) {
-	out, err := p.list(ctx, "image", "ls", "--all", "--no-trunc", "--format", "json")
+//
+// One image that podman cannot read makes it fail for all: see [ImagesNamed].
+func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
+
+// ErrImageUnreadable is the error of an image that podman has, and cannot read.
+var ErrImageUnreadable = errors.New("podman cannot read what the image says of itself")
+
+// StoredImage is [Podman.Images] for the image of that ID alone, which no other image makes
+// fail; [ErrNoImage] and [ErrImageUnreadable] are its errors.
+func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error) {
+	list, err := p.storedImages(ctx, "--filter", "id="+id)
+	if isExit(err, ExitPodman) {
+		there, existsErr := p.ImageExists(ctx, id)
+		switch {
+		case existsErr != nil:
+			return StoredImage{}, err
+		case there:
+			return StoredImage{}, fmt.Errorf("%w: %w", ErrImageUnreadable, err)
+		}
+		list, err = nil, nil
+	}
 	if err != nil {
-		return nil, err
+		return StoredImage{}, err
 	}
-	var lines, list []StoredImage
-	if err := json.Unmarshal(out, &lines); err != nil {
-		return nil, fmt.Errorf("podman image ls: reading its answer: %w", err)
+	// podman takes an ID for the beginning of one, too.
+	i := slices.IndexFunc(list, func(i StoredImage) bool { return i.ID == id })
+	if i < 0 {
+		return StoredImage{}, fmt.Errorf("%w: %s", ErrNoImage, id)
 	}
-	// podman has a line for each name, with all names in each.
-	for _, line := range lines {
-		if !slices.ContainsFunc(list, func(i StoredImage) bool { return i.ID == line.ID }) {
-			list = append(list, line)
+	return list[i], nil
+}
+
+func (p *Podman) storedImages(ctx context.Context, filter ...string) ([]StoredImage, error) {
+	args := append([]string{"image", "ls", "--all", "--no-trunc"}, filter...)
+	rows, err := listed[imageLine](ctx, p, append(args, "--format", imageFormat)...)
+	var list []StoredImage
+	seen := map[string]int{}
+	for _, line := range rows {
+		at, ok := seen[line.ID]
+		if !ok {
+			at = len(list)
+			seen[line.ID] = at
+			list = append(list, StoredImage{ID: line.ID, Size: line.Size, Containers: line.Containers, ReadOnly: line.ReadOnly})
+		}
+		if name := line.name(); name != "" {
+			list[at].Names = append(list[at].Names, name)
 		}
 	}
-	return list, nil
+	return list, err
+}
+
+// namedID is how podman names an image that it cannot read, when it lists all of them:
+// `retrieving label for image "ID": you may need to remove the image to resolve the
+// error: …` (4.3.1 and 5.4.2).
+var namedID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+
+// ImagesNamed returns the IDs in what podman said where it failed to list images: of those
+// that it failed for. Only a pull, or what somebody has built, brings such an image.
+func ImagesNamed(err error) []string {
+	var exit *ExitError
+	if !errors.As(err, &exit) {
+		return nil
+	}
+	ids := namedID.FindAllString(exit.begin+" "+exit.Stderr, -1)
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // ImageExists tells whether the local storage has the image of that ID.
@@ -51,6 +126,18 @@ func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// RemoveName takes a name away from an image, and removes the image where it has no other one,
+// unless a container has it. One that does not exist is no error.
+func (p *Podman) RemoveName(ctx context.Context, name string) error {
+	patient := *p
+	patient.Timeouts = Timeouts{}
+	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", name)
+	if imageUnknown(err) {
+		return nil
+	}
+	return err
 }
 
 // ErrImageInUse is the error of an image that a container has, running or not.

@@ -25,7 +25,7 @@ func TestImages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the images (-want +got):\n%s", diff)
 	}
-	if got, want := calls(), "image ls --all --no-trunc --format json"; got != want {
+	if got, want := calls(), "image ls --all --no-trunc --format TEMPLATE"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	p, _ = answers(t, map[string]string{"image-ls": "none"})
@@ -117,7 +117,7 @@ func TestLocalImages(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("the images (-want +got):\n%s", diff)
 			}
-			if got, want := calls(), "image inspect -- r/x:1 r/y:1"; got != want {
+			if got, want := calls(), "image inspect --format TEMPLATE -- r/x:1 r/y:1"; got != want {
 				t.Errorf("podman was called with %q, want %q", got, want)
 			}
 		})

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"podman-executor/internal/fakepodman"
 )
 
 // TestMain makes the test binary a podman when it is called as one: which tells
@@ -85,7 +87,15 @@ func answer(dir string, args []string) int {
 	for _, name := range []string{args[0], strings.Join(args[:min(2, len(args))], "-")} {
 		for suffix, out := range map[string]io.Writer{"": os.Stdout, ".stderr": os.Stderr} {
 			text, _ := os.ReadFile(filepath.Join(dir, name+suffix))
-			_, _ = out.Write(text)
+			said := string(text)
+			if suffix == "" {
+				var err error
+				if said, err = fakepodman.Render(args, said); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					code = ExitPodman
+				}
+			}
+			_, _ = io.WriteString(out, said)
 		}
 		text, _ := os.ReadFile(filepath.Join(dir, name+".exit"))
 		_, _ = fmt.Sscan(string(text), &code)

@@ -39,7 +39,8 @@ var ErrPlatform = errors.New("the image is made for another platform")
 // pulled, which takes no time where the storage has it already.
 var ErrImageGone = errors.New("the image was removed as soon as it was there")
 
-// Pull pulls an image and returns it by its ID.
+// Pull pulls an image and returns it by its ID: with an error, too, where the storage has
+// the image by now, and this one is not of use.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
 	if err != nil {
@@ -54,12 +55,13 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	case imageUnknown(err):
 		return Image{}, fmt.Errorf("%w: %s", ErrImageGone, pull.Name)
 	case err != nil:
-		return Image{}, err
+		return Image{ID: pulled}, err
 	}
+	image = p.variant(ctx, image, pull.Platform)
 	// Of an image that is made for one platform only, podman takes that one,
 	// with a warning.
 	if !image.Fits(pull.Platform) {
-		return Image{}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
+		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
 }
@@ -125,6 +127,23 @@ func PullRefused(err error) bool {
 	said, ok := saidBy(err)
 	in := func(word string) bool { return strings.Contains(said, word) }
 	return ok && !outage(said) && !in(missingProgram) && slices.ContainsFunc(refusals, in)
+}
+
+// ImageUnreadable tells whether an image was refused for what it says of itself: it has too much
+// of it, see [ErrImageTooLarge], or podman cannot read it, such as a number where a text has to
+// be. After such a pull the storage has the image all the same, and podman lists no images
+// (4.3.1 and 5.4.2): who has pulled it should remove it, by its name.
+func ImageUnreadable(err error) bool {
+	if errors.Is(err, ErrImageTooLarge) {
+		return true
+	}
+	var exit *ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	in := func(word string) bool { return strings.Contains(exit.begin+exit.Stderr, word) }
+	stored := exit.Verb == "image inspect" || exit.Verb == pullVerb && in("checking platform of image ")
+	return stored && slices.ContainsFunc([]string{"json: cannot unmarshal", "parsing image platform"}, in)
 }
 
 // layerGone is what podman says where a layer that it had, and did not fetch, was removed

@@ -13,13 +13,13 @@ import (
 func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
 	// It is a pattern to podman: what stands in brackets is an address of IPv6.
 	pattern := strings.NewReplacer(`[`, `\[`, `]`, `\]`).Replace(repository)
-	out, err := p.list(ctx, "image", "ls", "--no-trunc", "--quiet", "--filter", "reference="+pattern)
+	rows, err := listed[struct{ ID string }](ctx, p, "image", "ls", "--no-trunc", "--filter", "reference="+pattern, "--format", `{"ID": {{json .ImageSummary.ID}}}`)
 	if err != nil {
 		return nil, err
 	}
-	ids := strings.Fields(string(out))
-	for i, id := range ids {
-		ids[i] = strings.TrimPrefix(id, "sha256:")
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
 		if !isID.MatchString(ids[i]) {
 			return nil, fmt.Errorf("podman image ls: no ID in its answer")
 		}

@@ -2,7 +2,6 @@ package podman
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,22 +66,26 @@ func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 
 // Network is one line of `podman network ls`.
 type Network struct {
-	Name    string            `json:"name"`
-	Labels  map[string]string `json:"labels"`
-	Created time.Time         `json:"created"`
+	Name string
+	// Labels are those that were asked for.
+	Labels  map[string]string
+	Created time.Time
 }
 
-// Networks lists the networks that have a label, `KEY` or `KEY=VALUE`.
-func (p *Podman) Networks(ctx context.Context, label string) ([]Network, error) {
-	out, err := p.list(ctx, "network", "ls", "--filter", "label="+label, "--format", "json")
-	if err != nil {
-		return nil, err
-	}
+// Networks lists the networks that have a label, `KEY` or `KEY=VALUE`, with some of their
+// labels.
+func (p *Podman) Networks(ctx context.Context, label string, labels ...string) ([]Network, error) {
+	format := `{"Name": {{json .Network.Name}}, "Created": {{json .Network.Created}}, "Labels": ` + labelsOf(".Network.Labels", labels) + `}`
+	rows, err := listed[struct {
+		Name    string
+		Created time.Time
+		Labels  []string
+	}](ctx, p, "network", "ls", "--filter", "label="+label, "--format", format)
 	var list []Network
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("podman network ls: reading its answer: %w", err)
+	for _, r := range rows {
+		list = append(list, Network{Name: r.Name, Created: r.Created, Labels: labelValues(labels, r.Labels)})
 	}
-	return list, nil
+	return list, err
 }
 
 // StartDetached starts a container and does not wait for its end.

@@ -145,11 +145,11 @@ func TestServiceArgs(t *testing.T) {
 
 func TestNetworks(t *testing.T) {
 	p, calls := answers(t, map[string]string{"network": `[{"name": "a", "id": "1", "labels": {"k": "v"}}, {"name": "b", "driver": "bridge", "labels": null}]`})
-	list, err := p.Networks(t.Context(), "k")
+	list, err := p.Networks(t.Context(), "k", "k", "absent")
 	if err != nil || len(list) != 2 || list[0].Name != "a" || list[0].Labels["k"] != "v" || list[1].Name != "b" || len(list[1].Labels) != 0 {
 		t.Errorf("got %+v, %v", list, err)
 	}
-	if want := "network ls --filter label=k --format json"; calls() != want {
+	if want := "network ls --filter label=k --format TEMPLATE"; calls() != want {
 		t.Errorf("got %s", calls())
 	}
 	p, _ = answers(t, map[string]string{"network": "[]"})

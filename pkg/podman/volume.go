@@ -2,9 +2,7 @@ package podman
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -74,24 +72,25 @@ func volumeAmbiguous(err error) bool {
 
 // Volume is one line of `podman volume ls`.
 type Volume struct {
-	Name       string            `json:"Name"`
-	Mountpoint string            `json:"Mountpoint"`
-	Labels     map[string]string `json:"Labels"`
+	Name, Mountpoint string
+	// Labels are those that were asked for.
+	Labels map[string]string
 }
 
 // Volumes lists the volumes that a filter selects, such as "label=KEY", or
-// "dangling=true" for those that no container has. It is one filter: of several,
-// podman 4.3.1 lists what any of them selects.
-func (p *Podman) Volumes(ctx context.Context, filter string) ([]Volume, error) {
-	out, err := p.list(ctx, "volume", "ls", "--filter", filter, "--format", "json")
-	if err != nil {
-		return nil, err
-	}
+// "dangling=true" for those that no container has, with some of their labels. It is one
+// filter: of several, podman 4.3.1 lists what any of them selects.
+func (p *Podman) Volumes(ctx context.Context, filter string, labels ...string) ([]Volume, error) {
+	format := `{"Name": {{json .Name}}, "Mountpoint": {{json .Mountpoint}}, "Labels": ` + labelsOf(".Labels", labels) + `}`
+	rows, err := listed[struct {
+		Name, Mountpoint string
+		Labels           []string
+	}](ctx, p, "volume", "ls", "--filter", filter, "--format", format)
 	var list []Volume
-	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("podman volume ls: reading its answer: %w", err)
+	for _, r := range rows {
+		list = append(list, Volume{Name: r.Name, Mountpoint: r.Mountpoint, Labels: labelValues(labels, r.Labels)})
 	}
-	return list, nil
+	return list, err
 }
 
 // ErrVolumeInUse is the error of a volume that a container has, running or not.

@@ -20,7 +20,7 @@ func answering(t *testing.T, dir, name, text string) {
 func TestVolumes(t *testing.T) {
 	p, dir := fake(t, "answers")
 	answering(t, dir, "volume-ls", `[{"Name": "v", "Mountpoint": "/m", "Labels": {"a": "b"}, "Driver": "local"}]`)
-	list, err := p.Volumes(t.Context(), "label=a")
+	list, err := p.Volumes(t.Context(), "label=a", "a", "c")
 	if err != nil || len(list) != 1 || list[0].Name != "v" || list[0].Mountpoint != "/m" || list[0].Labels["a"] != "b" {
 		t.Errorf("got %+v, %v", list, err)
 	}

@@ -231,6 +231,8 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 				arg = "STUB"
 			case arg == loop:
 				arg = "LOOP"
+			case isTemplate(arg):
+				arg = "TEMPLATE"
 			case arg == "" || strings.ContainsAny(arg, " \t\n\""):
 				arg = strconv.Quote(arg)
 			}
@@ -240,6 +242,10 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 	}
 	fmt.Fprint(ts.Stdout(), worldOf(ts).normalised(out.String()))
 }
+
+// isTemplate knows what podman is asked for, where that is longer than a word: pkg/podman tests
+// it.
+func isTemplate(arg string) bool { return len(arg) > 80 && strings.Contains(arg, "{{") }
 
 // printEnv prints environment and directory of the first call with that verb.
 func printEnv(ts *testscript.TestScript, args []string) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"podman-executor/internal/fakepodman"
 )
 
 // The fake podman finds its directory by the one thing that the driver hands
@@ -45,8 +47,15 @@ import (
 //
 //	absent-images, absent-volumes          those that it has not, one a line, until it
 //	                                       has pulled or made them
+//	unreadable-images                      IDs of those that it has, and cannot read: as long
+//	                                       as they are there, it lists no images but by
+//	                                       their IDs
 //	images/NAME                            what `image inspect` says of that image: a
 //	                                       JSON object
+//
+// Lists of objects are in its files as it prints them without a template, JSON; it prints of
+// them what the template of --format asks for: see internal/fakepodman. Of
+// container-inspect.stdout that is the State, with the container's Id and Labels.
 type fake struct {
 	dir  string
 	verb string
@@ -329,6 +338,13 @@ func (f *fake) answer() (int, error) {
 		if refusal != "" {
 			stderr, status = refusal, 125
 		}
+	}
+	if id := f.unreadable(); id != "" {
+		stderr, status, stdout = fmt.Sprintf("Error: retrieving label for image %q: you may need to remove the image to resolve the error: json: cannot unmarshal\n", id), 125, ""
+	}
+	stdout, err = fakepodman.Render(f.args, stdout)
+	if err != nil {
+		stderr, status = stderr+err.Error()+"\n", 125
 	}
 	fmt.Fprint(os.Stdout, stdout)
 	fmt.Fprint(os.Stderr, stderr)

@@ -71,6 +71,8 @@ func (f *fake) usual() (string, error) {
 const (
 	absentImages  = "absent-images"
 	absentVolumes = "absent-volumes"
+	// unreadableImages are those that are there.
+	unreadableImages = "unreadable-images"
 )
 
 // inspected is what podman says of images, or of volumes by their names alone: of
@@ -109,9 +111,23 @@ func (f *fake) image(name string) string {
 	return fmt.Sprintf(`{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}`, imageID(name), imageDigest(name), digests)
 }
 
+// unreadable returns the ID of an image for which podman lists none; `image rm` removes it.
+func (f *fake) unreadable() string {
+	ids, err := f.absent(unreadableImages)
+	if err != nil || f.verb != "image-ls" {
+		return ""
+	}
+	for _, id := range ids {
+		if one := slices.IndexFunc(f.args, func(arg string) bool { return strings.HasPrefix(arg, "id=") }); one < 0 || f.args[one] == "id="+id {
+			return id
+		}
+	}
+	return ""
+}
+
 // make makes what was absent, where that is what podman is called for.
 func (f *fake) make() error {
-	file, ok := map[string]string{"image-pull": absentImages, "volume-create": absentVolumes}[f.verb]
+	file, ok := map[string]string{"image-pull": absentImages, "volume-create": absentVolumes, "image-rm": unreadableImages}[f.verb]
 	if !ok {
 		return nil
 	}

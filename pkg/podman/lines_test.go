@@ -1,0 +1,340 @@
+package podman
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// huge is a label of an image, which may have four times as much.
+var huge = strings.Repeat("<", 1<<20)
+
+// What podman 4.3.1 and 5.4.2 print for the templates, of containers of an image with
+// LABEL io.podman-executor.owner="x/\"<&>\n\u2028/1/1", and with no such label.
+const (
+	recordedPs = `{"ID": "d3743ffb3a7df6db908c60894c86cc86e53c72f3b77d0609e0c3f527628a87dc", "Names": ["c1"], "Created": 1796009711, "Labels": ["x/\"<&>\\n\\u2028/1/1", ""]}
+{"ID": "3d0766537d5e4a829f28a0838d339b02f746d837d931dddc3c861dee1d76316f", "Names": ["c2"], "Created": 1796009751, "Labels": ["", ""]}
+`
+	recordedImages = `{"ID": "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66", "Repository": "127.0.0.1:5977/empty", "Tag": "1", "Digest": "sha256:da91ea872302abfb293d0ba399c054da956b8ed64652a06c0bdfa3d326392f4f", "Size": 635, "Containers": 0, "ReadOnly": false}
+{"ID": "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66", "Repository": "localhost/foo", "Tag": "1", "Digest": "sha256:da91ea872302abfb293d0ba399c054da956b8ed64652a06c0bdfa3d326392f4f", "Size": 635, "Containers": 0, "ReadOnly": false}
+{"ID": "e9a7d6bb611e39be40cb9549add731179fbab86045dac87f4a2a0209e7045c33", "Repository": "<none>", "Tag": "<none>", "Digest": "sha256:1e9706d6e5383de6bf31ad415beab03d9b15cf18578347632425b9200d8ef224", "Size": 1986554, "Containers": 2, "ReadOnly": true}
+`
+	recordedInspect = `{"ID": "eada70fbc14185b626830a70ac87034d3958f4ba40dbf5a0bd374c4df29fb6d0", "Digest": "sha256:38e6739f8a110c9df17945512b983bcb4f70ff2e2db4e3b7f2dbe138a0a6bbdb", "Size": 7987679, "OS": "linux", "Arch": "amd64", "Path": ["PATH=/a", "PATH=/b:/c", ""], "User": "", "Entrypoint": null, "ExposedPorts": {"80/tcp":{}}, "HealthCheck": ["CMD","true"], "RepoDigests": ["r/x@sha256:1", ""]}
+`
+)
+
+func TestRecordedAnswers(t *testing.T) {
+	p, _ := answers(t, map[string]string{"ps": recordedPs, "image-ls": recordedImages, "image-inspect": recordedInspect})
+	containers, err := p.Containers(t.Context(), "k", "io.podman-executor.owner", "none")
+	if err != nil || len(containers) != 2 || containers[0].Labels["io.podman-executor.owner"] != `x/"<&>\n\u2028/1/1` || len(containers[0].Labels) != 1 || len(containers[1].Labels) != 0 || containers[1].Created != 1796009751 {
+		t.Errorf("the containers: %+v, %v", containers, err)
+	}
+	images, err := p.Images(t.Context())
+	want := []StoredImage{
+		{ID: "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66", Names: []string{"127.0.0.1:5977/empty:1", "localhost/foo:1"}, Size: 635},
+		{ID: "e9a7d6bb611e39be40cb9549add731179fbab86045dac87f4a2a0209e7045c33", Size: 1986554, Containers: 2, ReadOnly: true},
+	}
+	if diff := cmp.Diff(want, images); err != nil || diff != "" {
+		t.Errorf("the images: %v (-want +got):\n%s", err, diff)
+	}
+	image, err := p.Local(t.Context(), "x", Platform{})
+	if err != nil || image.Config.Path != "/b:/c" || len(image.Config.ExposedPorts) != 1 || strings.Join(image.HealthCheck.Test, " ") != "CMD true" || image.Arch != "amd64" || strings.Join(image.RepoDigests, " ") != "r/x@sha256:1" {
+		t.Errorf("the image: %+v, %v", image, err)
+	}
+}
+
+// Others' objects have labels as large as can be, in everything that podman lists: each list comes,
+// no label of theirs is one, and what is asked for of the rest is there.
+func TestHugeLabels(t *testing.T) {
+	const each = 3 // of which `--format json` makes 36 MB
+	list := func(object map[string]any, labels string) string {
+		object[labels] = map[string]string{"x": huge, "owner": huge, "role": "user"}
+		var all []string
+		one, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range each {
+			all = append(all, string(one))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	for _, test := range []struct {
+		file, objects string
+		call          func(*Podman) (labels []map[string]string, err error)
+	}{
+		{"ps", list(map[string]any{"Id": "i", "Names": []string{"n"}, "Mounts": []string{huge}}, "Labels"), func(p *Podman) (l []map[string]string, err error) {
+			all, err := p.Containers(t.Context(), "k", "owner", "role")
+			for _, c := range all {
+				l = append(l, c.Labels)
+			}
+			return l, err
+		}},
+		{"network-ls", list(map[string]any{"name": "n"}, "labels"), func(p *Podman) (l []map[string]string, err error) {
+			all, err := p.Networks(t.Context(), "k", "owner", "role")
+			for _, c := range all {
+				l = append(l, c.Labels)
+			}
+			return l, err
+		}},
+		{"volume-ls", list(map[string]any{"Name": "n"}, "Labels"), func(p *Podman) (l []map[string]string, err error) {
+			all, err := p.Volumes(t.Context(), "k", "owner", "role")
+			for _, c := range all {
+				l = append(l, c.Labels)
+			}
+			return l, err
+		}},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			p, _ := answers(t, map[string]string{test.file: test.objects})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			labels, err := test.call(p)
+			runtime.ReadMemStats(&after)
+			if err != nil || len(labels) != each {
+				t.Fatalf("%d objects, %v", len(labels), err)
+			}
+			if diff := cmp.Diff(map[string]string{"role": "user"}, labels[0]); diff != "" {
+				t.Errorf("the labels (-want +got):\n%s", diff)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > maxOutput {
+				t.Errorf("it took %d MiB of memory", took>>20)
+			}
+		})
+	}
+}
+
+// An image may have as many names as somebody gives it: each is a line, not all in each.
+func TestManyNames(t *testing.T) {
+	const many = 2000
+	var names []string
+	for i := range many {
+		names = append(names, fmt.Sprintf(`"registry.example.com/some/long/repository/name:%d"`, i))
+	}
+	objects := `[{"Id": "i", "Names": [` + strings.Join(names, ",") + `]}, {"Id": "j", "Names": ["r/y@sha256:1"], "Digest": "sha256:2"}]`
+	p, _ := answers(t, map[string]string{"image-ls": objects})
+	list, err := p.Images(t.Context())
+	if err != nil || len(list) != 2 || len(list[0].Names) != many || strings.Join(list[1].Names, " ") != "r/y@sha256:2" {
+		t.Errorf("%d images, %v", len(list), err)
+	}
+}
+
+// A line that is too long, or is none, is passed over, and the administrator's log has it; where no
+// line is one, that is the error.
+func TestPassedOver(t *testing.T) {
+	p, _ := answers(t, map[string]string{"ps": `{"ID": "` + huge + `"}` + "\nnone\n\n" + recordedPs})
+	var noted []string
+	p.Observe = func(c Command) {
+		if c.Err != nil {
+			noted = append(noted, c.Err.Error())
+		}
+	}
+	if list, err := p.Containers(t.Context(), "k"); err != nil || len(list) != 2 {
+		t.Errorf("%d containers, %v", len(list), err)
+	}
+	if len(noted) != 1 || !strings.Contains(noted[0], "podman ps: reading its answer: ") || !strings.HasSuffix(noted[0], "; 2 lines of it are passed over") {
+		t.Errorf("the log has %q", noted)
+	}
+	p, _ = answers(t, map[string]string{"ps": `{"ID": "` + huge})
+	if _, err := p.Containers(t.Context(), "k"); !errors.Is(err, errLongLine) {
+		t.Errorf("nothing but a long line: %v", err)
+	}
+}
+
+// An image that says too much of itself is refused, as long as it is; others that are asked for with
+// it are asked for alone then.
+func TestTooLargeImage(t *testing.T) {
+	ports := map[string]struct{}{}
+	for i := range 65535 {
+		ports[fmt.Sprintf("%d/tcp", i)] = struct{}{}
+	}
+	for name, image := range map[string]any{
+		"entry point":   map[string]any{"Id": "i", "Config": map[string]any{"Entrypoint": []string{huge}}},
+		"exposed ports": map[string]any{"Id": "i", "Config": map[string]any{"ExposedPorts": ports}},
+		"user":          map[string]any{"Id": "i", "Config": map[string]any{"User": huge}},
+		"PATH":          map[string]any{"Id": "i", "Config": map[string]any{"Env": []string{"PATH=" + huge}}},
+		"health check":  map[string]any{"Id": "i", "HealthCheck": map[string]any{"Test": []string{"CMD", huge}}},
+	} {
+		objects, err := json.Marshal([]any{map[string]any{"Id": "ok"}, image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := answers(t, map[string]string{"image-inspect": string(objects)})
+		if _, err := p.LocalImages(t.Context(), "a", "b"); !errors.Is(err, ErrImageTooLarge) || !ImageUnreadable(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What nobody needs may be as large as it is.
+	objects, err := json.Marshal([]any{map[string]any{
+		"Id": "i", "Labels": map[string]string{"x": huge}, "Annotations": map[string]string{"x": huge}, "History": []string{huge}, "RepoDigests": strings.Split(strings.Repeat("r/x@sha256:1 ", 100000), " "),
+		"Config": map[string]any{"Env": []string{"X=" + huge, "PATH=/bin"}, "Labels": map[string]string{"x": huge}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := answers(t, map[string]string{"image-inspect": string(objects)})
+	if image, err := p.Local(t.Context(), "i", Platform{}); err != nil || image.Config.Path != "/bin" || len(image.RepoDigests) > 0 {
+		t.Errorf("an image with large labels: %v", err)
+	}
+}
+
+// No name, and no label, is more than a word of the template.
+func TestTemplatesQuote(t *testing.T) {
+	for _, name := range []string{"a`}}{{.}}@1", "a\n@1", `a"\@1`} {
+		format := inspectFormat([]string{name})
+		if strings.Contains(format, "RepoDigests}}") && strings.ContainsAny(name, "`\n") {
+			t.Errorf("%q is in %s", name, format)
+		}
+	}
+	if got, want := labelsOf(".Labels", []string{`a"b`}), "[{{json (printf `%.4096s` (index .Labels \"a\\\"b\"))}}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// An image that podman cannot read: the words of 4.3.1 and 5.4.2.
+func TestImageUnreadable(t *testing.T) {
+	const id = "3b76f5f2d7226542ea20dea7e7ad47c06d9fcf29f35c69bb5902f4be2566ebb5"
+	pulled := func(said string) error {
+		p, _ := answers(t, map[string]string{"image-pull.stderr": said, "image-pull.exit": "125"})
+		_, err := p.Pull(t.Context(), Pull{Name: "x"})
+		return err
+	}
+	for said, want := range map[string]bool{
+		"Error: checking platform of image " + id + ": inspecting image: json: cannot unmarshal number into Go struct field Schema2V1Image.docker_version of type string":           true,
+		"Error: checking platform of image r.example.com/x:1: inspecting image: json: cannot unmarshal string into Go struct field Schema2Config.config.Healthcheck of type y":      true,
+		`Error: checking platform of image r.example.com/x:1: parsing image platform: "` + huge + `" is an invalid component of "linux/` + huge + `": platform specifier component`: true,
+		// A registry that says nonsense has put nothing into the storage.
+		"Error: initializing source docker://r.example.com/x:1: json: cannot unmarshal number into Go value": false,
+		"Error: checking platform of image " + id + ": locating image: input/output error":                   false,
+	} {
+		if got := ImageUnreadable(pulled(said)); got != want {
+			t.Errorf("%.200s: got %v", said, got)
+		}
+	}
+	p, _ := answers(t, map[string]string{"image-ls.stderr": `Error: retrieving label for image "` + id + `": you may need to remove the image to resolve the error: ` + huge, "image-ls.exit": "125"})
+	_, err := p.Images(t.Context())
+	if diff := cmp.Diff([]string{id}, ImagesNamed(err)); !Failed(err) || diff != "" {
+		t.Errorf("the images that podman names (-want +got):\n%s", diff)
+	}
+}
+
+// One image of the storage.
+func TestStoredImage(t *testing.T) {
+	const id = "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66"
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  error
+	}{
+		"there":              {map[string]string{"image-ls": recordedImages}, nil},
+		"gone":               {map[string]string{"image-ls": ""}, ErrNoImage},
+		"another, longer ID": {map[string]string{"image-ls": strings.ReplaceAll(recordedImages, id, id+"0")}, ErrNoImage},
+		"cannot be read":     {map[string]string{"image-ls.exit": "125"}, ErrImageUnreadable},
+		"gone meanwhile":     {map[string]string{"image-ls.exit": "125", "image-exists.exit": "1"}, ErrNoImage},
+	} {
+		p, _ := answers(t, test.files)
+		image, err := p.StoredImage(t.Context(), id)
+		if !errors.Is(err, test.want) || test.want == nil && (err != nil || image.ID != id) {
+			t.Errorf("%s: %+v, %v", name, image, err)
+		}
+	}
+	p, _ := answers(t, map[string]string{"image-ls.exit": "125", "image-exists.exit": "125"})
+	if _, err := p.StoredImage(t.Context(), id); !Failed(err) || errors.Is(err, ErrImageUnreadable) {
+		t.Errorf("a podman that is broken: %v", err)
+	}
+}
+
+// Of mounts only those in the directory come, whatever else an image mounts.
+func TestMountsIn(t *testing.T) {
+	objects, err := json.Marshal([]any{
+		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},
+		map[string]any{"Id": "b", "Mounts": []string{}},
+		map[string]any{"Id": "c", "Mounts": []string{"/data/" + huge, "/data/a\nb"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := answers(t, map[string]string{"ps": string(objects)})
+	for _, dir := range []string{"/data", "/data/"} {
+		got, err := p.MountsIn(t.Context(), "k", dir)
+		want := []string{"/data/builds/project-7", "/data/" + huge[:maxField-6], "/data/a\nb"}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%.300s", dir, err, diff)
+		}
+	}
+}
+
+// FuzzLines: whatever a podman prints, each line comes once, and none that is too long.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte(recordedPs), 7)
+	f.Add([]byte("\n\n{\"ID\": \"<\"}\r\nx"), 1)
+	f.Add(bytes.Repeat([]byte("<"), 300), 100)
+	f.Fuzz(func(t *testing.T, text []byte, chunk int) {
+		const most = 64
+		var got []string
+		l := &lines{max: most, each: func(line []byte, err error) {
+			if err != nil {
+				line = []byte("too long")
+			}
+			got = append(got, string(line))
+		}}
+		for rest := text; len(rest) > 0; {
+			n := min(max(chunk, 1), len(rest))
+			if wrote, err := l.Write(rest[:n]); wrote != n || err != nil {
+				t.Fatal(wrote, err)
+			}
+			rest = rest[n:]
+		}
+		l.end()
+		var want []string
+		for _, line := range strings.Split(string(text), "\n") {
+			switch {
+			case len(line) > most:
+				want = append(want, "too long")
+			case strings.TrimSpace(line) != "":
+				want = append(want, line)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the lines (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzInspected: no line of `image inspect` makes an image that is longer than the line may be.
+func FuzzInspected(f *testing.F) {
+	f.Add([]byte(recordedInspect))
+	f.Add([]byte(`{"Path": ["PATH=", "X"], "ExposedPorts": null, "RepoDigests": [""]}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var one inspected
+		if json.Unmarshal(line, &one) != nil {
+			return
+		}
+		image := one.image()
+		if len(image.Config.Path)+len(image.Config.User)+len(image.Digest) > 3*len(line) {
+			t.Errorf("%q", line)
+		}
+		for _, digest := range image.RepoDigests {
+			if digest == "" {
+				t.Error("a digest is empty")
+			}
+		}
+	})
+}
+
+// FuzzImagesNamed: what podman says names IDs only.
+func FuzzImagesNamed(f *testing.F) {
+	f.Add(`retrieving label for image "3b76f5f2d7226542ea20dea7e7ad47c06d9fcf29f35c69bb5902f4be2566ebb5": json: cannot`)
+	f.Fuzz(func(t *testing.T, said string) {
+		for _, id := range ImagesNamed(&ExitError{Code: 125, Stderr: said}) {
+			if !isID.MatchString(id) {
+				t.Errorf("%q", id)
+			}
+		}
+	})
+}

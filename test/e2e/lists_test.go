@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// labelled is a Containerfile with labels of so many bytes: of signs that JSON has six bytes for,
+// the driver's own among them.
+func labelled(size int) string {
+	const most = 50000 // of a line
+	text := "FROM " + busyboxImage + "\nLABEL io.podman-executor.owner=" + strings.Repeat("<", most) + "\n"
+	for i := range size / most {
+		text += fmt.Sprintf("LABEL x%d=%s\n", i, strings.Repeat("<", most))
+	}
+	return text
+}
+
+// Containers of an image with large labels make no other job fail, and an image of larger ones
+// keeps no image from being removed: their own job runs, too.
+func TestLargeLabels(t *testing.T) {
+	t.Parallel()
+	image := build(t, labelled(1300000))
+	m := start(t, defaults())
+	j := in(image, job("large labels", untilReleased...))
+	for _, alias := range []string{"one", "two"} {
+		s := service(image, alias)
+		s.Command = []string{"sleep", "600"}
+		j.Services = append(j.Services, s)
+	}
+	run := m.server.Submit(j)
+	m.waitLog(run, "holding")
+	// No look at this podman was made yet.
+	other := start(t, defaults(fmt.Sprintf("environment = [\"E2E=%s\"]", rand.Text())))
+	hello := other.run(job("hello", "echo hello"))
+	succeeded(t, hello)
+	logs(t, hello, "hello\n")
+	if _, stderr, status := other.byHand("--orphans", "--dry-run"); status != 0 || stderr != "" {
+		t.Errorf("--orphans ends with %d and says %s", status, stderr)
+	}
+	if log := driverLog(t, other); !strings.Contains(log, "podman ps ") || strings.Contains(log, "podman ps ended with a failure") {
+		t.Errorf("the other job has not looked, or podman has failed:\n%s", log)
+	}
+	m.release(run)
+	m.wait(run)
+	succeeded(t, run)
+
+	build(t, labelled(3000000))
+	if _, stderr, status := m.byHand("--images-unused-for", "0", "--dry-run"); status != 0 || stderr != "" {
+		t.Errorf("--images-unused-for ends with %d and says %s", status, stderr)
+	}
+}
+
+// driverLog is the administrator's log of a machine.
+func driverLog(t *testing.T, m *machine) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "driver.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// put makes a request to the registry, and returns the Location of its answer.
+func (r *registry) put(method, path, kind string, body []byte) string {
+	r.Helper()
+	scheme, client := transport(r.T)
+	if strings.HasPrefix(path, "/") {
+		path = scheme + "://" + r.host + path
+	}
+	request, err := http.NewRequest(method, path, bytes.NewReader(body))
+	if err != nil {
+		r.Fatal(err)
+	}
+	request.SetBasicAuth(r.user, r.password)
+	request.Header.Set("Content-Type", kind)
+	answer, err := client.Do(request)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, _ := io.ReadAll(answer.Body); answer.StatusCode >= 300 {
+		r.Fatalf("%s %s: %s %s", method, path, answer.Status, text)
+	}
+	return answer.Header.Get("Location")
+}
+
+// forged pushes an image without layers that says of itself what no builder would write, and returns
+// its name and ID.
+func (r *registry) forged(name string, config map[string]any) (image, id string) {
+	r.Helper()
+	config["architecture"], config["os"], config["unique"] = nativeArch(r.T), "linux", rand.Text()
+	config["rootfs"] = map[string]any{"type": "layers", "diff_ids": []string{}}
+	text, err := json.Marshal(config)
+	if err != nil {
+		r.Fatal(err)
+	}
+	id = fmt.Sprintf("%x", sha256.Sum256(text))
+	at, err := url.Parse(r.put(http.MethodPost, "/v2/"+name+"/blobs/uploads/", "application/octet-stream", nil))
+	if err != nil {
+		r.Fatal(err)
+	}
+	query := at.Query()
+	query.Set("digest", "sha256:"+id)
+	at.RawQuery = query.Encode()
+	r.put(http.MethodPut, at.String(), "application/octet-stream", text)
+	const kind = "application/vnd.oci.image.manifest.v1+json"
+	manifest := fmt.Sprintf(`{"schemaVersion": 2, "mediaType": %q, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:%s", "size": %d}, "layers": []}`, kind, id, len(text))
+	r.put(http.MethodPut, "/v2/"+name+"/manifests/1", kind, []byte(manifest))
+	image = r.host + "/" + name + ":1"
+	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
+	return image, id
+}
+
+// podman lists no images at all while its storage has one that it cannot read, which a pull leaves
+// there although it fails. prepare removes it; and where it could not, images are removed all
+// the same, that one among them.
+func TestUnreadableImage(t *testing.T) {
+	r := startRegistry(t)
+	image, id := r.forged("team/unreadable", map[string]any{"docker_version": 5})
+	old, oldID := r.host+"/team/old:1", r.pushed("team/old:1")
+	m := start(t, defaults(r.policy()))
+	refused(t, m.run(r.pulls(image, "unreadable", "echo ran")), "getting the image", "docker_version")
+	if stored(t, id) {
+		t.Error("the image that podman cannot read is in the storage")
+	}
+	succeeded(t, m.run(r.pulls(old, "old", "echo ran")))
+	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID).Run() })
+
+	// A prepare that was killed in the pull.
+	pull := podmanCommand("pull", "--quiet", "--authfile", r.authFile(), image)
+	pull.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	if out, err := pull.CombinedOutput(); err == nil || !stored(t, id) {
+		t.Fatalf("podman reads it: %s", out)
+	}
+	m.unusedFor(100 * 24 * time.Hour)
+	table, stderr, status := m.byHand("--images-unused-for", "30d", "--dry-run")
+	if status != 0 || stderr != "" || !row(table, "image", old, "no job has used it for long") || strings.Contains(table, id[:12]) {
+		t.Errorf("--dry-run ends with %d and says %s%s", status, stderr, table)
+	}
+	if log := driverLog(t, m); !strings.Contains(log, "podman lists no images") || !strings.Contains(log, id) {
+		t.Errorf("the administrator's log does not name the image:\n%s", log)
+	}
+	if _, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || stderr != "" || stored(t, oldID) {
+		t.Errorf("it ends with %d and says %s; the image is there: %v", status, stderr, stored(t, oldID))
+	}
+}
+
+// What an image says of itself is on command lines: one that says too much is refused.
+func TestTooLargeImage(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	ports := map[string]any{}
+	for i := range 65535 {
+		ports[fmt.Sprintf("%d/tcp", i+1)] = map[string]any{}
+	}
+	m := start(t, defaults(r.policy()))
+	for name, config := range map[string]map[string]any{
+		"entry": {"Entrypoint": []string{strings.Repeat("x", 1000000)}},
+		"ports": {"ExposedPorts": ports},
+	} {
+		image, id := r.forged("team/"+name, map[string]any{"config": config})
+		refused(t, m.run(r.pulls(image, name, "echo ran")), "getting the image", "more than 64 KiB")
+		if _, err := os.Stat(filepath.Join(m.dir, "state", "used", url.PathEscape("pulled/"+id))); err != nil {
+			t.Errorf("no record tells that %s was pulled", image)
+		}
+	}
+	succeeded(t, m.run(job("next", "echo next")))
+}
