@@ -57,8 +57,8 @@ func startLoopIn(t *testing.T, shell string, namespaces []string, first string) 
 	if err := Make(l.dir); err != nil {
 		t.Fatal(err)
 	}
-	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, l.home)...)
-	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` ` + step.Pipes + ` &&
+	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, step.Sources{Root: l.home, Project: l.home + "/project"}, l.home)...)
+	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` && mkdir ` + step.Private + ` ` + step.Pipes + ` &&
 		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && ` + first + ` exec "$@"`
 	unshare := append(namespaces, "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir)
 	l.process = exec.Command("unshare", append(unshare, argv...)...)
@@ -78,7 +78,7 @@ func (l loop) kill() { _ = l.process.Process.Kill() }
 func (l loop) run(ctx context.Context, script string) (stdout, stderr string, code int, err error) {
 	l.t.Helper()
 	var o, e bytes.Buffer
-	s := Step{Stdin: step.Input([]byte("#!/bin/sh\n" + script)), Stdout: &o, Stderr: &e, Grace: time.Minute, Kill: l.kill}
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\n" + script), step.CleanNothing), Stdout: &o, Stderr: &e, Grace: time.Minute, Kill: l.kill}
 	for err = ErrNobody; errors.Is(err, ErrNobody); {
 		code, err = Run(ctx, l.dir, s)
 		if exited(l.ended) {
@@ -221,7 +221,7 @@ func TestStubbornStep(t *testing.T) {
 	if _, _, _, err := l.run(t.Context(), ":"); err != nil {
 		t.Fatal(err)
 	}
-	s := Step{Stdin: step.Input([]byte("#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.1; done\n")), Stdout: writer, Stderr: io.Discard, Grace: 50 * time.Millisecond, Kill: l.kill}
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.1; done\n"), step.CleanNothing), Stdout: writer, Stderr: io.Discard, Grace: 50 * time.Millisecond, Kill: l.kill}
 	if _, err := Run(ctx, l.dir, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}

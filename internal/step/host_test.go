@@ -29,11 +29,11 @@ func TestHostRuns(t *testing.T) {
 	t.Setenv("SECRET", "s3cret")
 	const script = "pwd; umask; echo \"$GREETING$SECRET\"; read -r line || echo no input\n"
 	out, err := runHost(t, t.Context(), Host{Dir: dir, Env: []string{"GREETING=hello"}}, script)
-	if want := dir + "\n0000\nhello\nno input\n"; out != want || err != nil {
+	if want := dir + "\n0022\nhello\nno input\n"; out != want || err != nil {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
 	// Without an environment it has none, and not this program's.
-	out, err = runHost(t, t.Context(), Host{Dir: dir}, script)
+	out, err = runHost(t, t.Context(), Host{Dir: dir, Open: true}, script)
 	if want := dir + "\n0000\n\nno input\n"; out != want || err != nil {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
@@ -53,7 +53,7 @@ func TestHostPowerShell(t *testing.T) {
 	h.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
 	out, err := runHost(t, t.Context(), h, script)
 	var exit *ExitError
-	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0000\n") || !errors.As(err, &exit) || exit.Code != 42 {
+	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0022\n") || !errors.As(err, &exit) || exit.Code != 42 {
 		t.Errorf("got %q, %v", out, err)
 	}
 }
