@@ -133,8 +133,12 @@ var plants = map[string]string{
 	"submodule's path that ends early": evil + `cp -r .git/modules/lib/sub/objects .git/modules/lib/sub/refs .git/modules/lib/sub/HEAD .git/modules/lib/sub/index $BUILDS/evil.git/
 		mkdir -p lib/sub/e; ln -s $BUILDS/evil.git lib/sub/d; ln -s $PROJECT/.git/modules/lib/sub lib/sub/dx; printf 'gitdir: d\0x\n' >lib/sub/.git`,
 	"repository in a submodule's objects": evil + `cp -r .git/modules/lib/sub/objects .git/modules/lib/sub/refs .git/modules/lib/sub/HEAD .git/modules/lib/sub/index $BUILDS/evil.git/
-		cp -r .git/modules/lib/sub .git/modules/lib/sub/objects/e; echo $BUILDS/evil.git >.git/modules/lib/sub/objects/e/commondir; echo 'gitdir: ../../.git/modules/lib/sub/objects/e' >lib/sub/.git`,
+		cp -r .git/modules/lib/sub $BUILDS/e; mv $BUILDS/e .git/modules/lib/sub/objects/; echo $BUILDS/evil.git >.git/modules/lib/sub/objects/e/commondir; echo 'gitdir: ../../.git/modules/lib/sub/objects/e' >lib/sub/.git`,
 }
+
+// fails are those of them that do no more than make each job fail from then on, with the
+// git of today and the driver's settings for it.
+var fails = map[string]bool{"git link": true, "HEAD that is none": true, "HEAD that is long": true, "submodule's path that ends early": true}
 
 // What a former job has left in the builds runs nothing, and writes nothing elsewhere, when the
 // next one gets its sources. Without the cleaning each of the plants does.
@@ -150,7 +154,7 @@ func TestClean(t *testing.T) {
 			w := newWorkspace(t, base, "sh")
 			w.sh(plants[name], w.project)
 			before := w.tree()
-			if got := w.next(CleanNothing); before == w.tree() {
+			if got := w.next(CleanNothing); before == w.tree() && (got.code == 0 || !fails[name]) {
 				t.Errorf("the plant does no harm by itself: %+v", got)
 			}
 			w = newWorkspace(t, base, shells[i%len(shells)])
