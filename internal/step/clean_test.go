@@ -177,3 +177,92 @@ func (w *workspace) tree() string {
 	}
 	return string(out)
 }
+
+// What is data stays: the objects that were fetched, large files, the submodule's, and, where git
+// goes into no submodules, a clone that a job keeps.
+func TestCleanKeeps(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git on this machine")
+	}
+	base := newBase(t)
+	for _, shell := range []string{"dash", "bash", "busybox"} {
+		w := newWorkspace(t, base, shell)
+		w.sh(`mkdir -p .git/lfs/objects/ab vendor; echo large >.git/lfs/objects/ab/file; git clone -q "$ORIGIN" vendor/kept; chmod 0 .git/refs/tags; touch .git/index.lock`, w.project)
+		kept := []string{".git/HEAD", ".git/index", ".git/lfs/objects/ab/file", "lib/sub/.git", ".git/modules/lib/sub/HEAD"}
+		objects, err := filepath.Glob(filepath.Join(w.project, ".git/objects/*/*"))
+		if err != nil || len(objects) == 0 {
+			t.Fatalf("no objects: %v", err)
+		}
+		for _, o := range objects {
+			rel, _ := filepath.Rel(w.project, o)
+			kept = append(kept, rel)
+		}
+		for _, clean := range []Clean{CleanGit, CleanModules} {
+			got := w.c.run(t, Runner, EntryPoint{Shell: true}, w.c.inputBehind(t, "#!/bin/sh\necho cleaned\n", clean))
+			want(t, got, result{stdout: "cleaned\n"})
+			for _, name := range kept {
+				if !exists(filepath.Join(w.project, name)) {
+					t.Errorf("%s, %s: %s is gone", shell, clean, name)
+				}
+			}
+			if there := exists(filepath.Join(w.project, "vendor/kept/.git")); there != (clean == CleanGit) {
+				t.Errorf("%s, %s: the clone is there: %v", shell, clean, there)
+			}
+			for _, gone := range []string{".git/config", ".git/hooks", ".git/info", ".git/logs", ".git/index.lock"} {
+				if exists(filepath.Join(w.project, gone)) {
+					t.Errorf("%s, %s: %s is there", shell, clean, gone)
+				}
+			}
+		}
+		if got := w.next(CleanModules); got.code != 0 || !strings.Contains(got.stdout, "Reinitialized existing") || strings.Contains(got.stderr, "Cloning") {
+			t.Errorf("%s: the next job fetches anew: %+v", shell, got)
+		}
+	}
+}
+
+func TestBefore(t *testing.T) {
+	s := Sources{Root: "/b", Project: "/b/p"}
+	kept, modules := s, s
+	kept.Kept, modules.Submodules = true, true
+	for _, tt := range []struct {
+		sources         Sources
+		name            string
+		container, host Clean
+	}{
+		{s, "prepare_script", CleanLinks, CleanLinks},
+		{s, "get_sources", CleanGit, CleanGit},
+		{kept, "get_sources", CleanLinks, CleanLinks},
+		{modules, "get_sources", CleanModules, CleanModules},
+		{s, "archive_cache", CleanNothing, CleanOwnLinks},
+		{s, Last, CleanNothing, CleanOwnLinks},
+		{Sources{}, "get_sources", CleanNothing, CleanNothing},
+		{Sources{}, Last, CleanNothing, CleanNothing},
+	} {
+		if container, host := tt.sources.Before(tt.name), tt.sources.OnHost(tt.name); container != tt.container || host != tt.host {
+			t.Errorf("%s: %q, %q on the host, want %q, %q", tt.name, container, host, tt.container, tt.host)
+		}
+	}
+}
+
+// On the host a step writes nowhere else by links that the job's own script has left.
+func TestHostLinks(t *testing.T) {
+	for name, plant := range map[string]string{
+		"directory": `mkdir -p "$1/g/p"; ln -s "$2" "$1/g/p.tmp"`,
+		"file":      `mkdir -p "$1/g/p" "$1/g/p.tmp"; ln -s "$2/written" "$1/g/p.tmp/VARIABLE"`,
+		"pipe":      `mkdir -p "$1/g/p" "$1/g/p.tmp"; mkfifo "$1/g/p.tmp/VARIABLE"`,
+		"group":     `mkdir -p "$2/p" "$2/p.tmp"; ln -s "$2" "$1/g"`,
+	} {
+		root, elsewhere := t.TempDir(), t.TempDir()
+		if out, err := exec.Command("sh", "-ec", plant, "sh", root, elsewhere).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		h := Host{Dir: root, Env: []string{"PATH=" + os.Getenv("PATH")}, Clean: CleanOwnLinks, Sources: Sources{Root: root, Project: root + "/g/p"}}
+		out, err := runHost(t, t.Context(), h, `mkdir -p g/p.tmp; printf value >g/p.tmp/VARIABLE; cat g/p.tmp/VARIABLE; git config --get core.fsmonitor || true`)
+		if err != nil || out != "valuefalse\n" {
+			t.Errorf("%s: %q, %v", name, out, err)
+		}
+		if left, err := filepath.Glob(elsewhere + "/*/VARIABLE"); exists(elsewhere+"/VARIABLE") || exists(elsewhere+"/written") || len(left) > 0 || err != nil {
+			t.Errorf("%s: the step has written elsewhere: %q, %v", name, left, err)
+		}
+	}
+}

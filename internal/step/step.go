@@ -139,6 +139,7 @@ IFS=' ' read -r size shell clean && { [ "$shell" != pwsh ] || script=$script.ps1
 	say 'the script did not reach the container whole; the image needs the programs head and wc'
 	exit 125
 }
+[ "$words" -gt 0 ] || true >"$dir/started"
 umask 022
 exec 3<&0 </dev/null
 if [ $$ -le 2 ]; then
@@ -147,7 +148,7 @@ fi
 exec 3<&-
 [ ! "$clean" ] || clean_or_say "$clean" "$root" "$project" || exit 1
 [ "$umask" = - ] || umask "$umask"
-[ "$words" -eq 0 ] || [ ! "$closed" ] || { : >"$dir/started" && chmod 666 "$dir/started"; }
+[ "$words" -eq 0 ] || [ ! "$closed" ] || { true >"$dir/started" && chmod 666 "$dir/started"; }
 if [ "$mode" = file ]; then
 	[ "$shell" != pwsh ] || for word in "$@"; do
 		case ${word##*/} in
