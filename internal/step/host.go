@@ -43,12 +43,16 @@ var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has
 
 // onHost runs the rest of its arguments: those before are a umask, and [Sources.words]. git
 // takes nobody else's repository here, and no program from the job's own for a look at files.
+// Where everybody has to write, a job of another image may have left what only this user can.
 const onHost = cleanFunctions + `umask=$1 clean=$2 root=$3 project=$4
 shift 4
 [ ! "$clean" ] || clean_or_say "$clean" "$root" "$project" || exit 1
 export GIT_CEILING_DIRECTORIES="${project%/*}"
 [ "$GIT_CONFIG_COUNT" ] || export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.fsmonitor GIT_CONFIG_VALUE_0=false
 umask "$umask"
+case $umask,$clean in
+0000,git | 0000,modules) chmod -R a+rwX "$project" 2>/dev/null ;;
+esac
 exec "$@" </dev/null`
 
 // Run runs a script. When ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace

@@ -39,6 +39,33 @@ func TestHostRuns(t *testing.T) {
 	}
 }
 
+// TestHostOpens: what former jobs have left is opened for a user who is another on the host, and
+// for nobody else.
+func TestHostOpens(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		root := t.TempDir()
+		if err := os.MkdirAll(root+"/p/.git", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+"/p/file", nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		outside := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(outside, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(outside, root+"/p/link"); err != nil {
+			t.Fatal(err)
+		}
+		h := Host{Dir: root, Env: []string{"PATH=" + os.Getenv("PATH")}, Open: open, Clean: CleanGit, Sources: Sources{Root: root, Project: root + "/p"}}
+		want := map[bool]string{false: "755 644 600\n", true: "777 666 600\n"}[open]
+		out, err := runHost(t, t.Context(), h, "echo $(stat -L -c %a p p/file p/link)")
+		if err != nil || out != want {
+			t.Errorf("open %v: %q, %v, want %q", open, out, err, want)
+		}
+	}
+}
+
 // TestHostPowerShell: a script for PowerShell is run by that, or not at all.
 func TestHostPowerShell(t *testing.T) {
 	const script = "#!/usr/bin/env pwsh\n& { echo ran }\n"

@@ -106,5 +106,5 @@ func TestOtherUsersWithStepScriptOnly(t *testing.T) {
 	named.Image.ExecutorOptions.Docker.User = "daemon"
 	run := m.run(named)
 	succeeded(t, run)
-	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "daemon\n", "umask 0000\n")
+	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "umask 0000\n", "daemon\n")
 }
