@@ -66,6 +66,8 @@ type preparation struct {
 	// serviceHosts are lines of /etc/hosts by which the services that run already are
 	// found where their aliases are no names of the network.
 	serviceHosts []string
+	// hostOpen tells that the job's user is another on the host than this one.
+	hostOpen bool
 	// held are the records of images, builds and cache, until containers have them.
 	held releases
 }
@@ -201,6 +203,7 @@ func (s *preparation) plan() plan.Plan {
 		Grace:           grace,
 		Log:             s.logSettings(),
 		Network:         s.network(),
+		Sources:         s.sources(),
 		Memory:          s.memory(),
 		ShowServices:    s.call.Getenv(customPrefix+"CI_DEBUG_SERVICES") == "true",
 	}
@@ -208,7 +211,7 @@ func (s *preparation) plan() plan.Plan {
 		p.Services = append(p.Services, plan.Service{Container: s.serviceName(i), Alias: service.Aliases[0]})
 	}
 	if s.policy.General.Podman.StepScriptOnly {
-		p.HostDir, p.HostEnv = s.policy.General.DataDir, s.hostEnv()
+		p.HostDir, p.HostEnv, p.HostOpen = s.policy.General.DataDir, s.hostEnv(), s.hostOpen
 	}
 	return p
 }

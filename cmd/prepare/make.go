@@ -13,6 +13,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
+	"podman-executor/internal/plan"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
@@ -73,6 +74,11 @@ func (s *preparation) createContainers(ctx context.Context, images jobImages, ho
 	if err != nil {
 		return err
 	}
+	if s.hostOpen {
+		if err := plan.Write(s.attempt, s.plan()); err != nil {
+			return err
+		}
+	}
 	if err := s.makeStepsDirs(); err != nil {
 		return err
 	}
@@ -123,6 +129,7 @@ func (s *preparation) authorsContainer(image podman.Image) podman.Create {
 	if c.Isolation.UserNS == "" {
 		c.Isolation.UserNS = s.userNamespace(image)
 	}
+	s.hostOpen = s.isAnotherOnHost(c, image)
 	if s.grant.Container.Privileged {
 		s.log.Info("the user container is privileged")
 	}
@@ -320,10 +327,21 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
 		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry), s.openDirectories()...),
+		Command:    step.Command(place, step.EntryPoint(entry), s.sources(), s.openDirectories()...),
 	}
 	s.stay(&c, place, step.EntryPoint(entry))
 	return c
+}
+
+// sources is where the job's sources are, and what the runner does with them: by the variables
+// that it goes by itself (gitlab-runner common/build.go:2228).
+func (s *preparation) sources() step.Sources {
+	submodules := s.call.Getenv(customPrefix + "GIT_SUBMODULE_STRATEGY")
+	return step.Sources{
+		Root: s.buildsMount(), Project: s.job.ProjectDir,
+		Kept:       s.call.Getenv(customPrefix+"GIT_STRATEGY") == "none",
+		Submodules: submodules == "normal" || submodules == "recursive",
+	}
 }
 
 // openDirectories are those that every user of the job's images may write to.

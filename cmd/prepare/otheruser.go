@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"os"
+	"slices"
 	"strings"
 
 	"podman-executor/pkg/podman"
@@ -25,6 +26,23 @@ func (s *preparation) userNamespace(image podman.Image) string {
 		s.call.Warn("the job's user %q has a name: with step_script_only what it writes may be missing from artifacts and caches, and fail the next job; give its number in `image:docker:user`", user)
 	}
 	return mode
+}
+
+// isAnotherOnHost tells whether the container's user is, or may be, another on the host than
+// this one, so that steps on the host have to write what everybody can write.
+func (s *preparation) isAnotherOnHost(c podman.Create, image podman.Image) bool {
+	pm := s.policy.General.Podman
+	if !pm.StepScriptOnly {
+		return false
+	}
+	ofUser := func(option string) bool {
+		return strings.HasPrefix(option, "--user") || strings.HasPrefix(option, "-u") || strings.HasPrefix(option, "--uidmap")
+	}
+	if s.grant.Container.UsernsMode != "" || slices.ContainsFunc(c.Options, ofUser) {
+		return true
+	}
+	mode, ok := keepID(cmp.Or(s.grant.User, image.Config.User))
+	return !ok || mode != c.Isolation.UserNS
 }
 
 // keepID returns the mode of podman's --userns in which a container's user,

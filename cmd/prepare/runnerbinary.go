@@ -146,7 +146,7 @@ func (s *preparation) imageHasRunner(ctx context.Context) (bool, error) {
 	const missing = 3
 	script := fmt.Sprintf("#!/usr/bin/env bash\n%s --version >/dev/null 2>&1 || exit %d\n", runnerProgram, missing)
 	var said strings.Builder
-	err := s.runInRunner(ctx, podman.Streams{Stdin: step.Input([]byte(script)), Stdout: io.Discard, Stderr: &said})
+	err := s.runInRunner(ctx, podman.Streams{Stdin: step.Input([]byte(script), step.CleanNothing), Stdout: io.Discard, Stderr: &said})
 	var started *podman.ExitError
 	var handed *handover.ExitError
 	switch {

@@ -43,7 +43,7 @@ func (s *preparation) stay(c *podman.Create, place step.Place, entry step.EntryP
 		return
 	}
 	c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
-	c.Command = step.StayingCommand(place, entry, s.openDirectories()...)
+	c.Command = step.StayingCommand(place, entry, s.sources(), s.openDirectories()...)
 }
 
 // makeStepsDirs makes those directories. The one around them is closed to all but this

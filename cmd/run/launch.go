@@ -55,7 +55,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		}
 		defer over()
 	}
-	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
+	streams := podman.Streams{Stdin: step.Input(text, step.CleanNothing), Stdout: call.Stdout, Stderr: call.Stderr}
 	var o launch.Outcome
 	if p.Launch.Batch {
 		o, err = l.Batch(ctx, streams, s.tell, s.cancel)

@@ -54,7 +54,7 @@ func run(ctx context.Context, call *driver.Call) error {
 		dismiss(p, p.UserContainer)
 	}
 	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
-		err = runOnHost(ctx, call, p, script)
+		err = runOnHost(ctx, call, p, script, name)
 	} else if step.PlaceOf(name) == step.User && p.Launch != nil {
 		err = runLaunched(ctx, call, p, log, script, name)
 	} else {
@@ -77,9 +77,9 @@ func dismiss(p plan.Plan, container string) {
 }
 
 func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *driver.Log, script, name string) error {
-	container := p.UserContainer
+	container, clean := p.UserContainer, step.CleanNothing
 	if step.PlaceOf(name) == step.Runner {
-		container = p.RunnerContainer
+		container, clean = p.RunnerContainer, p.Sources.Before(name)
 	}
 	text, shell, err := readScript(script)
 	if err != nil {
@@ -91,7 +91,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		return err
 	}
 	defer disconnect()
-	streams := podman.Streams{Stdin: step.Input(text), Stdout: call.Stdout, Stderr: call.Stderr}
+	streams := podman.Streams{Stdin: step.Input(text, clean), Stdout: call.Stdout, Stderr: call.Stderr}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	started := time.Now()
 	if dir, ok := p.StepsDirs[container]; ok {
@@ -141,12 +141,15 @@ func readScript(name string) ([]byte, step.Shell, error) {
 	return text, shell, nil
 }
 
-func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script string) error {
+func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script, name string) error {
 	_, shell, err := readScript(script)
 	if err != nil {
 		return err
 	}
-	h := step.Host{Shell: shell, Dir: p.HostDir, Env: p.HostEnv, Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace}
+	h := step.Host{
+		Shell: shell, Dir: p.HostDir, Env: p.HostEnv, Open: p.HostOpen, Clean: p.Sources.OnHost(name), Sources: p.Sources,
+		Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace,
+	}
 	err = h.Run(ctx, script)
 	var exit *step.ExitError
 	switch {

@@ -57,8 +57,8 @@ func startLoopIn(t *testing.T, shell string, namespaces []string, first string) 
 	if err := Make(l.dir); err != nil {
 		t.Fatal(err)
 	}
-	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, l.home)...)
-	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` ` + step.Pipes + ` &&
+	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, step.Sources{Root: l.home, Project: l.home + "/project"}, l.home)...)
+	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` && mkdir ` + step.Private + ` ` + step.Pipes + ` &&
 		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && ` + first + ` exec "$@"`
 	unshare := append(namespaces, "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir)
 	l.process = exec.Command("unshare", append(unshare, argv...)...)
@@ -78,7 +78,7 @@ func (l loop) kill() { _ = l.process.Process.Kill() }
 func (l loop) run(ctx context.Context, script string) (stdout, stderr string, code int, err error) {
 	l.t.Helper()
 	var o, e bytes.Buffer
-	s := Step{Stdin: step.Input([]byte("#!/bin/sh\n" + script)), Stdout: &o, Stderr: &e, Grace: time.Minute, Kill: l.kill}
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\n"+script), step.CleanNothing), Stdout: &o, Stderr: &e, Grace: time.Minute, Kill: l.kill}
 	for err = ErrNobody; errors.Is(err, ErrNobody); {
 		code, err = Run(ctx, l.dir, s)
 		if exited(l.ended) {
@@ -221,7 +221,7 @@ func TestStubbornStep(t *testing.T) {
 	if _, _, _, err := l.run(t.Context(), ":"); err != nil {
 		t.Fatal(err)
 	}
-	s := Step{Stdin: step.Input([]byte("#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.1; done\n")), Stdout: writer, Stderr: io.Discard, Grace: 50 * time.Millisecond, Kill: l.kill}
+	s := Step{Stdin: step.Input([]byte("#!/bin/sh\ntrap '' TERM; echo ready; while :; do sleep 0.1; done\n"), step.CleanNothing), Stdout: writer, Stderr: io.Discard, Grace: 50 * time.Millisecond, Kill: l.kill}
 	if _, err := Run(ctx, l.dir, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}
@@ -359,5 +359,28 @@ func TestModes(t *testing.T) {
 	}
 	if err := Make(dir); err == nil || !errors.Is(err, os.ErrExist) {
 		t.Errorf("made twice: %v", err)
+	}
+}
+
+// Another user in a container that is root's reads no script, and reaches no pipe but those
+// that a process of root's has given him; nor has he put anything where the next step writes.
+func TestOtherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a process of another user")
+	}
+	const nobody = "exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cd " + step.Dir + `; exec 2>/dev/null
+cat script private/steps/*/in script.ps1 && echo READ; ls . private
+for f in script script.ps1 started new private/steps/next private/steps/step-*/status; do echo 0 >$f && echo WROTE $f; ln -s /etc/passwd $f && echo LINKED $f; done
+echo tried >/dev/stdout'`
+	for _, shell := range []string{"sh", "dash", "bash", "busybox"} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			l := startLoopIn(t, shell, nil, "")
+			for range 2 {
+				if stdout, _, code, err := l.run(t.Context(), "("+nobody+")\nexit 9"); stdout != "tried\n" || code != 9 || err != nil {
+					t.Errorf("%q, %d, %v", stdout, code, err)
+				}
+			}
+		})
 	}
 }

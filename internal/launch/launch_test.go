@@ -120,7 +120,7 @@ func TestMake(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
 		}
 	}
-	if got, want := ReportMount("/d"), "/d/report:/run/podman-executor/report:z"; got != want {
+	if got, want := ReportMount("/d"), "/d/report:/run/podman-executor/private/report:z"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

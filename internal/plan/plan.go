@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"podman-executor/internal/remote"
+	"podman-executor/internal/step"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -50,8 +51,12 @@ type Plan struct {
 	// HostDir is the directory that steps on the host run in; empty where
 	// there are none.
 	HostDir string `json:"host_dir,omitempty"`
-	// HostEnv is the environment of steps on the host.
-	HostEnv []string `json:"host_env,omitempty"`
+	// HostEnv is the environment of steps on the host; HostOpen makes what they write
+	// writable for everybody.
+	HostEnv  []string `json:"host_env,omitempty"`
+	HostOpen bool     `json:"host_open,omitempty"`
+	// Sources is where the job's sources are.
+	Sources step.Sources `json:"sources"`
 	// AuthDir held the registry credentials for the pull, and marks the job until
 	// its containers are gone; cleanup makes sure that it goes.
 	AuthDir string `json:"auth_dir"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
 )
 
@@ -24,7 +25,7 @@ var full = Plan{
 		AuthFile: "/run/x/auth.json", Variable: "SCHEDULER_PARAMETERS", Options: []string{"--time=5"},
 	},
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
-	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", SecretsDir: "/state/secrets/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
+	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, HostOpen: true, Sources: step.Sources{Root: "/b", Project: "/b/p", Submodules: true}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", SecretsDir: "/state/secrets/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
 	Grace: 4 * time.Second,
 	Log:   Log{File: "/var/log/x", Level: "debug", Format: "json"},
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,12 @@ type Host struct {
 	Shell Shell
 	// Dir is the working directory.
 	Dir string
+	// Open makes what the script writes writable for everybody, as in the runner
+	// container: where the job's user is another than this one.
+	Open bool
+	// Clean is what is taken away of Sources before.
+	Clean   Clean
+	Sources Sources
 	// Env is the whole environment; the script exports the job's variables.
 	Env            []string
 	Stdout, Stderr io.Writer
@@ -34,7 +41,21 @@ func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) 
 // ErrNoPowerShell is a host without PowerShell, for a script that needs it.
 var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has no program pwsh")
 
-// Run runs a script with umask 0000 as in the runner container. When ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
+// onHost runs the rest of its arguments: those before are a umask, and [Sources.words]. git
+// takes nobody else's repository here, and no program from the job's own for a look at files.
+// Where everybody has to write, a job of another image may have left what only this user can.
+const onHost = cleanFunctions + `umask=$1 clean=$2 root=$3 project=$4
+shift 4
+[ ! "$clean" ] || clean_or_say "$clean" "$root" "$project" || exit 1
+export GIT_CEILING_DIRECTORIES="${project%/*}"
+[ "$GIT_CONFIG_COUNT" ] || export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.fsmonitor GIT_CONFIG_VALUE_0=false
+umask "$umask"
+case $umask,$clean in
+0000,git | 0000,modules) chmod -R a+rwX "$project" 2>/dev/null ;;
+esac
+exec "$@" </dev/null`
+
+// Run runs a script. When ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
 // period.
 func (h Host) Run(ctx context.Context, script string) error {
 	shell := []string{"bash"}
@@ -43,7 +64,11 @@ func (h Host) Run(ctx context.Context, script string) error {
 			return ErrNoPowerShell
 		}
 	}
-	cmd := exec.Command("bash", append(append([]string{"-c", `umask 0000; exec "$@" </dev/null`, "bash"}, shell...), script)...)
+	umask := "0022"
+	if h.Open {
+		umask = "0000"
+	}
+	cmd := exec.Command("bash", slices.Concat([]string{"-c", onHost, "bash", umask}, h.Sources.words(h.Clean), shell, []string{script})...)
 	// Never nil: os/exec would pass this program's own environment on.
 	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr

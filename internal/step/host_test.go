@@ -29,13 +29,40 @@ func TestHostRuns(t *testing.T) {
 	t.Setenv("SECRET", "s3cret")
 	const script = "pwd; umask; echo \"$GREETING$SECRET\"; read -r line || echo no input\n"
 	out, err := runHost(t, t.Context(), Host{Dir: dir, Env: []string{"GREETING=hello"}}, script)
-	if want := dir + "\n0000\nhello\nno input\n"; out != want || err != nil {
+	if want := dir + "\n0022\nhello\nno input\n"; out != want || err != nil {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
 	// Without an environment it has none, and not this program's.
-	out, err = runHost(t, t.Context(), Host{Dir: dir}, script)
+	out, err = runHost(t, t.Context(), Host{Dir: dir, Open: true}, script)
 	if want := dir + "\n0000\n\nno input\n"; out != want || err != nil {
 		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+}
+
+// TestHostOpens: what former jobs have left is opened for a user who is another on the host, and
+// for nobody else.
+func TestHostOpens(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		root := t.TempDir()
+		if err := os.MkdirAll(root+"/p/.git", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+"/p/file", nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		outside := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(outside, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(outside, root+"/p/link"); err != nil {
+			t.Fatal(err)
+		}
+		h := Host{Dir: root, Env: []string{"PATH=" + os.Getenv("PATH")}, Open: open, Clean: CleanGit, Sources: Sources{Root: root, Project: root + "/p"}}
+		want := map[bool]string{false: "755 644 600\n", true: "777 666 600\n"}[open]
+		out, err := runHost(t, t.Context(), h, "echo $(stat -L -c %a p p/file p/link)")
+		if err != nil || out != want {
+			t.Errorf("open %v: %q, %v, want %q", open, out, err, want)
+		}
 	}
 }
 
@@ -53,7 +80,7 @@ func TestHostPowerShell(t *testing.T) {
 	h.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
 	out, err := runHost(t, t.Context(), h, script)
 	var exit *ExitError
-	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0000\n") || !errors.As(err, &exit) || exit.Code != 42 {
+	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0022\n") || !errors.As(err, &exit) || exit.Code != 42 {
 		t.Errorf("got %q, %v", out, err)
 	}
 }

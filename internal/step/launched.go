@@ -9,7 +9,7 @@ import (
 
 // Report is where a container that was launched elsewhere has the directory in which it
 // tells of itself: `started`, an empty file, and `status`, the script's exit code.
-const Report = Dir + "/report"
+const Report = Private + "/report"
 
 // The files in [Report].
 const (
@@ -21,7 +21,7 @@ const (
 // another machine, for any POSIX shell. Its arguments are the stub, and the stub's. The exit
 // code comes back by a file: launchers use codes of their own. Slurm's job is named where it
 // is one.
-const launched = `report=` + Report + ` stub=$1
+const launched = hide + `report=` + Report + ` stub=$1
 shift
 (: >"$report/` + StartedFile + `") || exit 125
 [ ! "$SLURM_JOB_ID" ] || echo "Slurm job $SLURM_JOB_ID runs on $SLURMD_NODENAME"
@@ -36,7 +36,6 @@ exit "$status"
 // elsewhere for one step, see [Command]. There is nobody to kill a script that does not
 // stop, so the stub's watcher does it, after the grace period, in whole seconds.
 func LaunchedCommand(entry EntryPoint, grace time.Duration) []string {
-	once := Command(User, entry)
 	kill := fmt.Sprintf("%s; sleep %d; kill -s KILL -- -1", tellAll, int(grace/time.Second))
-	return slices.Concat([]string{"-c", launched, once[2], strings.Replace(once[1], tellAll, kill, 1)}, once[3:])
+	return slices.Concat([]string{"-c", launched, "podman-executor", strings.Replace(stub, tellAll, kill, 1)}, arguments(User, entry, Sources{}, nil))
 }

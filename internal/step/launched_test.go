@@ -15,8 +15,8 @@ import (
 func TestLaunched(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
 		c.launched = true
-		report := filepath.Join(c.dir, "report")
-		if err := os.Mkdir(report, 0o700); err != nil {
+		report := filepath.Join(c.dir, "private", "report")
+		if err := os.MkdirAll(report, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		entries := []EntryPoint{{Shell: true}, {Words: []string{"env", "-u", "X"}, Shell: true}, {Words: []string{"sh"}}}

@@ -4,7 +4,7 @@ import "slices"
 
 // Pipes is where a container that stays has the directory of [handover.Make],
 // read-only: it may open what is there, and put nothing in its place.
-const Pipes = Dir + "/steps"
+const Pipes = Private + "/steps"
 
 // loop is the command of a container that stays for the whole job, for any POSIX shell:
 // it waits for the name of a step, and runs the stub, its first argument, with the
@@ -22,7 +22,8 @@ const Pipes = Dir + "/steps"
 // wrote beside the script cannot be emptied; and where other processes than the
 // container's can be seen, the container ends, and its next step starts it again: so it
 // takes no step any more before it tells the status of its last.
-const loop = `dir=` + Dir + ` steps=` + Pipes + ` stub=$1 last=
+const loop = hide + `umask 077
+dir=` + Dir + ` steps=` + Pipes + ` stub=$1 last=
 shift
 exec 8<>"$steps/alive" 9<>"$steps/next" || exit 125
 trap : TERM
@@ -48,7 +49,6 @@ done 2>/dev/null
 
 // StayingCommand returns the arguments of `sh` for a container that stays for the whole
 // job, see [Command].
-func StayingCommand(place Place, entry EntryPoint, open ...string) []string {
-	once := Command(place, entry, open...)
-	return slices.Concat([]string{"-c", loop, once[2], once[1]}, once[3:])
+func StayingCommand(place Place, entry EntryPoint, sources Sources, open ...string) []string {
+	return slices.Concat([]string{"-c", loop, "podman-executor", stub}, arguments(place, entry, sources, open))
 }

@@ -73,18 +73,32 @@ const (
 	exitNoShell = "127"
 )
 
+// Private is the directory in [Dir] that has what comes from the driver, and goes to it:
+// no other user of a container of root's can enter it.
+const Private = Dir + "/private"
+
+// hide is run once in a container, before anything of a job: where its user is root, no
+// other user can put anything into the tmpfs, list it, or enter [Private]. Where it is not,
+// the tmpfs is root's, and this fails: to be another user still takes a program that is setuid.
+const hide = `closed=
+{ chmod 711 ` + Dir + ` && closed=1; chmod 700 ` + Private + `; } 2>/dev/null
+`
+
 // tellAll tells all processes of a container to stop, but its first.
 const tellAll = `kill -s TERM -- -1`
 
-// stub is the command of both containers, for any POSIX shell. Its arguments
+// stub is the command of both containers, for any POSIX shell, behind [hide]. Its arguments
 // are a umask or "-", "shell" or "file", and the words of the entry point; with
-// a umask, which is for the runner container, the directories of volumes and "--"
-// come before those.
+// a umask, which is for the runner container, the directory of builds, the project's, the
+// directories of volumes and "--" come before those.
 //
-// The first line of its input has the script's size in bytes and its shell: "sh"
-// for bash or sh, whichever the image has, or "pwsh". One for sh writes a line to the
+// The first line of its input has the script's size in bytes, its shell, "sh"
+// for bash or sh, whichever the image has, or "pwsh", and a [Clean]. One for sh writes a line to the
 // file `started`. A script that did not arrive whole, or an entry point or a
 // profile that ended well without running it, must not end as a green job.
+//
+// The script is for the container's user alone. Where an entry point's words come before it,
+// it may be another user who reads it, and writes to `started`: which, nobody knows.
 //
 // The input stays open after the script. Its end is the driver's word to stop, or
 // the driver's end: then a watcher sends SIGTERM to every process, but the
@@ -101,34 +115,40 @@ const tellAll = `kill -s TERM -- -1`
 // volume, which is root's, is opened to all, as docker's helper does
 // (gitlab-runner commands/helpers/cache_init.go:34), and git works in a
 // repository that such a user has made: docs/decisions/0012.
-const stub = `dir=` + Dir + `
+const stub = cleanFunctions + `dir=` + Dir + `
 say() { echo "podman-executor: error: $1" >&2; }
 advise() { echo "podman-executor: hint: $1" >&2; }
-umask 022
-script=$dir/script
-IFS=' ' read -r size shell && { [ "$shell" != pwsh ] || script=$script.ps1; } &&
-	head -c "$size" >"$script" && [ $(wc -c <"$script") -eq "$size" ] || {
-	say 'the script did not reach the container whole; the image needs the programs head and wc'
-	exit 125
-}
-exec 3<&0 </dev/null
-if [ $$ -le 2 ]; then
-	{ while read -r _; do :; done <&3; ` + tellAll + `; } >/dev/null 2>&1 &
-fi
-exec 3<&-
-umask=$1
-mode=$2
+umask=$1 mode=$2 root=$3 project=$4
 shift 2
 if [ "$umask" != - ]; then
-	umask "$umask"
+	shift 2
 	while [ "$1" != -- ]; do
 		chmod 777 "$1"
 		shift
 	done
 	shift
-	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+	export GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' GIT_CONFIG_KEY_1=core.fsmonitor GIT_CONFIG_VALUE_1=false
+	export GIT_CEILING_DIRECTORIES="${project%/*}"
 fi
 words=$#
+script=$dir/script
+umask 022
+[ "$words" -gt 0 ] || umask 077
+IFS=' ' read -r size shell clean && { [ "$shell" != pwsh ] || script=$script.ps1; } &&
+	head -c "$size" >"$script" && [ $(wc -c <"$script") -eq "$size" ] || {
+	say 'the script did not reach the container whole; the image needs the programs head and wc'
+	exit 125
+}
+[ "$words" -gt 0 ] || true >"$dir/started"
+umask 022
+exec 3<&0 </dev/null
+if [ $$ -le 2 ]; then
+	{ while read -r _; do :; done <&3; ` + tellAll + `; } >/dev/null 2>&1 &
+fi
+exec 3<&-
+[ ! "$clean" ] || clean_or_say "$clean" "$root" "$project" || exit 1
+[ "$umask" = - ] || umask "$umask"
+[ "$words" -eq 0 ] || [ ! "$closed" ] || { true >"$dir/started" && chmod 666 "$dir/started"; }
 if [ "$mode" = file ]; then
 	[ "$shell" != pwsh ] || for word in "$@"; do
 		case ${word##*/} in
@@ -140,7 +160,7 @@ if [ "$mode" = file ]; then
 			;;
 		esac
 	done
-	chmod 755 "$script"
+	[ "$words" -gt 0 ] && chmod 755 "$script" || chmod 700 "$script"
 	set -- "$@" "$script"
 elif [ "$shell" = pwsh ]; then
 	command -v pwsh >/dev/null 2>&1 || {
@@ -184,31 +204,40 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Command returns the arguments of `sh` for a container. The directories are those
-// of volumes that every user may write to. The runner's own steps need the umask 0000, as the docker
+// Command returns the arguments of `sh` for a container. Those of the runner's have its
+// sources, and the directories of volumes that every user may write to. The runner's own steps need the umask 0000, as the docker
 // executor gives them: what they write must be writable for an image's user that
 // is not root (gitlab-runner helpers/container/helperimage/linux_info.go:60).
-func Command(place Place, entry EntryPoint, open ...string) []string {
+func Command(place Place, entry EntryPoint, sources Sources, open ...string) []string {
+	return slices.Concat([]string{"-c", hide + stub, "podman-executor"}, arguments(place, entry, sources, open))
+}
+
+// arguments are those of the stub.
+func arguments(place Place, entry EntryPoint, sources Sources, open []string) []string {
 	mode := "file"
 	if entry.Shell {
 		mode = "shell"
 	}
-	arguments := []string{"-c", stub, "podman-executor", "-", mode}
 	if place == Runner {
-		arguments = slices.Concat([]string{"-c", stub, "podman-executor", "0000", mode}, open, []string{"--"})
+		return slices.Concat([]string{"0000", mode, sources.Root, sources.Project}, open, []string{"--"}, entry.Words)
 	}
-	return append(arguments, entry.Words...)
+	return slices.Concat([]string{"-", mode}, entry.Words)
 }
 
-// Input returns what a container's standard input gets for a script.
-func Input(script []byte) io.Reader {
+// Input returns what a container's standard input gets for a script, before which something
+// is taken away.
+func Input(script []byte, clean Clean) io.Reader {
 	shell := ShellOf(script)
 	if shell != POSIX {
-		return io.MultiReader(strings.NewReader(fmt.Sprintf("%d %s\n", len(script), shell)), bytes.NewReader(script))
+		return io.MultiReader(strings.NewReader(head(len(script), shell, clean)), bytes.NewReader(script))
 	}
 	first, rest, _ := bytes.Cut(script, []byte("\n"))
 	// The line after the shebang is the proof that a shell runs the script.
 	proof := "echo >|" + Dir + "/started\n"
-	head := fmt.Sprintf("%d %s\n%s\n%s", len(script)+len(proof), shell, first, proof)
-	return io.MultiReader(strings.NewReader(head), bytes.NewReader(rest))
+	start := fmt.Sprintf("%s%s\n%s", head(len(script)+len(proof), shell, clean), first, proof)
+	return io.MultiReader(strings.NewReader(start), bytes.NewReader(rest))
+}
+
+func head(size int, shell Shell, clean Clean) string {
+	return strings.TrimSuffix(fmt.Sprintf("%d %s %s", size, shell, clean), " ") + "\n"
 }

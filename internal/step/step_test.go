@@ -36,7 +36,7 @@ func TestInput(t *testing.T) {
 		{"empty", "", "0 none\n"},
 	}
 	for _, tt := range tests {
-		got, err := io.ReadAll(Input([]byte(tt.script)))
+		got, err := io.ReadAll(Input([]byte(tt.script), CleanNothing))
 		if string(got) != tt.want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", tt.name, got, err, tt.want)
 		}
@@ -52,13 +52,13 @@ func TestCommand(t *testing.T) {
 		want  []string
 	}{
 		{"user", User, EntryPoint{Shell: true}, []string{"-", "shell"}},
-		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/builds", "/cache", "--"}},
+		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/b", "/b/p", "/builds", "/cache", "--"}},
 		{"words and shell", User, EntryPoint{Words: words, Shell: true}, []string{"-", "shell", "a b", "--c"}},
-		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/builds", "/cache", "--", "a b", "--c"}},
+		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/b", "/b/p", "/builds", "/cache", "--", "a b", "--c"}},
 	}
 	for _, tt := range tests {
-		got := Command(tt.place, tt.entry, "/builds", "/cache")
-		if got[0] != "-c" || got[1] != stub || got[2] != "podman-executor" || !slices.Equal(got[3:], tt.want) {
+		got := Command(tt.place, tt.entry, Sources{Root: "/b", Project: "/b/p"}, "/builds", "/cache")
+		if got[0] != "-c" || got[1] != hide+stub || got[2] != "podman-executor" || !slices.Equal(got[3:], tt.want) {
 			t.Errorf("%s: got %q", tt.name, got[2:])
 		}
 	}
@@ -66,7 +66,7 @@ func TestCommand(t *testing.T) {
 
 // TestTmpfs: the stub, the proof and the mount speak of one directory.
 func TestTmpfs(t *testing.T) {
-	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.HasPrefix(stub, "dir="+Dir+"\n") {
+	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.Contains(stub, "\ndir="+Dir+"\n") || !strings.HasPrefix(Private, Dir+"/") {
 		t.Errorf("the directory is %s, the mount %s", Dir, Tmpfs)
 	}
 }

@@ -31,7 +31,7 @@ type container struct {
 }
 
 // programs are what the stub and the scripts below need of an image.
-var programs = []string{"cat", "chmod", "echo", "env", "head", "sh", "true", "wc"}
+var programs = []string{"cat", "chmod", "echo", "env", "find", "head", "rm", "sh", "true", "wc"}
 
 // inShells runs a test in each shell that images have, with and without a bash
 // beside it.
@@ -103,7 +103,7 @@ func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input i
 		_ = os.Remove(filepath.Join(c.dir, name))
 	}
 	args := append([]string{}, c.shell[1:]...)
-	words := Command(place, entry, c.builds, c.cache)
+	words := Command(place, entry, c.sources(), c.builds, c.cache)
 	if c.launched {
 		words = LaunchedCommand(entry, time.Second)
 	}
@@ -133,6 +133,11 @@ func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input i
 	return result{stdout.String(), withoutProfile(stderr.String()), cmd.ProcessState.ExitCode()}
 }
 
+// sources are those of a project in the builds.
+func (c container) sources() Sources {
+	return Sources{Root: c.builds, Project: c.builds + "/token/0/group/project"}
+}
+
 // withoutProfile drops what this machine's own profile says: a login shell reads
 // it, and misses the programs that it calls.
 func withoutProfile(stderr string) string {
@@ -149,7 +154,13 @@ func withoutProfile(stderr string) string {
 // with the directory in place of the tmpfs.
 func (c container) input(t *testing.T, script string) io.Reader {
 	t.Helper()
-	text, err := io.ReadAll(Input([]byte(script)))
+	return c.inputBehind(t, script, CleanNothing)
+}
+
+// inputBehind is that for a script before which something is taken away.
+func (c container) inputBehind(t *testing.T, script string, clean Clean) io.Reader {
+	t.Helper()
+	text, err := io.ReadAll(Input([]byte(script), clean))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +271,7 @@ func TestStubUmask(t *testing.T) {
 // and only they take other users' repositories for their own.
 func TestStubOpensDirectories(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
-		const script = "#!/bin/sh\necho \"$GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0 $GIT_CONFIG_VALUE_0\"\n"
+		const script = "#!/bin/sh\necho \"$GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0 $GIT_CONFIG_VALUE_0 $GIT_CONFIG_KEY_1 $GIT_CONFIG_VALUE_1 $GIT_CEILING_DIRECTORIES\"\n"
 		mode := func() fs.FileMode {
 			for _, dir := range []string{c.builds, c.cache} {
 				info, err := os.Stat(dir)
@@ -273,11 +284,11 @@ func TestStubOpensDirectories(t *testing.T) {
 			}
 			return 0o777
 		}
-		want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "  \n"})
+		want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "     \n"})
 		if mode() == 0o777 {
 			t.Error("a step of the user has opened a directory")
 		}
-		want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "1 safe.directory *\n"})
+		want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "2 safe.directory * core.fsmonitor false " + c.builds + "/token/0/group\n"})
 		if m := mode(); m != 0o777 {
 			t.Errorf("a step of the runner has left a directory with mode %v", m)
 		}

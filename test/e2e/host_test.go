@@ -75,10 +75,10 @@ func TestStepScriptOnly(t *testing.T) {
 	j.Artifacts = []gitlab.Artifact{{Name: "out", Paths: []string{"out"}, Type: "archive", Format: "zip"}}
 	j.Cache = []gitlab.Cache{{Key: "k", Paths: []string{"cached"}, Policy: "pull-push"}}
 	// The author's hook is part of the runner's own step, which runs on the host.
-	j.Hooks = []gitlab.Hook{{Name: "pre_get_sources_script", Script: []string{"echo hook on $(. /etc/os-release; echo $ID) in $PWD with umask $(umask)"}}}
+	j.Hooks = []gitlab.Hook{{Name: "pre_get_sources_script", Script: []string{"echo hook on $(. /etc/os-release; echo $ID) in $PWD with umask $(umask)", `HOME=$(mktemp -d); git config --global user.name x; stat -c "gitconfig %a" "$HOME/.gitconfig"; rm -r "$HOME"`}}}
 	run := m.run(j)
 	succeeded(t, run)
-	logs(t, run, "hook on "+hostID(t)+" in "+dir+" with umask 0000", "script in a container", "second", "content of the file", "after_script in a container")
+	logs(t, run, "hook on "+hostID(t)+" in "+dir+" with umask 0022", "gitconfig 644", "script in a container", "second", "content of the file", "after_script in a container")
 	if len(run.Artifacts()) != 1 {
 		t.Error("the artifact has not arrived")
 	}

@@ -119,6 +119,114 @@ ln -sf $evil /builds/post-checkout; echo planted`
 	lacks(t, run, "PWNED")
 }
 
+// evilRepository makes a program that tells who has run it, and a repository whose configuration names
+// it in each way that gets by with a name of one's own. $root is where every job of the project and
+// slot can write.
+const evilRepository = `root=$(dirname "$(dirname "$PWD")"); evil=$root/evil; printf '#!/bin/sh\necho PWNED as $(id -un) >>%s/pwned\nexit 1\n' "$root" >$evil; chmod 755 $evil
+git init -q --bare $root/evil.git; c="git config -f $root/evil.git/config"
+$c core.bare false; $c core.fsmonitor $evil; $c core.hooksPath $root/hooks; $c core.sshCommand $evil; $c include.path "$PWD.tmp/.gitlab-runner.ext.conf"
+$c filter.evil.smudge $evil; $c filter.evil.clean $evil; mkdir -p $root/evil.git/info; echo '* filter=evil' >$root/evil.git/info/attributes
+mkdir $root/hooks; for h in post-checkout reference-transaction post-index-change; do ln -s $evil $root/hooks/$h; done
+sub() { for f in objects refs HEAD index; do rm -rf $root/evil.git/$f; cp -r .git/modules/modules/sub/$f $root/evil.git/; done; }
+`
+
+// gitPlants are what else a job leaves for git, beside what [TestGitLeftByAnotherJob] has always
+// planted: each in a project of its own.
+var gitPlants = []struct{ name, plant, strategy string }{
+	{"git file", `rm -rf .git; echo "gitdir: $root/evil.git" >.git`, "fetch"},
+	{"commondir", `echo $root/evil.git >.git/commondir`, "fetch"},
+	{"commondir of the template", `rm -rf .git; mkdir -p "$PWD.tmp/git-template"; echo $root/evil.git >"$PWD.tmp/git-template/commondir"`, "clone"},
+	{"link in place of the group", `cd $root; mv group elsewhere; ln -s $root/elsewhere group`, "fetch"},
+	{"link in place of the project", `cd ..; mv "$CI_PROJECT_DIR" $root/elsewhere; ln -s $root/elsewhere "$CI_PROJECT_DIR"`, "fetch"},
+	// Not in any report: a submodule whose directory names another repository, or is one;
+	// a repository above one that git takes for none; links in place of files that git writes.
+	{"git file of a submodule", `sub; echo "gitdir: $root/evil.git" >modules/sub/.git`, "fetch"},
+	{"git directory of a submodule", `sub; rm modules/sub/.git; mv $root/evil.git modules/sub/.git`, "fetch"},
+	{"commondir of a submodule", `sub; echo $root/evil.git >.git/modules/modules/sub/commondir`, "fetch"},
+	{"HEAD that is none", `echo garbage >.git/HEAD; mv $root/evil.git $root/.git`, "fetch"},
+	{"link in place of FETCH_HEAD", `ln -sf $root/pwned .git/FETCH_HEAD`, "fetch"},
+}
+
+// What a job leaves for git by other ways than hooks and configuration in the usual places runs nothing
+// of it in the next job, neither in the runner container, nor on the host, and writes nothing elsewhere.
+func TestPlantedForGit(t *testing.T) {
+	t.Parallel()
+	policies := map[string]func(string) string{"volumes": defaults()}
+	if !overService() { // ssh:// has no data_dir
+		policies["step_script_only"], _ = dataDir(t, "step_script_only = true", "-runner_image", "-runner_options")
+	}
+	for name, policy := range policies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t, policy)
+			repo := m.project()
+			for i, p := range gitPlants {
+				next := func(name string, script ...string) *gitlab.Run {
+					j := in(gitImage, job(name, script...))
+					repo.Checkout(&j, "main")
+					j.Info.ProjectID = int64(100 + i)
+					j.SetVariable("GIT_STRATEGY", p.strategy)
+					j.SetVariable("GIT_SUBMODULE_STRATEGY", "recursive")
+					return m.run(j)
+				}
+				run := next("plant "+p.name, evilRepository+p.plant, "echo planted")
+				succeeded(t, run)
+				logs(t, run, "planted\n")
+				run = next("next to "+p.name, show, `test "$(pwd -P)" = "$CI_PROJECT_DIR" || echo PWNED by a link`, `cat "$CI_PROJECT_DIR/../../pwned" || true`, "echo looked")
+				succeeded(t, run)
+				logs(t, run, "README: second\n", "large.txt: large\n", "modules/sub/sub.txt: from the submodule\n", "deep.txt: from the deep one\n", "looked\n")
+				lacks(t, run, "PWNED as", "\nPWNED", "not-for-merge", "branch 'main' of")
+			}
+		})
+	}
+}
+
+// otherUser does its worst as nobody, who gets none of the job's environment.
+const otherUser = `cat >/tmp/worst <<'EOF'
+exec 2>/dev/null
+cat /run/podman-executor/script /run/podman-executor/*/script /proc/[0-9]*/environ | tr '\0' '\n' | grep -q CI_JOB_TOKEN && echo READ the script
+for p in $(find / -path /proc -prune -o -path /sys -prune -o -type p -print); do echo PIPE $p; echo 0 1<>$p; done
+for f in script script.ps1 started report status; do
+	true >/run/podman-executor/$f && echo WROTE $f
+	ln -s /etc/passwd /run/podman-executor/$f && echo LINKED $f
+done
+echo tried as $(id -un)
+EOF
+env -i PATH="$PATH" su nobody -s /bin/sh -c 'sh /tmp/worst'
+`
+
+// Another user in a container that is root's cannot read the script, with the job's token in it, nor
+// tell its exit status, nor put anything in the place of what the next step writes.
+func TestOtherUserInTheContainer(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string][]string{"stays": nil, "start_per_step": {"start_per_step = true"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t, defaults(keys...))
+			j := in(debianImage, job("another user", otherUser, "exit 9"))
+			j.AddAfterScript(otherUser, "echo after_script")
+			run := m.run(j)
+			failed(t, run, "script_failure", 9)
+			logs(t, run, "after_script\n")
+			lacks(t, run, "\nREAD", "\nPIPE ", "\nWROTE ", "\nLINKED ")
+			if n := strings.Count(run.Log(), "\ntried as nobody"); n != 2 {
+				t.Errorf("nobody has tried %d times, want 2", n)
+			}
+
+			// Behind an entry point that becomes another user the script is his, and runs; the
+			// status is not.
+			j = in(debianImage, job("entry point", "id -un", "echo 0 1<>$(find /run/podman-executor -name status 2>/dev/null) || echo no status", "exit 9"))
+			j.Image.Entrypoint = []string{"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"}
+			run = m.run(j)
+			failed(t, run, "script_failure", 9)
+			logs(t, run, "nobody\n", "no status\n")
+			run = m.run(in(userImage, job("user of the image", "id -u", "exit 9")))
+			failed(t, run, "script_failure", 9)
+			logs(t, run, "1000\n")
+		})
+	}
+}
+
 // hostileImage has all that an image can say about itself, against the driver.
 const hostileImage = `FROM ` + busyboxImage + `
 LABEL io.podman-executor.managed=false io.podman-executor.keep=true io.podman-executor.role=volume io.podman-executor.job=1 \

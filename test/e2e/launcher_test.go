@@ -47,7 +47,7 @@ func TestLauncher(t *testing.T) {
 	}
 	failed(t, m.run(in(busyboxImage, job("killed", "kill -9 $$"))), "script_failure", 137)
 	// Another user's directories are not this user's to remove.
-	run = m.run(in(userImage, job("directories", "id -u", "mkdir -p /run/podman-executor/report/a/b")))
+	run = m.run(in(userImage, job("directories", "id -u", "mkdir -p /run/podman-executor/private/report/a/b")))
 	succeeded(t, run)
 	logs(t, run, "\n1000\n")
 	nothingLaunched(t, dir)

@@ -160,12 +160,12 @@ func TestRunnerStepStopped(t *testing.T) {
 func TestForgedSteps(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
-	run := m.run(m.hooked("garbage", "for p in /run/podman-executor/steps/step-*; do echo 0123456789abcdef 1<>$p/status; done; sleep 1000", "echo ran"))
+	run := m.run(m.hooked("garbage", "for p in /run/podman-executor/private/steps/step-*; do echo 0123456789abcdef 1<>$p/status; done; sleep 1000", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
 	logs(t, run, "podman-executor-run: error: handing a step to the container: ", "is no exit status of a step", "podman-executor-run: hint: ")
 	lacks(t, run, "$ echo ran")
 	// It cannot put anything in their place.
-	run = m.run(m.hooked("links", "cd /run/podman-executor/steps; rm -rf next step-* || ln -s /etc/passwd link || ls", "echo made >out"))
+	run = m.run(m.hooked("links", "cd /run/podman-executor/private/steps; rm -rf next step-* || ln -s /etc/passwd link || ls", "echo made >out"))
 	succeeded(t, run)
 	logs(t, run, "next\n")
 	lacks(t, run, "link\n")

@@ -100,9 +100,11 @@ func TestOtherUsersWithStepScriptOnly(t *testing.T) {
 			lacks(t, run, "has a name")
 		}
 	}
-	named := in(debianImage, job("named", "id -un"))
+	// One with a name is another on the host, and writes what the runner's steps have made.
+	named := in(debianImage, m.cloneOnce("named", "id -un", "echo more >>README"))
+	named.Hooks = []gitlab.Hook{{Name: "pre_get_sources_script", Script: []string{"echo umask $(umask)"}}}
 	named.Image.ExecutorOptions.Docker.User = "daemon"
 	run := m.run(named)
 	succeeded(t, run)
-	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "daemon\n")
+	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "umask 0000\n", "daemon\n")
 }

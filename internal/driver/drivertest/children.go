@@ -39,8 +39,12 @@ var environmentNames = []string{
 	"SBATCH_IGNORE_PBS",
 }
 
-// shellNames are what bash adds, for a step on the host.
-var shellNames = []string{"PWD", "OLDPWD", "SHLVL", "_"}
+// shellNames are what bash adds, for a step on the host, and what the driver sets there for
+// git: see [step.Host].
+var shellNames = []string{
+	"PWD", "OLDPWD", "SHLVL", "_",
+	"GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0",
+}
 
 // notable is how long a value must be to be looked for, in bytes: shorter ones stand
 // anywhere.

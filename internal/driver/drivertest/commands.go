@@ -227,7 +227,7 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 				separator = "\n  "
 			}
 			switch {
-			case arg == stub:
+			case arg == stub, arg == once:
 				arg = "STUB"
 			case arg == loop:
 				arg = "LOOP"

@@ -8,11 +8,12 @@ import (
 	"podman-executor/internal/step"
 )
 
-// stub and loop are the shell programs of the containers, too long for goldens;
+// once, stub and loop are the shell programs of the containers, too long for goldens;
 // internal/step tests them.
 var (
-	stub = step.Command(step.User, step.EntryPoint{})[1]
-	loop = step.StayingCommand(step.User, step.EntryPoint{})[1]
+	once       = step.Command(step.User, step.EntryPoint{}, step.Sources{})[1]
+	staying    = step.StayingCommand(step.User, step.EntryPoint{}, step.Sources{})
+	loop, stub = staying[1], staying[3]
 )
 
 var volatile = []struct {

@@ -33,12 +33,12 @@ type container struct {
 }
 
 func newContainer(bin string) (*container, error) {
-	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.Command(step.User, step.EntryPoint{Shell: true}, "", "")}, "")
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.Command(step.User, step.EntryPoint{Shell: true}, step.Sources{})}, "")
 }
 
 // newStaying makes a container that waits for steps.
 func newStaying(bin string) (*container, error) {
-	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}), Detached: true}, "pipes")
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}, step.Sources{}), Detached: true}, "pipes")
 }
 
 // newJob makes a container in a directory like those of jobs. pipes, if not empty, is
@@ -98,7 +98,7 @@ func (c *container) handOver(ctx context.Context, times int) (alone, through sam
 	to := handover.Container{Podman: c.plan.Podman.Client(nil), Name: c.name, Dir: c.plan.StepsDirs[c.name], Grace: c.plan.Grace}
 	run := func(text []byte, _ bool) (sample, error) {
 		started := time.Now()
-		err := to.Run(ctx, podman.Streams{Stdin: step.Input(text), Stdout: io.Discard, Stderr: os.Stderr})
+		err := to.Run(ctx, podman.Streams{Stdin: step.Input(text, step.CleanNothing), Stdout: io.Discard, Stderr: os.Stderr})
 		return sample{wall: time.Since(started)}, err
 	}
 	// The first one waits until the container is up.
@@ -145,7 +145,7 @@ func (c *container) alone(script []byte, watched bool) (sample, error) {
 	}
 	defer write.Close()
 	defer read.Close()
-	go func() { _, _ = io.Copy(write, step.Input(script)) }() // podman's own error says what is wrong
+	go func() { _, _ = io.Copy(write, step.Input(script, step.CleanNothing)) }() // podman's own error says what is wrong
 	cmd := c.podman("start", "--attach", "--interactive", "--sig-proxy=false", "--", c.name)
 	cmd.Stdin = read
 	return take(cmd, watched)
