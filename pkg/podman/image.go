@@ -34,6 +34,8 @@ type ImageConfig struct {
 	Env []string `json:"Env"`
 	// User is that of its processes, USER[:GROUP]; empty: root.
 	User string `json:"User"`
+	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
+	WorkingDir string `json:"WorkingDir"`
 	// ExposedPorts are "5432/tcp" and kin.
 	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
 	// Entrypoint is the image's ENTRYPOINT.
