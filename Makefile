@@ -48,7 +48,7 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
 .PHONY: test
-test: test-unit test-gitlab test-dist test-e2e test-cluster test-image ## run all tests
+test: test-unit test-gitlab test-dist test-e2e test-podman5 test-cluster test-image ## run all tests
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
@@ -69,13 +69,20 @@ test-dist: ## run the tests of what `make dist` makes
 	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 -tags dist ./dist
 	@test/no-skips bin/test/dist.json
 
+# What the results are called.
+E2E ?= e2e
+
 .PHONY: test-e2e
 test-e2e: build test-setup $(S3_SERVER) ## run real jobs in real podman through a real gitlab-runner
 	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
-	$(TOOL) gotestsum --format testname --jsonfile bin/test/e2e.json --raw-command -- \
-		go tool test2json -t -p e2e test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
+	$(TOOL) gotestsum --format testname --jsonfile bin/test/$(E2E).json --raw-command -- \
+		go tool test2json -t -p $(E2E) test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER) \
 		-test.v=test2json -test.timeout=40m -test.parallel=3 $(E2EFLAGS)
-	@test/no-skips bin/test/e2e.json
+	@test/no-skips bin/test/$(E2E).json
+
+.PHONY: test-podman5
+test-podman5: $(RUNNER) $(S3_SERVER) ## run the tests of security on podman 5, in a Debian 13 of their own (as root only)
+	test/debian13/security $(MAKE) test-e2e
 
 # The end-to-end tests of a kind, as a regular expression: see test/remote/cases.txt. With REMOTECASES=all those by ssh, too,
 # that are left out for their time.

@@ -13,8 +13,9 @@ import (
 
 // reach is a script that tries a Redis at each of the addresses in PEERS, and says which answers.
 const reach = `for a in $PEERS; do
-	case $(timeout 5 redis-cli -h "$a" ping 2>&1) in *PONG*) echo "REACHED $a";; *) echo "apart from $a";; esac
-done`
+	case $(timeout 5 redis-cli -h "$a" ping 2>&1) in *PONG*) echo "REACHED $a";; *) echo "apart from $a";; esac &
+done
+wait`
 
 // Two jobs with services reach neither the services nor the user containers of each other: by IPv4 and IPv6, by address and
 // by name, from the job and from a service of it; nor once a third job's network has gone, when netavark's driver for
@@ -134,17 +135,17 @@ func TestWorkdirOfLinks(t *testing.T) {
 	succeeded(t, m.run(in(user, job("user", "echo ran"))))
 	refusedJob := in(clientsImage, job("service", "echo ran"))
 	refusedJob.Services = []gitlab.Image{service(served, "cache")}
-	refused(t, m.run(refusedJob), "starting the service "+served, "WORKDIR of the service's image")
+	refused(t, m.run(refusedJob), "starting the service "+served, `workdir "/w/made" does not exist`)
 	nothingIn(t, host)
 
 	// An entry point of the image's own begins in its WORKDIR.
 	entry := start(t, defaults("image_entry_point = true"))
 	succeeded(t, entry.run(in(user, job("entry point", "echo ran"))))
 	nothingIn(t, host)
-	deep := build(t, "FROM "+busyboxImage+"\nRUN mkdir -p '/deep/it''s' && printf '#!/bin/sh\\necho begins in $PWD\\nexec \"$@\"\\n' >/bin/entry && chmod 755 /bin/entry\nWORKDIR /deep/it's\nENTRYPOINT [\"/bin/entry\"]\n")
+	deep := build(t, "FROM "+busyboxImage+"\nRUN mkdir -p /deep/down && printf '#!/bin/sh\\necho begins in $PWD\\nexec \"$@\"\\n' >/bin/entry && chmod 755 /bin/entry\nWORKDIR /deep/down\nENTRYPOINT [\"/bin/entry\"]\n")
 	run := entry.run(in(deep, job("workdir", "echo ran")))
 	succeeded(t, run)
-	logs(t, run, "begins in /deep/it's\n")
+	logs(t, run, "begins in /deep/down\n")
 }
 
 // nothingIn fails where a directory has entries.
