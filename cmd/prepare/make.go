@@ -329,7 +329,7 @@ func (s *preparation) container(role string, image podman.Image, entry policy.En
 		// See workdir: the image's is entered by the command.
 		Workdir: "/",
 		Image:   image.ID,
-		Command:    step.Command(place, step.EntryPoint(entry), s.openDirectories()...),
+		Command: step.Command(place, step.EntryPoint(entry), s.openDirectories()...),
 	}
 	s.stay(&c, place, step.EntryPoint(entry))
 	c.Command = step.In(s.workdir(role, image), c.Command)

@@ -31,8 +31,10 @@ func TestNetworksApart(t *testing.T) {
 	}
 	m := startConcurrent(t, 3, defaults("enable_ipv6 = true"))
 	// The job itself listens, too: with the Redis of its service's image.
-	victim := in(redisImage, job("victim", append([]string{"redis-server --protected-mode no --daemonize yes >/dev/null",
-		"redis-cli -h victims-cache ping && echo own service"}, untilReleased...)...))
+	victim := in(redisImage, job("victim", append([]string{
+		"redis-server --protected-mode no --daemonize yes >/dev/null",
+		"redis-cli -h victims-cache ping && echo own service",
+	}, untilReleased...)...))
 	victim.Services = []gitlab.Image{service(redisImage, "victims-cache")}
 	one := m.server.Submit(victim)
 	m.waitLog(one, "holding")
