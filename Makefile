@@ -47,11 +47,11 @@ demo: build test-setup ## run the pipeline of examples/demo in real podman, live
 	cd test && CGO_ENABLED=0 go build -o ../bin/test/run-demo ./demo
 	test/staged bin $(RUNNER) bin/test/run-demo --with examples/demo demo
 
-SUITES := test-unit test-gitlab test-dist test-e2e test-slurm test-remote test-image
+SUITES := test-unit test-gitlab test-dist test-e2e test-podman5 test-slurm test-remote test-image
 # What runs side by side with LANES=yes, as CI does: the suites of a lane follow one another, and each lane has
 # a user, and so a podman, of its own. That takes root.
 LANES ?=
-LANE_1 := test-e2e test-image
+LANE_1 := test-e2e test-podman5
 LANE_2 := $(filter-out $(LANE_1),$(SUITES))
 
 .PHONY: test
@@ -94,11 +94,18 @@ test-dist: ## run the tests of what `make dist` makes
 	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 -tags dist ./dist
 	@test/no-skips bin/test/dist.json
 
+# What the results are called.
+E2E ?= e2e
+
 .PHONY: test-e2e
 test-e2e: build test-setup $(S3_SERVER) $(AGAIN) ## run real jobs in real podman through a real gitlab-runner
 	cd test && CGO_ENABLED=0 go test -c -tags e2e -o ../bin/test/e2e.test ./e2e
-	$(call suite,e2e,test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER),-test.timeout=40m -test.parallel=3 $(E2EFLAGS))
-	@test/no-skips bin/test/e2e.json
+	$(call suite,$(E2E),test/staged bin $(RUNNER) bin/test/e2e.test --with examples --with $(S3_SERVER),-test.timeout=40m -test.parallel=3 $(E2EFLAGS))
+	@test/no-skips bin/test/$(E2E).json
+
+.PHONY: test-podman5
+test-podman5: $(RUNNER) $(S3_SERVER) ## run the tests of security on podman 5, in a Debian 13 of their own (as root only)
+	test/debian13/security $(MAKE) test-e2e
 
 # The end-to-end tests of a kind, as a regular expression: see test/remote/cases.txt. With REMOTECASES=all those by ssh, too,
 # that are left out for their time.

@@ -25,6 +25,8 @@ type examination struct {
 	policy  *policy.Policy
 	podman  *podman.Podman
 	results []preflight.Result
+	// version is what the podman of the present check says of itself, and bash the ID of an image of the policy that starts there and has bash.
+	version, bash string
 }
 
 // doctor prints whether this machine can run jobs, one check a line, and what to do
@@ -190,7 +192,7 @@ func (e *examination) checkService(ctx context.Context, h remote.Host) {
 	if h.URL != "" {
 		e.add(preflight.Result{Check: check, Detail: h.URL})
 	}
-	for _, step := range []func(context.Context){e.checkPodman, e.checkImages} {
+	for _, step := range []func(context.Context){e.checkPodman, e.checkImages, e.checkNetworks} {
 		if step(ctx); preflight.Worst(e.results) == preflight.Error {
 			return
 		}
@@ -204,6 +206,7 @@ func (e *examination) checkPodman(ctx context.Context) {
 		e.fail("podman", err, "run `"+e.podman.Program+" version` as this user")
 		return
 	}
+	e.version, e.bash = version.Version, ""
 	e.add(preflight.Program("podman", version.Version))
 	info, err := e.podman.Info(ctx)
 	if err != nil {

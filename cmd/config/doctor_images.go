@@ -75,7 +75,11 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 	if err != nil {
 		return failed(fmt.Errorf("starting a container of %s: %w", name, err), "run `"+e.podman.Program+" run --rm "+name.String()+" true` as this user, and check the options of "+where)
 	}
-	return x.judge(name.String(), where, strings.Fields(out))
+	missing := strings.Fields(out)
+	if e.bash == "" && slices.Contains(x.needs, "bash") && !slices.Contains(missing, "bash") {
+		e.bash = image.ID
+	}
+	return x.judge(name.String(), where, missing)
 }
 
 // judge says what it means that an image lacks programs.

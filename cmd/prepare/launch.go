@@ -97,7 +97,7 @@ func (s *preparation) launcher() (plan.Launch, error) {
 func (s *preparation) launchedContainer(image podman.Image) (podman.Create, error) {
 	c := s.authorsContainer(image)
 	c.Attached, c.Network = true, s.grant.Network.Mode
-	c.Command = step.LaunchedCommand(step.EntryPoint(s.userEntry(image)), grace)
+	c.Command = step.In(s.workdir("user", image), step.LaunchedCommand(step.EntryPoint(s.userEntry(image)), grace))
 	c.EnvNames = slices.Clone(slurmVariables)
 	if image.Digest == "" {
 		return c, &driver.Fault{

@@ -55,7 +55,7 @@ func (s *preparation) make(ctx context.Context) error {
 	if s.launches() {
 		return s.makeLaunch(images.user)
 	}
-	if err := s.startServices(ctx, images.services); err != nil {
+	if err := s.startServices(ctx, version.Version, images.services); err != nil {
 		return err
 	}
 	if err := s.createContainers(ctx, images, hostRunner); err != nil {
@@ -111,7 +111,7 @@ func startFault(err error) error {
 // runnerContainer is the runner container, with the host's gitlab-runner where there
 // is one.
 func (s *preparation) runnerContainer(image podman.Image, hostRunner string) podman.Create {
-	c := s.container("runner", image.ID, s.grant.RunnerEntry)
+	c := s.container("runner", image, s.grant.RunnerEntry)
 	c.Options, c.Network = s.policy.General.Podman.RunnerOptions, s.grant.Network.Runner
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, runnerMount(hostRunner, image))
@@ -122,7 +122,7 @@ func (s *preparation) runnerContainer(image podman.Image, hostRunner string) pod
 
 // authorsContainer is what a container of the author's steps is granted, wherever it runs.
 func (s *preparation) authorsContainer(image podman.Image) podman.Create {
-	c := s.container("user", image.ID, s.userEntry(image))
+	c := s.container("user", image, s.userEntry(image))
 	c.Options, c.User = s.policy.General.Podman.CustomOptions, s.grant.User
 	c.Platform = podman.Platform(s.grant.Platform)
 	s.confine(&c, s.grant.Container)
@@ -314,7 +314,7 @@ func (s *preparation) cacheVolume() string {
 }
 
 // container returns what both containers have in common.
-func (s *preparation) container(role, imageID string, entry policy.EntryPoint) podman.Create {
+func (s *preparation) container(role string, image podman.Image, entry policy.EntryPoint) podman.Create {
 	place := step.User
 	if role == "runner" {
 		place = step.Runner
@@ -326,10 +326,13 @@ func (s *preparation) container(role, imageID string, entry policy.EntryPoint) p
 		Tmpfs:      []string{step.Tmpfs},
 		Volumes:    []string{s.buildsVolume(), s.cacheVolume()},
 		Entrypoint: "sh",
-		Image:      imageID,
-		Command:    step.Command(place, step.EntryPoint(entry), s.sources(), s.openDirectories()...),
+		// See workdir: the image's is entered by the command.
+		Workdir: "/",
+		Image:   image.ID,
+		Command: step.Command(place, step.EntryPoint(entry), s.sources(), s.openDirectories()...),
 	}
 	s.stay(&c, place, step.EntryPoint(entry))
+	c.Command = step.In(s.workdir(role, image), c.Command)
 	return c
 }
 
@@ -342,6 +345,18 @@ func (s *preparation) sources() step.Sources {
 		Kept:       s.call.Getenv(customPrefix+"GIT_STRATEGY") == "none",
 		Submodules: submodules == "normal" || submodules == "recursive",
 	}
+}
+
+// workdir is the image's WORKDIR, or nothing where the administrator's options have another: podman is not to make it.
+func (s *preparation) workdir(role string, image podman.Image) string {
+	options := s.policy.General.Podman.CustomOptions
+	if role == "runner" {
+		options = s.policy.General.Podman.RunnerOptions
+	}
+	if slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--workdir") || strings.HasPrefix(o, "-w") }) {
+		return ""
+	}
+	return image.Config.WorkingDir
 }
 
 // openDirectories are those that every user of the job's images may write to.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
+	"podman-executor/internal/preflight"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -85,7 +87,7 @@ func (s *preparation) buildAliases() []string {
 func (s *preparation) serviceName(i int) string { return s.job.Name("service-" + strconv.Itoa(i)) }
 
 // startServices makes the job's network and starts its services on it.
-func (s *preparation) startServices(ctx context.Context, images []podman.Image) error {
+func (s *preparation) startServices(ctx context.Context, version string, images []podman.Image) error {
 	if len(s.grant.Services) == 0 {
 		return nil
 	}
@@ -93,7 +95,10 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 	now := time.Now()
 	if s.network() != "" {
 		pm := s.policy.General.Podman
-		network := podman.CreateNetwork{Name: s.network(), Labels: s.labels("network", now), IPv6: pm.EnableIPv6, MTU: pm.NetworkMTU.Value}
+		network := podman.CreateNetwork{
+			Name: s.network(), Labels: s.labels("network", now), IPv6: pm.EnableIPv6, MTU: pm.NetworkMTU.Value,
+			Isolate: preflight.Isolation(version),
+		}
 		if err := s.podman.CreateNetwork(ctx, network); err != nil {
 			return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
 		}
@@ -111,17 +116,37 @@ func (s *preparation) startServices(ctx context.Context, images []podman.Image) 
 			if podman.NoSuchProgram(err) && !service.Added {
 				return &driver.Refusal{Err: err, Todo: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
 			}
+			if podman.NoWorkdir(err) {
+				return &driver.Refusal{Err: err, Todo: "make the WORKDIR of the service's image a directory in that image"}
+			}
 			return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), todo)}
+		}
+		if i == 0 {
+			s.keepApart(ctx, version)
 		}
 	}
 	return nil
+}
+
+// keepApart sees to it that the job's network stays apart from those of other jobs. Where that cannot be
+// done, the administrator is told: see preflight.Apart.
+func (s *preparation) keepApart(ctx context.Context, version string) {
+	if s.network() == "" {
+		return
+	}
+	err := s.podman.KeepIsolated(ctx)
+	notHere := errors.Is(err, podman.ErrElsewhere) || errors.Is(err, podman.ErrNoRules)
+	if err == nil || notHere && preflight.Isolation(version) == podman.IsolateAll {
+		return // --doctor tries whether they are
+	}
+	s.log.WithError(err).WithField("cure", preflight.ApartCure).Warn("the networks of jobs may not be apart")
 }
 
 func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {
 	c := podman.Create{
 		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
 		Timeout: s.job.Timeout + time.Minute, Network: cmp.Or(s.network(), s.grant.Network.Mode),
-		User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
+		Workdir: imageWorkdir(image), User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
 		// As docker's services have it (gitlab-runner
 		// executors/docker/services.go, docker.go:680): one may serve what the
 		// job builds.
@@ -160,6 +185,15 @@ func (s *preparation) startService(ctx context.Context, i int, service policy.Se
 		return err
 	}
 	return s.findHost(ctx, i, service)
+}
+
+// imageWorkdir is the WORKDIR of a service's image, by name: podman makes none that is missing then, see podman.Create. Empty for an
+// image without one.
+func imageWorkdir(image podman.Image) string {
+	if image.Config.WorkingDir == "" {
+		return ""
+	}
+	return path.Join("/", image.Config.WorkingDir)
 }
 
 // findHost remembers the lines of /etc/hosts by which the user container, and services

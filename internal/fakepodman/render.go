@@ -73,6 +73,7 @@ type imageData struct {
 type imageConfig struct {
 	Env, Entrypoint []string
 	User            string
+	WorkingDir      string
 	ExposedPorts    map[string]struct{}
 	Labels          labels
 }

@@ -51,11 +51,10 @@ type hole struct {
 
 // holes are those of podman and what it runs that jobs could use: by an image, or by
 // what they do in a container. Holes of `podman build`, `cp`, `top`, `machine` and
-// `volume export`, which the driver does not call, are not here. crun has none of
-// runc's (containers/crun issue 1906).
+// `volume export`, which the driver does not call, are not here; nor is CVE-2026-55686, an image's WORKDIR that makes
+// directories on the host (podman 3.0 to 5.7.0): each container of the driver's is told where to start, see
+// docs/decisions/0032. crun has none of runc's (containers/crun issue 1906).
 var holes = []hole{
-	// podman-container-tools/podman GHSA-q6r4-3wmg-fwcq
-	{"podman", "CVE-2026-55686", Version{3, 0, 0}, Version{5, 7, 1}, nil, "an image's WORKDIR makes directories on the host"},
 	// flatcar/Flatcar issue 2083
 	{"podman", "CVE-2026-57231", Version{}, Version{5, 8, 4}, nil, "an image reads podman's environment"},
 	// podman RELEASE_NOTES.md, 5.2.5; coreos/fedora-coreos-tracker issue 1821

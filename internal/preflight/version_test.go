@@ -32,11 +32,9 @@ func TestPrograms(t *testing.T) {
 	}{
 		{"podman", "4.2.9", Error, "podman 4.2.9 is too old: the driver needs 4.3.0 or newer", ""},
 		{"podman", "3.4.4", Error, "too old", ""},
-		{"podman", "4.3.0", Warning, "4.3.0 as it was released has CVE-2026-55686", ""},
+		{"podman", "4.3.0", Warning, "4.3.0 as it was released has CVE-2026-57231", "CVE-2026-55686"},
 		{"podman", "5.2.4", Warning, "CVE-2024-9676", ""},
-		{"podman", "5.2.5", Warning, "CVE-2026-55686", "CVE-2024-9676"},
-		{"podman", "5.7.0", Warning, "CVE-2026-55686", ""},
-		{"podman", "5.7.1", Warning, "CVE-2026-57231", "CVE-2026-55686"},
+		{"podman", "5.2.5", Warning, "CVE-2026-57231", "CVE-2024-9676"},
 		{"podman", "5.8.3", Warning, "CVE-2026-57231", ""},
 		{"podman", "5.8.4", OK, "5.8.4", "CVE"},
 		{"podman", "6.1.1", OK, "6.1.1", ""},

@@ -55,6 +55,10 @@ type Create struct {
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
+	// Workdir is the directory that the process starts in; empty: the image's, which podman makes where
+	// it is missing, with releases before 5.7.1 on the host, where a link of the image leads there. One that
+	// is named is never made.
+	Workdir string
 	// Platform is the image's; the zero Platform: the machine's own.
 	Platform Platform
 	// Entrypoint replaces the image's: one program, or a JSON list of words.
@@ -125,6 +129,9 @@ func (c Create) Args() []string {
 	}
 	if c.User != "" {
 		a = append(a, "--user", c.User)
+	}
+	if c.Workdir != "" {
+		a = append(a, "--workdir", c.Workdir)
 	}
 	if c.Platform != (Platform{}) {
 		a = append(a, "--platform", c.Platform.String())

@@ -32,6 +32,8 @@ type ImageConfig struct {
 	Path string
 	// User is that of its processes, USER[:GROUP]; empty: root.
 	User string
+	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
+	WorkingDir string
 	// ExposedPorts are "5432/tcp" and kin.
 	ExposedPorts map[string]struct{}
 	// Entrypoint is the image's ENTRYPOINT.
@@ -138,6 +140,7 @@ const maxImage = 64 << 10
 // inspected is a line that inspectFormat prints.
 type inspected struct {
 	ID, Digest, OS, Arch, User    string
+	WorkingDir                    string
 	Size                          int64
 	Path, Entrypoint, RepoDigests []string
 	HealthCheck                   []string
@@ -159,14 +162,14 @@ func inspectFormat(names []string) string {
 	}
 	return `{"ID": {{json .ID}}, "Digest": {{json .Digest}}, "Size": {{.Size}}, "OS": {{json .Os}}, "Arch": {{json .Architecture}}, ` +
 		`"Path": [{{range .Config.Env}}{{if eq (printf "%.5s" .) "PATH="}}{{json .}}, {{end}}{{end}}""], ` +
-		`"User": {{json .Config.User}}, "Entrypoint": {{json .Config.Entrypoint}}, "ExposedPorts": {{json .Config.ExposedPorts}}, ` +
+		`"User": {{json .Config.User}}, "WorkingDir": {{json .Config.WorkingDir}}, "Entrypoint": {{json .Config.Entrypoint}}, "ExposedPorts": {{json .Config.ExposedPorts}}, ` +
 		`"HealthCheck": {{with .HealthCheck}}{{json .Test}}{{else}}null{{end}}, "RepoDigests": [` + digests + `""]}`
 }
 
 func (i inspected) image() Image {
 	image := Image{
 		ID: i.ID, Digest: i.Digest, Size: i.Size, OS: i.OS, Arch: i.Arch, HealthCheck: HealthCheck{Test: i.HealthCheck},
-		Config: ImageConfig{User: i.User, ExposedPorts: i.ExposedPorts, Entrypoint: i.Entrypoint},
+		Config: ImageConfig{User: i.User, WorkingDir: i.WorkingDir, ExposedPorts: i.ExposedPorts, Entrypoint: i.Entrypoint},
 	}
 	for _, digest := range i.RepoDigests {
 		if digest != "" {

@@ -25,7 +25,7 @@ type Probe struct {
 
 // Args returns the command line.
 func (p Probe) Args() []string {
-	a := []string{"run", "--rm", "--pull=never", "--http-proxy=false", "--timeout", strconv.Itoa(int(probeTime / time.Second)), "--entrypoint", "sh"}
+	a := []string{"run", "--rm", "--pull=never", "--http-proxy=false", "--timeout", strconv.Itoa(int(probeTime / time.Second)), "--workdir", "/", "--entrypoint", "sh"}
 	a = append(a, p.Options...)
 	a = append(a, "--", p.Image, "-c", p.Script, "sh")
 	return append(a, p.Words...)

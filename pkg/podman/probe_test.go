@@ -12,7 +12,7 @@ import (
 
 func TestProbeArgs(t *testing.T) {
 	want := []string{
-		"run", "--rm", "--pull=never", "--http-proxy=false", "--timeout", "60", "--entrypoint", "sh",
+		"run", "--rm", "--pull=never", "--http-proxy=false", "--timeout", "60", "--workdir", "/", "--entrypoint", "sh",
 		"--network=host", "--", "-x", "-c", `echo "$@"`, "sh", "a", "--b",
 	}
 	got := Probe{Options: []string{"--network=host"}, Image: "-x", Script: `echo "$@"`, Words: []string{"a", "--b"}}.Args()

@@ -19,6 +19,8 @@ type CreateNetwork struct {
 	IPv6 bool
 	// MTU is the largest packet, in bytes; 0: podman's own.
 	MTU int
+	// Isolate is the option of that name: IsolateOthers, IsolateAll, or empty for podman's default.
+	Isolate string
 }
 
 // Args returns the command line.
@@ -32,6 +34,9 @@ func (c CreateNetwork) Args() []string {
 	}
 	if c.MTU > 0 {
 		args = append(args, "--opt", "mtu="+strconv.Itoa(c.MTU))
+	}
+	if c.Isolate != "" {
+		args = append(args, "--opt", "isolate="+c.Isolate)
 	}
 	return append(args, "--", c.Name)
 }

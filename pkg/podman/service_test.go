@@ -126,8 +126,8 @@ func TestServiceArgs(t *testing.T) {
 		want string
 	}{
 		{"create a network", func(p *Podman) error {
-			return p.CreateNetwork(t.Context(), CreateNetwork{Name: "-n", Labels: labels, IPv6: true, MTU: 1400})
-		}, "network create --label a=1 --label b=2 --label c= --ipv6 --opt mtu=1400 -- -n"},
+			return p.CreateNetwork(t.Context(), CreateNetwork{Name: "-n", Labels: labels, IPv6: true, MTU: 1400, Isolate: IsolateAll})
+		}, "network create --label a=1 --label b=2 --label c= --ipv6 --opt mtu=1400 --opt isolate=strict -- -n"},
 		{"create a bare network", func(p *Podman) error { return p.CreateNetwork(t.Context(), CreateNetwork{Name: "n"}) }, "network create -- n"},
 		{"remove networks", func(p *Podman) error { return p.RemoveNetworks(t.Context(), "-n", "m") }, "network rm --force -- -n\nnetwork rm --force -- m"},
 		{"remove no networks", func(p *Podman) error { return p.RemoveNetworks(t.Context()) }, ""},

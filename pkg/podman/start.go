@@ -168,6 +168,12 @@ func SaysNoSuchProgram(said string) bool {
 	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
 }
 
+// NoWorkdir tells whether a container could not be started because its image lacks the directory that it was to start in.
+func NoWorkdir(err error) bool {
+	var exit *ExitError
+	return errors.As(err, &exit) && strings.Contains(exit.Stderr, `workdir "`) && strings.Contains(exit.Stderr, "does not exist on container")
+}
+
 // NoSuchCDIDevice tells whether a container could not be started because the
 // machine does not know a CDI device of it (container-device-interface
 // pkg/cdi/registry.go).

@@ -75,9 +75,25 @@ func TestDoctor(t *testing.T) {
 	}
 	checked(t, table, "storage", "ok", "overlay")
 	checked(t, table, "runner_image", "ok", runnerImage+" starts")
+	if !overService() || !oldPodman(t) { // there nobody keeps netavark's rules
+		checked(t, table, "jobs' networks", "ok", "apart from each other")
+	}
 	checked(t, table, "default_image", "ok", debianImage+" starts")
 	if left := podman(t, "ps", "--all", "--noheading", "--filter", "ancestor="+runnerImage, "--filter", "status=exited", "--format", "{{.Command}}"); strings.Contains(left, "command -v") {
 		t.Errorf("its containers are left: %s", left)
+	}
+}
+
+// Networks without a firewall are not apart: as with firewall_driver = "none", which not every netavark takes.
+func TestDoctorNetworksNotApart(t *testing.T) {
+	t.Parallel()
+	table, status := doctor(t, policyText(t.TempDir(), nil, []string{storageEnvironment("NETAVARK_FW=none")}), nil)
+	if status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+	checked(t, table, "jobs' networks", "warning", "")
+	if !oldPodman(t) {
+		checked(t, table, "jobs' networks", "warning", "a container reached one of another network at once")
 	}
 }
 
