@@ -207,7 +207,8 @@ make_namespace() {
 		mountpoint -q "${namespace%/*}" || mount --bind "${namespace%/*}" "${namespace%/*}"
 		mount --make-private "${namespace%/*}"
 		touch "$namespace"
-		unshare --mount="$namespace" --propagation slave sh -euc '
+		unshare_kept || fail "making a mount namespace: $(<"$probe_log")"
+		nsenter --mount="$namespace" -- sh -euc '
 			umount -R /sys/fs/cgroup
 			mount -t cgroup2 none /sys/fs/cgroup
 			mount --make-rshared /'
@@ -215,6 +216,19 @@ make_namespace() {
 	make_cgroup
 	mode=namespace
 	leave_old_namespace
+}
+
+# unshare_kept makes the namespace and keeps it. The kernel keeps one only where its number is above that of the namespace that has the mount
+# (fs/namespace.c, mnt_ns_loop); Linux 6.18 gives each CPU 64 numbers at a time, so in a namespace like that of
+# test/debian13 a few tries may be too low.
+unshare_kept() {
+	local _
+	for _ in {1..500}; do
+		if unshare --mount="$namespace" --propagation slave true 2>"$probe_log"; then
+			return
+		fi
+	done
+	return 1
 }
 
 # make_cgroup gives the user a cgroup to divide, and a place below it to be in, from where it may move
