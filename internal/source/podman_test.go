@@ -22,9 +22,22 @@ func TestOfEnvironment(t *testing.T) {
 	}
 	got := OfEnvironment([]string{"HOME=" + home, "TMPDIR=/srv/tmp", "PATH=/srv/bin", "XDG_RUNTIME_DIR=/srv/run", "XDG_DATA_HOME=/srv/data", "CONTAINERS_CONF=" + at("other.conf")}, 4321)
 	for _, want := range []Place{
-		{home, Home}, {at(".ssh"), Whole}, {at(".config/containers"), Whole}, {at(".config/systemd/user"), Whole}, {at(".bash_profile"), Whole},
-		{"/srv/tmp", Scratch}, {"/srv/copies", Scratch}, {"/srv/run", Whole}, {"/srv/data/containers", Whole}, {at("other.conf"), Whole},
-		{"/srv/graph", Whole}, {at("storage/4321"), Whole}, {"/srv/more", Whole}, {at("hooks"), Whole}, {"/srv/nets", Whole}, {"/srv/static", Whole},
+		{home, Home},
+		{at(".ssh"), Whole},
+		{at(".config/containers"), Whole},
+		{at(".config/systemd/user"), Whole},
+		{at(".bash_profile"), Whole},
+		{"/srv/tmp", Scratch},
+		{"/srv/copies", Scratch},
+		{"/srv/run", Whole},
+		{"/srv/data/containers", Whole},
+		{at("other.conf"), Whole},
+		{"/srv/graph", Whole},
+		{at("storage/4321"), Whole},
+		{"/srv/more", Whole},
+		{at("hooks"), Whole},
+		{"/srv/nets", Whole},
+		{"/srv/static", Whole},
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%v is missing", want)
