@@ -18,24 +18,14 @@ import (
 	"time"
 )
 
-// labelled is a Containerfile with labels of so many bytes: of signs that JSON has six bytes for,
-// the driver's own among them.
-func labelled(size int) string {
-	const most = 50000 // of a line
-	text := "FROM " + busyboxImage + "\nLABEL io.podman-executor.owner=" + strings.Repeat("<", most) + "\n"
-	for i := range size / most {
-		text += fmt.Sprintf("LABEL x%d=%s\n", i, strings.Repeat("<", most))
-	}
-	return text
-}
-
 // Containers of an image with large labels make no other job fail, and an image of larger ones
 // keeps no image from being removed: their own job runs, too.
 func TestLargeLabels(t *testing.T) {
 	t.Parallel()
-	image := build(t, labelled(1300000))
-	m := start(t, defaults())
-	j := in(image, job("large labels", untilReleased...))
+	r := startRegistry(t)
+	image := r.labelled("team/labels:1", 1300000)
+	m := start(t, defaults(r.policy()))
+	j := r.pulls(image, "large labels", untilReleased...)
 	for _, alias := range []string{"one", "two"} {
 		s := service(image, alias)
 		s.Command = []string{"sleep", "600"}
@@ -58,7 +48,7 @@ func TestLargeLabels(t *testing.T) {
 	m.wait(run)
 	succeeded(t, run)
 
-	build(t, labelled(3000000))
+	succeeded(t, m.run(r.pulls(r.labelled("team/larger:1", 3000000), "larger", "echo ran")))
 	if _, stderr, status := m.byHand("--images-unused-for", "0", "--dry-run"); status != 0 || stderr != "" {
 		t.Errorf("--images-unused-for ends with %d and says %s", status, stderr)
 	}
@@ -74,8 +64,59 @@ func driverLog(t *testing.T, m *machine) string {
 	return string(text)
 }
 
-// put makes a request to the registry, and returns the Location of its answer.
-func (r *registry) put(method, path, kind string, body []byte) string {
+// labelled pushes an image that runs, with labels of so many bytes: of signs that JSON has six bytes
+// for, one of the driver's own among them.
+func (r *registry) labelled(name string, size int) string {
+	r.Helper()
+	image := r.push(busyboxImage, name)
+	repository, tag, _ := strings.Cut(name, ":")
+	var manifest, config map[string]any
+	const kind = "application/vnd.oci.image.manifest.v1+json"
+	text, _ := r.ask(http.MethodGet, "/v2/"+repository+"/manifests/"+tag, kind, nil)
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		r.Fatal(err)
+	}
+	blob := manifest["config"].(map[string]any)
+	text, _ = r.ask(http.MethodGet, fmt.Sprint("/v2/", repository, "/blobs/", blob["digest"]), "", nil)
+	if err := json.Unmarshal(text, &config); err != nil {
+		r.Fatal(err)
+	}
+	config["config"].(map[string]any)["Labels"] = map[string]string{
+		"io.podman-executor.owner": strings.Repeat("<", size/2), "x": strings.Repeat("<", size/2), "unique": rand.Text(),
+	}
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(config); err != nil {
+		r.Fatal(err)
+	}
+	blob["digest"], blob["size"] = "sha256:"+r.blob(repository, plain.Bytes()), plain.Len()
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.ask(http.MethodPut, "/v2/"+repository+"/manifests/"+tag, fmt.Sprint(manifest["mediaType"]), text)
+	return image
+}
+
+// blob uploads a blob, and returns its digest in hexadecimal.
+func (r *registry) blob(repository string, text []byte) string {
+	r.Helper()
+	digest := fmt.Sprintf("%x", sha256.Sum256(text))
+	_, location := r.ask(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", "application/octet-stream", nil)
+	at, err := url.Parse(location)
+	if err != nil {
+		r.Fatal(err)
+	}
+	query := at.Query()
+	query.Set("digest", "sha256:"+digest)
+	at.RawQuery = query.Encode()
+	r.ask(http.MethodPut, at.String(), "application/octet-stream", text)
+	return digest
+}
+
+// ask makes a request to the registry, and returns the answer and its Location.
+func (r *registry) ask(method, path, kind string, body []byte) (text []byte, location string) {
 	r.Helper()
 	scheme, client := transport(r.T)
 	if strings.HasPrefix(path, "/") {
@@ -87,15 +128,16 @@ func (r *registry) put(method, path, kind string, body []byte) string {
 	}
 	request.SetBasicAuth(r.user, r.password)
 	request.Header.Set("Content-Type", kind)
+	request.Header.Set("Accept", kind+", application/vnd.docker.distribution.manifest.v2+json")
 	answer, err := client.Do(request)
 	if err != nil {
 		r.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); answer.StatusCode >= 300 {
-		r.Fatalf("%s %s: %s %s", method, path, answer.Status, text)
+	if text, err = io.ReadAll(answer.Body); err != nil || answer.StatusCode >= 300 {
+		r.Fatalf("%s %s: %s %s, %v", method, path, answer.Status, text, err)
 	}
-	return answer.Header.Get("Location")
+	return text, answer.Header.Get("Location")
 }
 
 // forged pushes an image without layers that says of itself what no builder would write, and returns
@@ -108,18 +150,10 @@ func (r *registry) forged(name string, config map[string]any) (image, id string)
 	if err != nil {
 		r.Fatal(err)
 	}
-	id = fmt.Sprintf("%x", sha256.Sum256(text))
-	at, err := url.Parse(r.put(http.MethodPost, "/v2/"+name+"/blobs/uploads/", "application/octet-stream", nil))
-	if err != nil {
-		r.Fatal(err)
-	}
-	query := at.Query()
-	query.Set("digest", "sha256:"+id)
-	at.RawQuery = query.Encode()
-	r.put(http.MethodPut, at.String(), "application/octet-stream", text)
+	id = r.blob(name, text)
 	const kind = "application/vnd.oci.image.manifest.v1+json"
 	manifest := fmt.Sprintf(`{"schemaVersion": 2, "mediaType": %q, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:%s", "size": %d}, "layers": []}`, kind, id, len(text))
-	r.put(http.MethodPut, "/v2/"+name+"/manifests/1", kind, []byte(manifest))
+	r.ask(http.MethodPut, "/v2/"+name+"/manifests/1", kind, []byte(manifest))
 	image = r.host + "/" + name + ":1"
 	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
 	return image, id
