@@ -64,13 +64,23 @@ func driverLog(t *testing.T, m *machine) string {
 	return string(text)
 }
 
-// labelled pushes an image that runs, with labels of so many bytes: of signs that JSON has six bytes
-// for, one of the driver's own among them.
-func (r *registry) labelled(name string, size int) string {
+// labelled pushes an image with a label of so many bytes, of signs that JSON has six bytes for, and a
+// large one that the driver has, too.
+func (r *registry) labelled(name string, size int) (image string) {
 	r.Helper()
-	image := r.push(busyboxImage, name)
+	image, _ = r.forged(name, func(_, config map[string]any) {
+		config["Labels"] = map[string]string{"x": strings.Repeat("<", size), "io.podman-executor.owner": strings.Repeat("<", size/4)}
+	})
+	return image
+}
+
+// forged pushes an image that says of itself what no builder would write: edit changes its
+// configuration, and what of that is for containers. It returns the image's name and ID.
+func (r *registry) forged(name string, edit func(all, config map[string]any)) (image, id string) {
+	r.Helper()
+	image = r.push(busyboxImage, name)
 	repository, tag, _ := strings.Cut(name, ":")
-	var manifest, config map[string]any
+	var manifest, all map[string]any
 	const kind = "application/vnd.oci.image.manifest.v1+json"
 	text, _ := r.ask(http.MethodGet, "/v2/"+repository+"/manifests/"+tag, kind, nil)
 	if err := json.Unmarshal(text, &manifest); err != nil {
@@ -78,25 +88,30 @@ func (r *registry) labelled(name string, size int) string {
 	}
 	blob := manifest["config"].(map[string]any)
 	text, _ = r.ask(http.MethodGet, fmt.Sprint("/v2/", repository, "/blobs/", blob["digest"]), "", nil)
-	if err := json.Unmarshal(text, &config); err != nil {
+	if err := json.Unmarshal(text, &all); err != nil {
 		r.Fatal(err)
 	}
-	config["config"].(map[string]any)["Labels"] = map[string]string{
-		"io.podman-executor.owner": strings.Repeat("<", size/2), "x": strings.Repeat("<", size/2), "unique": rand.Text(),
-	}
+	config := all["config"].(map[string]any)
+	config["Env"] = []string{"PATH=/bin", "UNIQUE=" + rand.Text()}
+	edit(all, config)
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(config); err != nil {
+	if err := encoder.Encode(all); err != nil {
 		r.Fatal(err)
 	}
-	blob["digest"], blob["size"] = "sha256:"+r.blob(repository, plain.Bytes()), plain.Len()
+	id = r.blob(repository, plain.Bytes())
+	blob["digest"], blob["size"] = "sha256:"+id, plain.Len()
+	if layers, ok := all["rootfs"].(map[string]any)["diff_ids"].([]string); ok && len(layers) == 0 {
+		manifest["layers"] = layers
+	}
 	text, err := json.Marshal(manifest)
 	if err != nil {
 		r.Fatal(err)
 	}
 	r.ask(http.MethodPut, "/v2/"+repository+"/manifests/"+tag, fmt.Sprint(manifest["mediaType"]), text)
-	return image
+	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
+	return image, id
 }
 
 // blob uploads a blob, and returns its digest in hexadecimal.
@@ -140,31 +155,13 @@ func (r *registry) ask(method, path, kind string, body []byte) (text []byte, loc
 	return text, answer.Header.Get("Location")
 }
 
-// forged pushes an image without layers that says of itself what no builder would write, and returns
-// its name and ID.
-func (r *registry) forged(name string, config map[string]any) (image, id string) {
-	r.Helper()
-	config["architecture"], config["os"], config["unique"] = nativeArch(r.T), "linux", rand.Text()
-	config["rootfs"] = map[string]any{"type": "layers", "diff_ids": []string{}}
-	text, err := json.Marshal(config)
-	if err != nil {
-		r.Fatal(err)
-	}
-	id = r.blob(name, text)
-	const kind = "application/vnd.oci.image.manifest.v1+json"
-	manifest := fmt.Sprintf(`{"schemaVersion": 2, "mediaType": %q, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:%s", "size": %d}, "layers": []}`, kind, id, len(text))
-	r.ask(http.MethodPut, "/v2/"+name+"/manifests/1", kind, []byte(manifest))
-	image = r.host + "/" + name + ":1"
-	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
-	return image, id
-}
-
 // podman lists no images at all while its storage has one that it cannot read, which a pull leaves
 // there although it fails. prepare removes it; and where it could not, images are removed all
 // the same, that one among them.
 func TestUnreadableImage(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
-	image, id := r.forged("team/unreadable", map[string]any{"docker_version": 5})
+	image, id := r.forged("team/unreadable:1", func(all, _ map[string]any) { all["docker_version"] = 5 })
 	old, oldID := r.host+"/team/old:1", r.pushed("team/old:1")
 	m := start(t, defaults(r.policy()))
 	refused(t, m.run(r.pulls(image, "unreadable", "echo ran")), "getting the image", "docker_version")
@@ -175,10 +172,8 @@ func TestUnreadableImage(t *testing.T) {
 	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID).Run() })
 
 	// A prepare that was killed in the pull.
-	pull := podmanCommand("pull", "--quiet", "--authfile", r.authFile(), image)
-	pull.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
-	if out, err := pull.CombinedOutput(); err == nil || !stored(t, id) {
-		t.Fatalf("podman reads it: %s", out)
+	if err := r.pull(image); err == nil || !stored(t, id) {
+		t.Fatal("podman reads it")
 	}
 	m.unusedFor(100 * 24 * time.Hour)
 	table, stderr, status := m.byHand("--images-unused-for", "30d", "--dry-run")
@@ -193,6 +188,35 @@ func TestUnreadableImage(t *testing.T) {
 	}
 }
 
+// pull pulls an image behind the driver's back.
+func (r *registry) pull(image string) error {
+	cmd := podmanCommand("pull", "--quiet", "--authfile", r.authFile(), image)
+	cmd.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	return cmd.Run()
+}
+
+// podman 4.3.1 lists no images, either, while its storage has one without layers beside a list of images
+// that somebody has made on this machine.
+func TestImageBesideAList(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	r.list("team/list:1")
+	empty, emptyID := r.forged("team/empty:1", func(all, _ map[string]any) {
+		all["rootfs"], all["history"] = map[string]any{"type": "layers", "diff_ids": []string{}}, nil
+	})
+	old, oldID := r.host+"/team/old:1", r.pushed("team/old:1")
+	m := start(t, defaults(r.policy()))
+	succeeded(t, m.run(r.pulls(old, "old", "echo ran")))
+	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID).Run() })
+	if err := r.pull(empty); err != nil || !stored(t, emptyID) {
+		t.Fatalf("pulling the image without layers: %v", err)
+	}
+	m.unusedFor(100 * 24 * time.Hour)
+	if table, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || stderr != "" || !row(table, "image", old) || stored(t, oldID) || !stored(t, emptyID) {
+		t.Errorf("it ends with %d and says %s%s", status, stderr, table)
+	}
+}
+
 // What an image says of itself is on command lines: one that says too much is refused.
 func TestTooLargeImage(t *testing.T) {
 	t.Parallel()
@@ -202,11 +226,8 @@ func TestTooLargeImage(t *testing.T) {
 		ports[fmt.Sprintf("%d/tcp", i+1)] = map[string]any{}
 	}
 	m := start(t, defaults(r.policy()))
-	for name, config := range map[string]map[string]any{
-		"entry": {"Entrypoint": []string{strings.Repeat("x", 1000000)}},
-		"ports": {"ExposedPorts": ports},
-	} {
-		image, id := r.forged("team/"+name, map[string]any{"config": config})
+	for name, says := range map[string]any{"Entrypoint": []string{strings.Repeat("x", 1000000)}, "ExposedPorts": ports} {
+		image, id := r.forged("team/"+strings.ToLower(name)+":1", func(_, config map[string]any) { config[name] = says })
 		refused(t, m.run(r.pulls(image, name, "echo ran")), "getting the image", "more than 64 KiB")
 		if _, err := os.Stat(filepath.Join(m.dir, "state", "used", url.PathEscape("pulled/"+id))); err != nil {
 			t.Errorf("no record tells that %s was pulled", image)
