@@ -7,7 +7,6 @@ package fakepodman
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"text/template"
@@ -101,7 +100,7 @@ type containerState struct {
 // Render returns what podman prints for a command line, where it has the objects of that JSON
 // list: of `podman ps` and kin by `--format json`, of `image inspect` without a format; of
 // `container inspect` the State. What is no list of objects, and what is asked for without a
-// template, comes back as it is. The error is what podman writes to standard error.
+// template, comes back as it is. The error is what podman says behind "Error: ".
 func Render(args []string, objects string) (string, error) {
 	format, ok := formatOf(args)
 	if !ok {
@@ -114,12 +113,12 @@ func Render(args []string, objects string) (string, error) {
 	format = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(format) + "\n"
 	t, err := template.New(args[0]).Funcs(template.FuncMap{"json": toJSON}).Parse(format)
 	if err != nil {
-		return "", fmt.Errorf("Error: %w", err)
+		return "", err
 	}
 	var out strings.Builder
 	for _, row := range rows {
 		if err := t.Execute(&out, row); err != nil {
-			return out.String(), fmt.Errorf("Error: %w", err)
+			return out.String(), err
 		}
 	}
 	return out.String(), nil

@@ -29,7 +29,7 @@ func fakePodman(dir string, args []string) int {
 	case err == nil:
 		answer, err := fakepodman.Render(args, string(text))
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprintln(os.Stderr, "Error:", err)
 			return 125
 		}
 		fmt.Print(answer)

@@ -96,16 +96,31 @@ func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
 	return items, nil
 }
 
+// listTries is how often podman is asked for the list of all images that fails for one which
+// is gone when it is asked for that one.
+const listTries = 3
+
 // stored lists the images of the storage. Where podman lists none, since it cannot read one of
 // them, which any job's pull may bring, it is asked for each that has a record, and for those that
 // it names when it fails; the others wait until that one is gone. It also returns the IDs of those
 // that it cannot read.
 func (s Store) stored(ctx context.Context, uses map[string]time.Time) (list []podman.StoredImage, unreadable map[string]bool, err error) {
-	list, failure := s.Podman.Images(ctx)
-	if !podman.Failed(failure) {
-		return list, nil, failure
+	var failure error
+	for range listTries {
+		if list, failure = s.Podman.Images(ctx); !podman.Failed(failure) {
+			return list, nil, failure
+		}
+		list, unreadable, err = s.oneByOne(ctx, uses, podman.ImagesNamed(failure))
+		if err != nil || len(unreadable) > 0 {
+			s.note(failure)
+			return list, unreadable, err
+		}
 	}
-	ids := podman.ImagesNamed(failure)
+	return nil, nil, failure
+}
+
+// oneByOne asks for the images that have a record, and for those of the IDs.
+func (s Store) oneByOne(ctx context.Context, uses map[string]time.Time, ids []string) (list []podman.StoredImage, unreadable map[string]bool, err error) {
 	for record := range uses {
 		if id, ok := imageOf(record); ok {
 			ids = append(ids, id)
@@ -125,11 +140,6 @@ func (s Store) stored(ctx context.Context, uses map[string]time.Time) (list []po
 		}
 		list = append(list, image)
 	}
-	if len(unreadable) == 0 {
-		// What podman fails for is none of these: nobody would mend it.
-		return nil, nil, failure
-	}
-	s.note(failure)
 	return list, unreadable, nil
 }
 

@@ -338,3 +338,27 @@ func FuzzImagesNamed(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRows: of no line of a list comes a label that is empty, too long or was not asked for, nor a name
+// that is none.
+func FuzzRows(f *testing.F) {
+	for line := range strings.Lines(recordedPs + recordedImages) {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var row struct{ Labels []string }
+		if json.Unmarshal(line, &row) == nil {
+			for key, value := range labelValues([]string{"a", "b"}, row.Labels) {
+				if key != "a" && key != "b" || value == "" || len(value) > 4*maxField {
+					t.Errorf("%q=%q", key, value)
+				}
+			}
+		}
+		var image imageLine
+		if json.Unmarshal(line, &image) == nil {
+			if name := image.name(); name != "" && !strings.HasPrefix(name, image.Repository) || strings.HasPrefix(name, none) && image.Repository == none {
+				t.Errorf("%q", name)
+			}
+		}
+	})
+}

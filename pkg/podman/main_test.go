@@ -91,7 +91,7 @@ func answer(dir string, args []string) int {
 			if suffix == "" {
 				var err error
 				if said, err = fakepodman.Render(args, said); err != nil {
-					fmt.Fprintln(os.Stderr, err)
+					fmt.Fprintln(os.Stderr, "Error:", err)
 					code = ExitPodman
 				}
 			}

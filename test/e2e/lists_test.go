@@ -18,24 +18,14 @@ import (
 	"time"
 )
 
-// labelled is a Containerfile with labels of so many bytes: of signs that JSON has six bytes for,
-// the driver's own among them.
-func labelled(size int) string {
-	const most = 50000 // of a line
-	text := "FROM " + busyboxImage + "\nLABEL io.podman-executor.owner=" + strings.Repeat("<", most) + "\n"
-	for i := range size / most {
-		text += fmt.Sprintf("LABEL x%d=%s\n", i, strings.Repeat("<", most))
-	}
-	return text
-}
-
 // Containers of an image with large labels make no other job fail, and an image of larger ones
 // keeps no image from being removed: their own job runs, too.
 func TestLargeLabels(t *testing.T) {
 	t.Parallel()
-	image := build(t, labelled(1300000))
-	m := start(t, defaults())
-	j := in(image, job("large labels", untilReleased...))
+	r := startRegistry(t)
+	image := r.labelled("team/labels:1", 1300000)
+	m := start(t, defaults(r.policy()))
+	j := r.pulls(image, "large labels", untilReleased...)
 	for _, alias := range []string{"one", "two"} {
 		s := service(image, alias)
 		s.Command = []string{"sleep", "600"}
@@ -58,7 +48,7 @@ func TestLargeLabels(t *testing.T) {
 	m.wait(run)
 	succeeded(t, run)
 
-	build(t, labelled(3000000))
+	succeeded(t, m.run(r.pulls(r.labelled("team/larger:1", 3000000), "larger", "echo ran")))
 	if _, stderr, status := m.byHand("--images-unused-for", "0", "--dry-run"); status != 0 || stderr != "" {
 		t.Errorf("--images-unused-for ends with %d and says %s", status, stderr)
 	}
@@ -74,8 +64,74 @@ func driverLog(t *testing.T, m *machine) string {
 	return string(text)
 }
 
-// put makes a request to the registry, and returns the Location of its answer.
-func (r *registry) put(method, path, kind string, body []byte) string {
+// labelled pushes an image with a label of so many bytes, of signs that JSON has six bytes for, and a
+// large one that the driver has, too.
+func (r *registry) labelled(name string, size int) (image string) {
+	r.Helper()
+	image, _ = r.forged(name, func(_, config map[string]any) {
+		config["Labels"] = map[string]string{"x": strings.Repeat("<", size), "io.podman-executor.owner": strings.Repeat("<", size/4)}
+	})
+	return image
+}
+
+// forged pushes an image that says of itself what no builder would write: edit changes its
+// configuration, and what of that is for containers. It returns the image's name and ID.
+func (r *registry) forged(name string, edit func(all, config map[string]any)) (image, id string) {
+	r.Helper()
+	image = r.push(busyboxImage, name)
+	repository, tag, _ := strings.Cut(name, ":")
+	var manifest, all map[string]any
+	const kind = "application/vnd.oci.image.manifest.v1+json"
+	text, _ := r.ask(http.MethodGet, "/v2/"+repository+"/manifests/"+tag, kind, nil)
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		r.Fatal(err)
+	}
+	blob := manifest["config"].(map[string]any)
+	text, _ = r.ask(http.MethodGet, fmt.Sprint("/v2/", repository, "/blobs/", blob["digest"]), "", nil)
+	if err := json.Unmarshal(text, &all); err != nil {
+		r.Fatal(err)
+	}
+	config := all["config"].(map[string]any)
+	config["Env"] = []string{"PATH=/bin", "UNIQUE=" + rand.Text()}
+	edit(all, config)
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(all); err != nil {
+		r.Fatal(err)
+	}
+	id = r.blob(repository, plain.Bytes())
+	blob["digest"], blob["size"] = "sha256:"+id, plain.Len()
+	if layers, ok := all["rootfs"].(map[string]any)["diff_ids"].([]string); ok && len(layers) == 0 {
+		manifest["layers"] = layers
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.ask(http.MethodPut, "/v2/"+repository+"/manifests/"+tag, fmt.Sprint(manifest["mediaType"]), text)
+	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
+	return image, id
+}
+
+// blob uploads a blob, and returns its digest in hexadecimal.
+func (r *registry) blob(repository string, text []byte) string {
+	r.Helper()
+	digest := fmt.Sprintf("%x", sha256.Sum256(text))
+	_, location := r.ask(http.MethodPost, "/v2/"+repository+"/blobs/uploads/", "application/octet-stream", nil)
+	at, err := url.Parse(location)
+	if err != nil {
+		r.Fatal(err)
+	}
+	query := at.Query()
+	query.Set("digest", "sha256:"+digest)
+	at.RawQuery = query.Encode()
+	r.ask(http.MethodPut, at.String(), "application/octet-stream", text)
+	return digest
+}
+
+// ask makes a request to the registry, and returns the answer and its Location.
+func (r *registry) ask(method, path, kind string, body []byte) (text []byte, location string) {
 	r.Helper()
 	scheme, client := transport(r.T)
 	if strings.HasPrefix(path, "/") {
@@ -87,50 +143,25 @@ func (r *registry) put(method, path, kind string, body []byte) string {
 	}
 	request.SetBasicAuth(r.user, r.password)
 	request.Header.Set("Content-Type", kind)
+	request.Header.Set("Accept", kind+", application/vnd.docker.distribution.manifest.v2+json")
 	answer, err := client.Do(request)
 	if err != nil {
 		r.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); answer.StatusCode >= 300 {
-		r.Fatalf("%s %s: %s %s", method, path, answer.Status, text)
+	if text, err = io.ReadAll(answer.Body); err != nil || answer.StatusCode >= 300 {
+		r.Fatalf("%s %s: %s %s, %v", method, path, answer.Status, text, err)
 	}
-	return answer.Header.Get("Location")
-}
-
-// forged pushes an image without layers that says of itself what no builder would write, and returns
-// its name and ID.
-func (r *registry) forged(name string, config map[string]any) (image, id string) {
-	r.Helper()
-	config["architecture"], config["os"], config["unique"] = nativeArch(r.T), "linux", rand.Text()
-	config["rootfs"] = map[string]any{"type": "layers", "diff_ids": []string{}}
-	text, err := json.Marshal(config)
-	if err != nil {
-		r.Fatal(err)
-	}
-	id = fmt.Sprintf("%x", sha256.Sum256(text))
-	at, err := url.Parse(r.put(http.MethodPost, "/v2/"+name+"/blobs/uploads/", "application/octet-stream", nil))
-	if err != nil {
-		r.Fatal(err)
-	}
-	query := at.Query()
-	query.Set("digest", "sha256:"+id)
-	at.RawQuery = query.Encode()
-	r.put(http.MethodPut, at.String(), "application/octet-stream", text)
-	const kind = "application/vnd.oci.image.manifest.v1+json"
-	manifest := fmt.Sprintf(`{"schemaVersion": 2, "mediaType": %q, "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:%s", "size": %d}, "layers": []}`, kind, id, len(text))
-	r.put(http.MethodPut, "/v2/"+name+"/manifests/1", kind, []byte(manifest))
-	image = r.host + "/" + name + ":1"
-	r.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", id).Run() })
-	return image, id
+	return text, answer.Header.Get("Location")
 }
 
 // podman lists no images at all while its storage has one that it cannot read, which a pull leaves
 // there although it fails. prepare removes it; and where it could not, images are removed all
 // the same, that one among them.
 func TestUnreadableImage(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
-	image, id := r.forged("team/unreadable", map[string]any{"docker_version": 5})
+	image, id := r.forged("team/unreadable:1", func(all, _ map[string]any) { all["docker_version"] = 5 })
 	old, oldID := r.host+"/team/old:1", r.pushed("team/old:1")
 	m := start(t, defaults(r.policy()))
 	refused(t, m.run(r.pulls(image, "unreadable", "echo ran")), "getting the image", "docker_version")
@@ -141,10 +172,8 @@ func TestUnreadableImage(t *testing.T) {
 	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID).Run() })
 
 	// A prepare that was killed in the pull.
-	pull := podmanCommand("pull", "--quiet", "--authfile", r.authFile(), image)
-	pull.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
-	if out, err := pull.CombinedOutput(); err == nil || !stored(t, id) {
-		t.Fatalf("podman reads it: %s", out)
+	if err := r.pull(image); err == nil || !stored(t, id) {
+		t.Fatal("podman reads it")
 	}
 	m.unusedFor(100 * 24 * time.Hour)
 	table, stderr, status := m.byHand("--images-unused-for", "30d", "--dry-run")
@@ -159,6 +188,35 @@ func TestUnreadableImage(t *testing.T) {
 	}
 }
 
+// pull pulls an image behind the driver's back.
+func (r *registry) pull(image string) error {
+	cmd := podmanCommand("pull", "--quiet", "--authfile", r.authFile(), image)
+	cmd.Env = append(os.Environ(), "CONTAINERS_REGISTRIES_CONF="+r.config)
+	return cmd.Run()
+}
+
+// podman 4.3.1 lists no images, either, while its storage has one without layers beside a list of images
+// that somebody has made on this machine.
+func TestImageBesideAList(t *testing.T) {
+	t.Parallel()
+	r := startRegistry(t)
+	r.list("team/list:1")
+	empty, emptyID := r.forged("team/empty:1", func(all, _ map[string]any) {
+		all["rootfs"], all["history"] = map[string]any{"type": "layers", "diff_ids": []string{}}, nil
+	})
+	old, oldID := r.host+"/team/old:1", r.pushed("team/old:1")
+	m := start(t, defaults(r.policy()))
+	succeeded(t, m.run(r.pulls(old, "old", "echo ran")))
+	t.Cleanup(func() { _ = podmanCommand("rmi", "--force", "--ignore", oldID).Run() })
+	if err := r.pull(empty); err != nil || !stored(t, emptyID) {
+		t.Fatalf("pulling the image without layers: %v", err)
+	}
+	m.unusedFor(100 * 24 * time.Hour)
+	if table, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || stderr != "" || !row(table, "image", old) || stored(t, oldID) || !stored(t, emptyID) {
+		t.Errorf("it ends with %d and says %s%s", status, stderr, table)
+	}
+}
+
 // What an image says of itself is on command lines: one that says too much is refused.
 func TestTooLargeImage(t *testing.T) {
 	t.Parallel()
@@ -168,11 +226,8 @@ func TestTooLargeImage(t *testing.T) {
 		ports[fmt.Sprintf("%d/tcp", i+1)] = map[string]any{}
 	}
 	m := start(t, defaults(r.policy()))
-	for name, config := range map[string]map[string]any{
-		"entry": {"Entrypoint": []string{strings.Repeat("x", 1000000)}},
-		"ports": {"ExposedPorts": ports},
-	} {
-		image, id := r.forged("team/"+name, map[string]any{"config": config})
+	for name, says := range map[string]any{"Entrypoint": []string{strings.Repeat("x", 1000000)}, "ExposedPorts": ports} {
+		image, id := r.forged("team/"+strings.ToLower(name)+":1", func(_, config map[string]any) { config[name] = says })
 		refused(t, m.run(r.pulls(image, name, "echo ran")), "getting the image", "more than 64 KiB")
 		if _, err := os.Stat(filepath.Join(m.dir, "state", "used", url.PathEscape("pulled/"+id))); err != nil {
 			t.Errorf("no record tells that %s was pulled", image)

@@ -16,9 +16,8 @@ import (
 )
 
 // These tests never call cleanup with --all-images: the storage has the images of all
-// tests, and what a machine's jobs have pulled is all that it may remove. And they are not
-// parallel to others: podman 4.3.1 lists no images at all while the storage has one of
-// another platform that was pulled by its index.
+// tests, and what a machine's jobs have pulled is all that it may remove. Those that begin
+// many jobs, or fill the storage, are not parallel to others.
 
 // stored tells whether podman has an image.
 func stored(t *testing.T, image string) bool {
@@ -37,6 +36,7 @@ func (r *registry) pulls(image, name string, script ...string) gitlab.Job {
 // Images that jobs have pulled go when no job has used them for long, by all their
 // names; what the administrator has named otherwise stays. The next job pulls again.
 func TestRemoveImages(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
 	policies := map[string]string{"usual": r.policy()}
 	if !overService() {
@@ -78,6 +78,7 @@ func TestRemoveImages(t *testing.T) {
 // The image of a job stays, however old its record is, while the job's containers are not
 // there yet, and while none of them runs.
 func TestImagesOfJobsStay(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
 	const pause = `: >"$traps/hit"; until [ -e "$traps/go" ]; do sleep 0.1; done`
 	patterns := map[string]string{"between-pull-and-create": "create *-user *", "between-two-steps": "start *-user*", "stays": "run *-user *"}
@@ -219,6 +220,7 @@ func TestStorageBelow(t *testing.T) {
 // An image goes while another is pulled that is made of the same layers, which podman has
 // counted on: the job gets its image all the same.
 func TestRemoveImageOfTheSameLayers(t *testing.T) {
+	t.Parallel()
 	r := startRegistry(t)
 	asked, answered := make(chan struct{}), make(chan struct{})
 	var blobs atomic.Int32

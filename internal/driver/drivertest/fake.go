@@ -344,7 +344,7 @@ func (f *fake) answer() (int, error) {
 	}
 	stdout, err = fakepodman.Render(f.args, stdout)
 	if err != nil {
-		stderr, status = stderr+err.Error()+"\n", 125
+		stderr, status = stderr+"Error: "+err.Error()+"\n", 125
 	}
 	fmt.Fprint(os.Stdout, stdout)
 	fmt.Fprint(os.Stderr, stderr)
