@@ -174,7 +174,11 @@ func TestPlantedForGit(t *testing.T) {
 				logs(t, run, "planted\n")
 				run = next("next to "+p.name, show, `test "$(pwd -P)" = "$CI_PROJECT_DIR" || echo PWNED by a link`, `cat "$CI_PROJECT_DIR/../../pwned" || true`, "echo looked")
 				succeeded(t, run)
-				logs(t, run, "README: second\n", "large.txt: large\n", "modules/sub/sub.txt: from the submodule\n", "deep.txt: from the deep one\n", "looked\n")
+				large := "large.txt: large\n"
+				if name == "step_script_only" { // the host may have no git-lfs
+					large = "large.txt: "
+				}
+				logs(t, run, "README: second\n", large, "modules/sub/sub.txt: from the submodule\n", "deep.txt: from the deep one\n", "looked\n")
 				lacks(t, run, "PWNED as", "\nPWNED", "not-for-merge", "branch 'main' of")
 			}
 		})
