@@ -138,6 +138,7 @@ func TestKeepID(t *testing.T) {
 func TestIsAnotherOnHost(t *testing.T) {
 	for _, tt := range []struct {
 		name, user, mode, granted string
+		entry                     policy.EntryPoint
 		options                   []string
 		want                      bool
 	}{
@@ -148,9 +149,12 @@ func TestIsAnotherOnHost(t *testing.T) {
 		{name: "a name", user: "daemon", want: true},
 		{name: "a mapping of the policy's", granted: "auto", mode: "auto", want: true},
 		{name: "an option of the policy's", options: []string{"--user=daemon"}, want: true},
+		{name: "a shell before the script", entry: policy.EntryPoint{Words: []string{"/bin/bash", "-l"}}},
+		{name: "a program before the script", entry: policy.EntryPoint{Words: []string{"gosu", "app"}}, want: true},
+		{name: "a program before the shell", entry: policy.EntryPoint{Words: []string{"entry.sh"}, Shell: true}, want: true},
 		{name: "another option", options: []string{"--pids-limit=5"}},
 	} {
-		s := &preparation{policy: &policy.Policy{}, grant: &policy.Grant{User: tt.user}}
+		s := &preparation{policy: &policy.Policy{}, grant: &policy.Grant{User: tt.user, UserEntry: tt.entry}}
 		s.policy.General.Podman.StepScriptOnly = true
 		s.grant.Container.UsernsMode = tt.granted
 		c := podman.Create{Options: tt.options, Isolation: podman.Isolation{UserNS: tt.mode}}

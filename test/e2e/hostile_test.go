@@ -203,10 +203,14 @@ env -i PATH="$PATH" su nobody -s /bin/sh -c 'sh /tmp/worst'
 // tell its exit status, nor put anything in the place of what the next step writes.
 func TestOtherUserInTheContainer(t *testing.T) {
 	t.Parallel()
-	for name, keys := range map[string][]string{"stays": nil, "start_per_step": {"start_per_step = true"}} {
+	policies := map[string]func(string) string{"stays": defaults(), "start_per_step": defaults("start_per_step = true")}
+	if !overService() { // ssh:// has no data_dir
+		policies["launched"], _ = launching(t)
+	}
+	for name, policy := range policies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := start(t, defaults(keys...))
+			m := start(t, policy)
 			j := in(debianImage, job("another user", otherUser, "exit 9"))
 			j.AddAfterScript(otherUser, "echo after_script")
 			run := m.run(j)
