@@ -38,6 +38,11 @@ func (s *preparation) isAnotherOnHost(c podman.Create, image podman.Image) bool 
 	ofUser := func(option string) bool {
 		return strings.HasPrefix(option, "--user") || strings.HasPrefix(option, "-u") || strings.HasPrefix(option, "--uidmap")
 	}
+	// What comes before the script may become another user: a shell of the policy's does not.
+	entry := s.userEntry(image)
+	if len(entry.Words) > 0 && (entry.Shell || !strings.HasSuffix(entry.Words[0], "sh")) {
+		return true
+	}
 	if s.grant.Container.UsernsMode != "" || slices.ContainsFunc(c.Options, ofUser) {
 		return true
 	}

@@ -100,6 +100,40 @@ func TestKeepID(t *testing.T) {
 }
 
 // The runner's configuration is found by the runner's command line.
+// Who is another on the host than the runner's user, or may be.
+func TestIsAnotherOnHost(t *testing.T) {
+	for _, tt := range []struct {
+		name, user, mode, granted string
+		entry                     policy.EntryPoint
+		options                   []string
+		want                      bool
+	}{
+		{name: "root"},
+		{name: "root by his number", user: "0:0"},
+		{name: "a number that is mapped", user: "1000:5", mode: "keep-id:uid=1000,gid=5"},
+		{name: "a number that is not, as with a service", user: "1000", want: true},
+		{name: "a name", user: "daemon", want: true},
+		{name: "a mapping of the policy's", granted: "auto", mode: "auto", want: true},
+		{name: "an option of the policy's", options: []string{"--user=daemon"}, want: true},
+		{name: "a shell before the script", entry: policy.EntryPoint{Words: []string{"/bin/bash", "-l"}}},
+		{name: "a program before the script", entry: policy.EntryPoint{Words: []string{"gosu", "app"}}, want: true},
+		{name: "a program before the shell", entry: policy.EntryPoint{Words: []string{"entry.sh"}, Shell: true}, want: true},
+		{name: "another option", options: []string{"--pids-limit=5"}},
+	} {
+		s := &preparation{policy: &policy.Policy{}, grant: &policy.Grant{User: tt.user, UserEntry: tt.entry}}
+		s.policy.General.Podman.StepScriptOnly = true
+		s.grant.Container.UsernsMode = tt.granted
+		c := podman.Create{Options: tt.options, Isolation: podman.Isolation{UserNS: tt.mode}}
+		if got := s.isAnotherOnHost(c, podman.Image{}); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+		s.policy.General.Podman.StepScriptOnly = false
+		if s.isAnotherOnHost(c, podman.Image{}) {
+			t.Errorf("%s, without steps on the host", tt.name)
+		}
+	}
+}
+
 func TestRunnerConfig(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "gitlab-runner")
 	if err := os.WriteFile(script, []byte("echo ready\nread -r line\n"), 0o600); err != nil {
