@@ -119,12 +119,14 @@ func (l Launcher) status() (int, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return 0, errors.New("reading the script's exit code: it is in no file")
 	}
-	text, err := io.ReadAll(io.LimitReader(f, 16))
+	// As much as shows that there is more than a code.
+	const most = 16
+	text, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
 		return 0, fmt.Errorf("reading the script's exit code: %w", err)
 	}
 	code, err := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
-	if err != nil || code < 0 || code > 255 {
+	if err != nil || len(text) == most || code < 0 || code > 255 {
 		return 0, fmt.Errorf("%q is no exit code of a script", text)
 	}
 	return code, nil
