@@ -32,7 +32,7 @@ const (
 )
 
 var (
-	sizeForm = regexp.MustCompile(`\A([0-9]{1,18}(?:\.[0-9]{1,9})?) ?(?:([kmgt])i?)?b?\z`)
+	sizeForm = regexp.MustCompile(`\A([0-9]{1,19}(?:\.[0-9]{1,9})?) ?(?:([kmgt])i?)?b?\z`)
 	cpusForm = regexp.MustCompile(`\A[0-9]{1,6}(\.[0-9]{1,9})?\z`)
 )
 
