@@ -73,7 +73,7 @@ endef
 .PHONY: bin/test/again
 bin/test/again:
 	@mkdir -p bin/test
-	cd test && CGO_ENABLED=0 go build -o ../$@ ./again
+	cd test && CGO_ENABLED=0 go build -buildvcs=false -o ../$@ ./again
 
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner

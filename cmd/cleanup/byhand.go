@@ -64,7 +64,7 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 		r.limits.Caches = &bytes
 		return err
 	})
-	flags.Func("open-repository", "forget which projects may have the local images of that `REPOSITORY`, such as registry.example.com/team/app, or of all: every project may then, without its registry being asked; with --dry-run: list who may", func(text string) (err error) {
+	flags.Func("open-repository", "let every project have the local images of that `REPOSITORY`, such as registry.example.com/team/app, or of all repositories (all), without asking the registry; with --dry-run: list the projects that may have them now", func(text string) (err error) {
 		call.ByHand = r.run
 		name, err := parseRepository(text)
 		r.open = append(r.open, name)
@@ -128,9 +128,7 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 	if h.orphans || h.limits != (storage.Limits{}) || h.below > 0 {
 		err = errors.Join(err, h.everywhere(ctx, h.here))
 	}
-	if err == nil {
-		err = h.forgetReaders(ctx)
-	}
+	err = errors.Join(err, h.forgetReaders(ctx))
 	if err == nil {
 		return ctx.Err()
 	}

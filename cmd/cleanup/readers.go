@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/images"
+	"podman-executor/pkg/podman"
 )
 
 // forgetReaders removes the records of who may read repositories of which nothing is in
@@ -15,22 +15,30 @@ func (h *housekeeping) forgetReaders(ctx context.Context) error {
 	if h.dryRun || h.limits.ImagesUnused == nil && h.below == 0 {
 		return nil
 	}
-	readers := images.Readers{Dir: filepath.Join(h.call.StateDir(h.policy), "private-images")}
-	err := readers.Forget(driver.RuntimeDir(h.podman)+"-locks", h.now, func() (map[string]bool, error) {
+	readers := images.ReadersIn(h.call.StateDir(h.policy))
+	err := readers.Forget(h.locks(), h.now, func() (map[string]bool, error) {
 		stored := map[string]bool{}
 		err := h.everywhere(ctx, func(ctx context.Context) error {
 			list, err := h.podman.Images(ctx)
 			for _, image := range list {
 				for _, name := range image.Names {
-					stored[images.RepositoryOf(name)] = true
+					stored[name] = true
 				}
 			}
 			return err
 		})
 		return stored, err
 	})
+	if podman.Failed(err) {
+		// Where podman lists no images, those are removed one by one; nothing is forgotten then.
+		h.log.WithError(err).Warn("records of who may read images that are gone stay: podman lists no images")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("forgetting who may read images that are gone: %w", err)
 	}
 	return nil
 }
+
+// locks is the directory of the locks of pulls.
+func (h *housekeeping) locks() string { return driver.RuntimeDir(h.podman) + "-locks" }

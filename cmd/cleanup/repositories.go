@@ -41,7 +41,7 @@ func (h *housekeeping) openRepositories() error {
 			continue
 		}
 		if !h.dryRun {
-			if err := readers.Open(restricted.Repository); err != nil {
+			if err := readers.Open(h.locks(), restricted.Repository); err != nil {
 				problems = append(problems, err)
 				continue
 			}
@@ -51,7 +51,7 @@ func (h *housekeeping) openRepositories() error {
 		if len(restricted.Projects) > 0 {
 			reason = "for those that have pulled it"
 		}
-		h.table.add("readers", restricted.Repository, "", strings.Join(projectNumbers(restricted.Projects), ","), "", reason, age(h.now.Sub(restricted.Since)), "")
+		h.table.add("readers", restricted.Repository, "", strings.Join(projectNumbers(restricted.Projects), ","), "", reason, "", "")
 	}
 	h.table.print(h.call.Stdout)
 	return errors.Join(problems...)

@@ -39,7 +39,7 @@ func (h *housekeeping) store() storage.Store {
 	return storage.Store{
 		Podman: h.podman, DataDir: h.policy.General.DataDir, Records: storage.RecordsIn(h.call.StateDir(h.policy)),
 		Passed: func(err error) {
-			h.log.WithError(err).Warn("podman lists no images: only those that have a record are looked at")
+			h.log.WithError(err).Warn("podman lists no images: only those with a record, and those that it names, are looked at")
 		},
 	}
 }

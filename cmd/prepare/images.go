@@ -136,7 +136,7 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 func (s *preparation) recordPulled(id string) {
 	release, _, err := s.records().HoldImage(context.Background(), id, time.Now(), true)
 	if err != nil {
-		s.log.WithError(err).Warn("an image that is of no use is not recorded: " + id)
+		s.log.WithError(err).Warn("recording an image that was pulled and is not used: " + id)
 		return
 	}
 	release()
@@ -211,7 +211,7 @@ func (s *preparation) imageError(w wanted, err error) error {
 	case w.adminKey != "":
 		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
 	case podman.ImageUnreadable(err):
-		return &driver.Refusal{Err: wrapped, Todo: "mend what the image says of itself (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another one"}
+		return &driver.Refusal{Err: wrapped, Todo: "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"}
 	case missing:
 		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
 	case errors.Is(err, images.ErrNotReadable):

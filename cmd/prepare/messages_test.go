@@ -86,7 +86,7 @@ func FuzzMessages(f *testing.F) {
 	response := filepath.Join(dir, "response.json")
 	f.Fuzz(func(t *testing.T, s string) {
 		if strings.ContainsRune(s, 0) {
-			t.Skip("no environment has it")
+			return // no environment has it
 		}
 		for where, put := range fields {
 			job, environ := put(s)

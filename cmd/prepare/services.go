@@ -50,13 +50,14 @@ func (s *preparation) expandedWords(of string, image job.Image) (user, platform 
 		word, ok := job.Expand(value, longestWord, s.expanded)
 		if !ok {
 			err = &driver.Refusal{
-				Err:  fmt.Errorf("`%s:docker:%s` is longer than %d KiB, with its variables expanded", of, key, longestWord>>10),
-				Todo: "check the variables in it in .gitlab-ci.yml",
+				Err:  fmt.Errorf("`%s:docker:%s` is longer than %d KiB when its variables are expanded", of, key, longestWord>>10),
+				Todo: "check the variables that it names in .gitlab-ci.yml",
 			}
 		}
 		return word
 	}
-	return expand("user", image.User), expand("platform", image.Platform), err
+	user, platform = expand("user", image.User), expand("platform", image.Platform)
+	return user, platform, err
 }
 
 // expanded returns a variable of the job as the runner has expanded it.
@@ -111,13 +112,13 @@ func (s *preparation) startServices(ctx context.Context, version string, images 
 		if err := s.startService(ctx, i, service, images[i], now); err != nil {
 			err = fmt.Errorf("starting the service %s: %w", service.Image, err)
 			if errors.Is(err, job.ErrTooMuch) {
-				return &driver.Refusal{Err: err, Todo: "take variables out of `variables:` of the service or the job in .gitlab-ci.yml, or put what is large into files"}
+				return &driver.Refusal{Err: err, Todo: "remove some of the `variables:` of the service or the job in .gitlab-ci.yml, or put large values into files"}
 			}
 			if podman.NoSuchProgram(err) && !service.Added {
 				return &driver.Refusal{Err: err, Todo: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
 			}
-			if podman.NoWorkdir(err) {
-				return &driver.Refusal{Err: err, Todo: "make the WORKDIR of the service's image a directory in that image"}
+			if podman.NoWorkdir(err) && !service.Added {
+				return &driver.Refusal{Err: err, Todo: "create the WORKDIR of the service's image in its Containerfile (RUN mkdir)"}
 			}
 			return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), todo)}
 		}
@@ -139,7 +140,7 @@ func (s *preparation) keepApart(ctx context.Context, version string) {
 	if err == nil || notHere && preflight.Isolation(version) == podman.IsolateAll {
 		return // --doctor tries whether they are
 	}
-	s.log.WithError(err).WithField("cure", preflight.ApartCure).Warn("the networks of jobs may not be apart")
+	s.log.WithError(err).WithField("cure", preflight.ApartCure).Warn("the networks of jobs may not be kept apart from each other")
 }
 
 func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {

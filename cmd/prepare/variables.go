@@ -47,7 +47,7 @@ func (s *preparation) addVariables(ctx context.Context, c *podman.Create, i int,
 			return err
 		}
 		for _, name := range tooLong {
-			s.call.Warn("a service does not get the variable %q: it is longer than %d KiB", name, (job.LongestVariable+1)>>10)
+			s.call.Warn("a service does not get the variable %s: it is longer than %d KiB", policy.ShownVariable(name), (job.LongestVariable+1)>>10)
 		}
 	}
 	return s.serviceEnv(ctx, c, i, variables)
@@ -62,9 +62,9 @@ func (s *preparation) serviceEnv(ctx context.Context, c *podman.Create, i int, v
 		name, value, _ := strings.Cut(v, "=")
 		switch {
 		case !policy.IsVariableName(name):
-			s.call.Warn("a service does not get the variable %q: that is no name of a variable", name)
+			s.call.Warn("a service does not get the variable %s: that is not a valid name", policy.ShownVariable(name))
 		case strings.Contains(value, "\x00"):
-			s.call.Warn("a service does not get the variable %q: it has a byte that is zero, which no variable can have", name)
+			s.call.Warn("a service does not get the variable %s: it has a zero byte, which no variable can have", policy.ShownVariable(name))
 		case !strings.ContainsAny(value, "\r\n") && len(v) < longestLine:
 			lines.WriteString(v + "\n")
 		default:
@@ -73,7 +73,7 @@ func (s *preparation) serviceEnv(ctx context.Context, c *podman.Create, i int, v
 				return err
 			}
 			if secret == "" {
-				s.call.Warn("a service does not get the variable %q: the job's services have more than %d variables of several lines or a very long one, or more than %d MiB of them", name, mostSecrets, mostSecretBytes>>20)
+				s.call.Warn("a service does not get the variable %s: the job's services have more than %d variables with line breaks or of more than 60 KiB, or more than %d MiB of them", policy.ShownVariable(name), mostSecrets, mostSecretBytes>>20)
 				continue
 			}
 			c.Secrets = append(c.Secrets, podman.SecretVariable{Variable: name, Secret: secret})

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -39,7 +38,7 @@ func (c *Call) Places(p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
 	env := &podman.Podman{Env: podman.Environment(c.Getenv, os.Getuid(), pm.Environment)}
 	places := slices.Concat(below("general.data_dir", g.DataDir, "builds", "cache", "chosen", ".podman-executor"),
-		below("general.state_dir", c.StateDir(p), "used", "private-images"))
+		below("general.state_dir", c.StateDir(p), "used", "private-images", "secrets"))
 	places = append(places, []Place{
 		{"general.log_file", g.LogFile},
 		{"general.podman.registry_auth_file", pm.RegistryAuthFile},
@@ -57,11 +56,14 @@ func (c *Call) Places(p *policy.Policy) []Place {
 			places = append(places, Place{"general.podman.launcher", program})
 		}
 	}
-	for _, name := range podmanFiles(env.Getenv) {
+	for _, name := range podman.ConfigFiles(env.Getenv) {
 		places = append(places, Place{"podman's configuration", name})
 	}
-	places = slices.DeleteFunc(places, func(p Place) bool { return !filepath.IsAbs(p.Name) })
-	return slices.Compact(places)
+	// podman finds what it runs by its PATH.
+	for _, dir := range filepath.SplitList(env.Getenv("PATH")) {
+		places = append(places, Place{"the PATH of podman's environment", dir})
+	}
+	return slices.DeleteFunc(places, func(p Place) bool { return !filepath.IsAbs(p.Name) })
 }
 
 // below are a directory and what the driver makes in it; none where there is no such
@@ -75,27 +77,6 @@ func below(what, dir string, names ...string) []Place {
 		places = append(places, Place{what, filepath.Join(dir, name)})
 	}
 	return places
-}
-
-// podmanFiles are those that tell podman which programs to run and where its storage is
-// (containers-common: containers.conf(5), containers-storage.conf(5)).
-func podmanFiles(getenv func(string) string) []string {
-	dirs := []string{"/etc/containers"}
-	if dir := getenv("XDG_CONFIG_HOME"); dir != "" {
-		dirs = append(dirs, filepath.Join(dir, "containers"))
-	} else if home := getenv("HOME"); home != "" {
-		dirs = append(dirs, filepath.Join(home, ".config", "containers"))
-	}
-	var files []string
-	for _, dir := range dirs {
-		for _, name := range []string{"containers.conf", "containers.conf.d", "storage.conf", "registries.conf", "registries.conf.d", "policy.json", "mounts.conf"} {
-			files = append(files, filepath.Join(dir, name))
-		}
-	}
-	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF"} {
-		files = append(files, strings.Split(getenv(name), ":")...)
-	}
-	return files
 }
 
 // CheckTrust returns a [Fault] for the first of the policy's places that somebody else

@@ -10,21 +10,24 @@ import (
 	"time"
 
 	"podman-executor/internal/trust"
+	"podman-executor/pkg/policy"
 )
 
 const (
 	// forgetAfter is how long nobody has pulled from a restricted repository with a
-	// credential, nor has an image of it been seen in the storage, until it is looked for.
+	// credential, nor has an image of it been seen in the storage, until it is looked for;
+	// and when no podman can still be at work on a pull that has no end.
 	forgetAfter = 24 * time.Hour
 	// forgetMost is how many repositories are looked at in one call: each has its lock.
 	forgetMost = 200
 )
 
-// Forget removes the records of repositories of which no storage has an image: they are
-// for what is there, and jobs choose the names. stored returns the repositories of all
-// images of all storages that the records are for; it is called only where something may
-// be forgotten, so once a day, and again while nobody pulls from what it did not have: a
-// repository is restricted before its image is there. locks is the directory of [Lock].
+// Forget removes the records of repositories of which no storage has an image, and of pulls
+// that were cancelled, or whose driver was killed, and have brought nothing: they are for
+// what is there, and jobs choose the names. stored returns the names of all images of all
+// storages that the records are for. It is called only where something may be forgotten,
+// about once a day; and again under the locks, since a repository is restricted before its
+// image is there. locks is the directory of [Lock].
 func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]bool, error)) error {
 	old, err := r.unseen(now)
 	if err != nil || len(old) == 0 {
@@ -39,7 +42,7 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	}
 	var gone []string
 	for _, repository := range old {
-		if there[repository] {
+		if hasImage(there, repository) && len(r.oldPulls(repository, now)) == 0 {
 			r.seen(repository, now)
 			continue
 		}
@@ -67,28 +70,88 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	}
 	defer unlock()
 	for _, repository := range gone {
-		if dir := r.repository(repository); !there[repository] && isOld(dir, now) {
+		r.forget(repository, now, there)
+	}
+	return nil
+}
+
+// forget removes of one repository what is of no use where the storages have the images of
+// these names.
+func (r Readers) forget(repository string, now time.Time, there map[string]bool) {
+	dir := r.repository(repository)
+	if !hasImage(there, repository) && isOld(dir, now) {
+		r.remove(dir)
+		return
+	}
+	s, err := r.read(repository)
+	if err != nil {
+		return
+	}
+	for _, file := range r.oldPulls(repository, now) {
+		if there[s.pulls[file]] {
+			// It has brought an image: looked at again in a day.
+			_ = os.Chtimes(filepath.Join(dir, file), now, now)
+			continue
+		}
+		if len(s.projects) == 0 && len(s.pulls) == 1 {
 			r.remove(dir)
+			return
+		}
+		_ = os.Remove(filepath.Join(dir, file))
+		delete(s.pulls, file)
+	}
+}
+
+// hasImage tells whether one of the names is of a repository.
+func hasImage(names map[string]bool, repository string) bool {
+	for name := range names {
+		if policy.RepositoryOf(name) == repository {
+			return true
+		}
+	}
+	return false
+}
+
+// unseen are the restricted repositories that nobody has pulled from, nor seen in the
+// storage, of late, and those of pulls that are long over.
+func (r Readers) unseen(now time.Time) (old []string, err error) {
+	err = r.each(func(repository string, info fs.FileInfo) error {
+		if info.IsDir() && now.Sub(info.ModTime()) > forgetAfter || len(r.oldPulls(repository, now)) > 0 {
+			old = append(old, repository)
+		}
+		return nil
+	})
+	return old, err
+}
+
+// each calls a function for each repository that there is a record of.
+func (r Readers) each(call func(repository string, info fs.FileInfo) error) error {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &StateError{fmt.Errorf("finding out who may read images: %w", err)}
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		// No repository has a "+" in its name.
+		if err := call(strings.ReplaceAll(entry.Name(), "+", "/"), info); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// unseen are the restricted repositories that nobody has pulled from, nor seen in the
-// storage, of late.
-func (r Readers) unseen(now time.Time) ([]string, error) {
-	entries, err := os.ReadDir(r.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &StateError{fmt.Errorf("finding out who may read images: %w", err)}
-	}
-	var old []string
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), ".") && isOld(filepath.Join(r.Dir, entry.Name()), now) {
-			// No repository has a "+" in its name.
-			old = append(old, strings.ReplaceAll(entry.Name(), "+", "/"))
+// oldPulls are the files of a repository's pulls that are over for certain.
+func (r Readers) oldPulls(repository string, now time.Time) (files []string) {
+	names, _ := filepath.Glob(filepath.Join(r.repository(repository), pullingFiles+"*"))
+	for _, name := range names {
+		if info, err := os.Lstat(name); err == nil && now.Sub(info.ModTime()) > forgetAfter {
+			files = append(files, filepath.Base(name))
 		}
 	}
-	return old, nil
+	return files
 }
 
 func isOld(dir string, now time.Time) bool {
@@ -99,13 +162,4 @@ func isOld(dir string, now time.Time) bool {
 // seen remembers in the time of a repository's directory that it is in use.
 func (r Readers) seen(repository string, now time.Time) {
 	_ = os.Chtimes(r.repository(repository), now, now)
-}
-
-// RepositoryOf returns an image's name without its tag and its digest.
-func RepositoryOf(name string) string {
-	name, _, _ = strings.Cut(name, "@")
-	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
-		name = name[:i]
-	}
-	return name
 }

@@ -130,13 +130,40 @@ func TestForgetWithoutAList(t *testing.T) {
 	}
 }
 
-func TestRepositoryOf(t *testing.T) {
-	for name, want := range map[string]string{
-		"docker.io/library/debian:12": "docker.io/library/debian", "r.example.com:5000/a": "r.example.com:5000/a", "r.example.com:5000/a/b:1": "r.example.com:5000/a/b",
-		"r.example.com/a@sha256:00": "r.example.com/a", "r.example.com/a:1@sha256:00": "r.example.com/a", "": "",
-	} {
-		if got := RepositoryOf(name); got != want {
-			t.Errorf("%q: got %q, want %q", name, got, want)
+// A pull that is long over is forgotten where no storage has what it was for; one that has
+// brought an image is not.
+func TestForgetOldPulls(t *testing.T) {
+	a, b := two(t)
+	locks := filepath.Join(t.TempDir(), "locks")
+	s := storage{repository + ":1": "everybody's"}
+	restrict(t, a, s, "cancelled")
+	restrict(t, a, s, "killed")
+	long := time.Now().Add(forgetAfter + time.Hour)
+	names := func() (map[string]bool, error) {
+		there := map[string]bool{}
+		for name := range s {
+			there[name] = true
 		}
+		return there, nil
+	}
+	// Not too early: podman may be at work on it still.
+	if err := a.Forget(locks, time.Now(), names); err != nil {
+		t.Fatal(err)
+	}
+	s[repository+":killed"] = "private"
+	may(t, b, s, "killed", false)
+	if err := a.Forget(locks, long, names); err != nil {
+		t.Fatal(err)
+	}
+	may(t, b, s, "killed", false)
+	// What an administrator brings by the name that was cancelled is everybody's now.
+	delete(s, repository+":killed")
+	if err := a.Forget(locks, long.Add(forgetAfter+time.Hour), names); err != nil {
+		t.Fatal(err)
+	}
+	s[repository+":cancelled"] = "by hand"
+	may(t, b, s, "cancelled", true)
+	if _, err := os.Lstat(filepath.Join(a.Dir, kept)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what is kept of pulls that have brought nothing: %v", err)
 	}
 }

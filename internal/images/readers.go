@@ -84,12 +84,15 @@ func (r Readers) Restrict(repository, name string, open func() ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	// What is everybody's now stays everybody's.
+	// What is everybody's now stays everybody's. What comes after the list is not in it, and
+	// what an earlier pull has brought before, the look that follows the list finds.
 	var ids []string
-	settled := s.there && s.broughtNothing(look)
-	if !s.there || settled {
+	if !s.there || len(s.projects) == 0 && len(s.pulls) > 0 {
 		if ids, err = open(); err != nil {
 			return nil, err
+		}
+		if s.there && !s.broughtNothing(look) {
+			ids = nil
 		}
 	}
 	unlock, err := r.lock()
@@ -104,9 +107,6 @@ func (r Readers) Restrict(repository, name string, open func() ([]string, error)
 	file := pulling(name)
 	// Another pull of the name may have died only a moment ago, and its podman not yet.
 	_, taken := s.pulls[file]
-	if settled {
-		r.forgetOld(repository, s)
-	}
 	if err := r.begin(repository, file, name, slices.Concat(s.open, ids)); err != nil || taken {
 		return nil, err
 	}
@@ -161,19 +161,6 @@ func (r Readers) remove(dir string) {
 	if err == nil {
 		_ = os.Rename(dir, filepath.Join(gone, "x"))
 		_ = os.RemoveAll(gone)
-	}
-}
-
-// oldPull is when no podman can still be at work for a driver that was killed.
-const oldPull = 24 * time.Hour
-
-// forgetOld removes pulls that are over for certain, and have brought nothing.
-func (r Readers) forgetOld(repository string, s record) {
-	for file := range s.pulls {
-		name := filepath.Join(r.repository(repository), file)
-		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > oldPull {
-			_ = os.Remove(name)
-		}
 	}
 }
 

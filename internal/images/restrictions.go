@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
-	"time"
+
+	"podman-executor/internal/trust"
 )
 
 // ReadersIn returns the readers that state_dir keeps, for no project.
@@ -20,50 +19,52 @@ type Restriction struct {
 	Repository string
 	// Projects are the names of those that may.
 	Projects []string
-	// Since is when that last changed.
-	Since time.Time
 }
 
 // List returns the repositories that are restricted, or would be by what a pull that did
 // not end has brought.
-func (r Readers) List() ([]Restriction, error) {
-	entries, err := os.ReadDir(r.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &StateError{fmt.Errorf("listing who may read images: %w", err)}
-	}
-	var list []Restriction
-	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
+func (r Readers) List() (list []Restriction, err error) {
+	err = r.each(func(repository string, _ fs.FileInfo) error {
+		s, err := r.read(repository)
+		if err == nil && s.there {
+			list = append(list, Restriction{Repository: repository, Projects: s.projects})
 		}
-		name := strings.ReplaceAll(e.Name(), "+", "/")
-		s, err := r.read(name)
-		if err != nil {
-			return nil, err
-		}
-		if info, err := e.Info(); err == nil && s.there {
-			list = append(list, Restriction{Repository: name, Projects: s.projects, Since: info.ModTime()})
-		}
-	}
-	return list, nil
+		return err
+	})
+	return list, err
 }
 
-// Open forgets who may read the images of a repository: every project may.
-func (r Readers) Open(repository string) error {
-	unlock, err := r.lock()
-	if err == nil {
-		defer unlock()
-		r.remove(r.repository(repository))
-		var there bool
-		if there, err = exists(r.repository(repository)); err == nil && there {
-			err = errors.New("its directory cannot be removed")
-		}
-	}
+// Open forgets who may read the images of a repository: every project may. Not while a job
+// pulls from it, whose image would be everybody's. locks is the directory of [Lock].
+func (r Readers) Open(locks, repository string) error {
+	err := r.open(locks, repository)
 	if err != nil {
 		return &StateError{fmt.Errorf("forgetting who may read %s: %w", repository, err)}
 	}
 	return nil
+}
+
+func (r Readers) open(locks, repository string) error {
+	if err := trust.MakeDir(locks, trust.CurrentOwner()); err != nil {
+		return err
+	}
+	f, err := lockFile(locks, repository)
+	if err != nil {
+		if f != nil {
+			_ = f.Close()
+		}
+		return errors.New("a job pulls from it: call this again")
+	}
+	defer unlockFile(f)
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.remove(r.repository(repository))
+	there, err := exists(r.repository(repository))
+	if err == nil && there {
+		err = errors.New("its directory cannot be removed")
+	}
+	return err
 }

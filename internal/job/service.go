@@ -65,7 +65,7 @@ const (
 )
 
 // ErrTooMuch is the error of variables that no process can have.
-var ErrTooMuch = fmt.Errorf("its variables take more than %d MiB together, and no process can have that", mostEnvironment>>20)
+var ErrTooMuch = fmt.Errorf("its variables are more than %d MiB together, which is more than a process can have", mostEnvironment>>20)
 
 // Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$`
 // stands for a dollar sign. It gives up, and returns false, where the value or what it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"podman-executor/internal/slurm"
 	"podman-executor/pkg/podman"
@@ -36,12 +37,28 @@ func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) e
 	return nil
 }
 
+// A job that was just cancelled may write to its directory still, for as long as this
+// together: each try takes away what was written since the last.
+const (
+	removeTries = 100
+	removePause = 100 * time.Millisecond
+)
+
 // removeTree removes a directory. Users of the job's image may have made directories in
 // it, which only podman's user namespace can remove.
-func removeTree(ctx context.Context, dir string, pm *podman.Podman) error {
-	err := os.RemoveAll(dir)
-	if errors.Is(err, os.ErrPermission) {
-		return pm.RemoveTree(ctx, dir)
+func removeTree(ctx context.Context, dir string, pm *podman.Podman) (err error) {
+	for range removeTries {
+		if err = os.RemoveAll(dir); errors.Is(err, os.ErrPermission) {
+			err = pm.RemoveTree(ctx, dir)
+		}
+		if _, gone := os.Lstat(dir); errors.Is(gone, os.ErrNotExist) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removePause):
+		}
 	}
 	return err
 }

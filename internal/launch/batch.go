@@ -171,7 +171,7 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 		words[i] = inScript(w)
 	}
 	limit := cmp.Or(l.maxOutput, maxOutput)
-	left := fmt.Sprintf("podman-executor: the rest of the output is left out: it is longer than %d bytes", limit)
+	left := fmt.Sprintf("podman-executor: the rest of the output is dropped: it has more than %d bytes", limit)
 	text := fmt.Sprintf(jobScript, inScript(l.Dir), strings.Join(words, " "), limit/512, left)
 	for _, f := range []struct {
 		name string

@@ -83,7 +83,7 @@ func FuzzInScript(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, word string) {
 		if strings.ContainsRune(word, 0) {
-			t.Skip("no command line has it")
+			return // no command line has it
 		}
 		in := inScript(word)
 		if strings.Contains(in, "\n") {

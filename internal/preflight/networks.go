@@ -14,7 +14,7 @@ func Isolation(says string) string {
 }
 
 // ApartCure is what helps where jobs' networks are not apart.
-const ApartCure = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user that has the containers, with netavark 1.10 or newer and nft; until then run jobs that do not trust each other by podman of different users"
+const ApartCure = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user who runs podman (it needs nft, and netavark 1.10 or newer); until then let jobs that do not trust each other run in podman of different users"
 
 // NetworksCheck is the name of the check.
 const NetworksCheck = "jobs' networks"

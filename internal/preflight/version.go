@@ -52,7 +52,7 @@ type hole struct {
 // holes are those of podman and what it runs that jobs could use: by an image, or by
 // what they do in a container. Holes of `podman build`, `cp`, `top`, `machine` and
 // `volume export`, which the driver does not call, are not here; nor is CVE-2026-55686, an image's WORKDIR that makes
-// directories on the host (podman 3.0 to 5.7.0): each container of the driver's is told where to start, see
+// directories on the host (podman 3.0 to 5.7.0): podman takes no WORKDIR from an image here, see
 // docs/decisions/0032. crun has none of runc's (containers/crun issue 1906).
 var holes = []hole{
 	// flatcar/Flatcar issue 2083

@@ -162,11 +162,11 @@ func (h Host) ssh(ctx context.Context, dir string) error {
 			break
 		}
 	}
-	if err := trust.Path(program, trust.CurrentOwner()); program != "" && err != nil {
-		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), Todo: trust.Cure(err)}
-	}
 	if program == "" {
 		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), Todo: "install OpenSSH's client (openssh-client, openssh-clients)"}
+	}
+	if err := trust.Path(program, trust.CurrentOwner()); err != nil {
+		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), Todo: trust.Cure(err)}
 	}
 	args, err := h.sshArgs()
 	if err != nil {

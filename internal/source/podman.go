@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"podman-executor/pkg/podman"
 )
 
 // OfEnvironment are the places that a program with such an environment keeps its files
@@ -27,13 +29,18 @@ func OfEnvironment(environ []string, uid int) []Place {
 			places = append(places, Place{value, Scratch})
 		case "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME":
 			places = append(places, Place{filepath.Join(value, "containers"), Whole}, Place{filepath.Join(value, "podman-executor"), Whole})
-		case "PATH", "PWD", "OLDPWD":
+		case "PATH":
+			// Who can put a program there runs it on the host.
+			for _, dir := range filepath.SplitList(value) {
+				places = append(places, Place{dir, Whole})
+			}
+		case "PWD", "OLDPWD":
 		default:
 			// XDG_RUNTIME_DIR, XDG_CONFIG_HOME, CONTAINERS_CONF, REGISTRY_AUTH_FILE and kin.
 			places = append(places, Place{value, Whole})
 		}
 	}
-	for _, name := range configurations(env) {
+	for _, name := range podman.ConfigFiles(func(name string) string { return env[name] }) {
 		places = append(places, ofFile(name, env)...)
 	}
 	return places
@@ -90,30 +97,6 @@ func tree(dir string) []Place {
 		return nil
 	})
 	return places
-}
-
-// configurations are the files that may tell podman of other places
-// (containers-common: containers.conf(5), containers-storage.conf(5)).
-func configurations(env map[string]string) []string {
-	dirs := []string{"/usr/share/containers", "/etc/containers"}
-	if dir := env["XDG_CONFIG_HOME"]; dir != "" {
-		dirs = append(dirs, filepath.Join(dir, "containers"))
-	} else if dir := env["HOME"]; dir != "" {
-		dirs = append(dirs, filepath.Join(dir, ".config", "containers"))
-	}
-	var files []string
-	for _, dir := range dirs {
-		for _, pattern := range []string{"storage.conf", "containers.conf", "containers.conf.d/*.conf"} {
-			found, _ := filepath.Glob(filepath.Join(dir, pattern))
-			files = append(files, found...)
-		}
-	}
-	for _, name := range []string{"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF"} {
-		if env[name] != "" {
-			files = append(files, env[name])
-		}
-	}
-	return files
 }
 
 // ofFile are the places that a configuration file of podman's names, and the file. One

@@ -40,7 +40,8 @@ func (s Sources) Before(name string) Clean {
 		return CleanNothing
 	case name == "prepare_script", name == "get_sources" && s.Kept:
 		return CleanLinks
-	case name == "get_sources" && s.Submodules:
+	// After a get_sources that has failed, by whatever it found, git runs in this one.
+	case name == "clear_worktree", name == "get_sources" && s.Submodules:
 		return CleanModules
 	case name == "get_sources":
 		return CleanGit
@@ -78,6 +79,9 @@ func (s Sources) words(clean Clean) []string { return []string{string(clean), s.
 // names, at any depth; and a directory in the work tree whose `.git` does not name one of these
 // goes, too: git clones no submodule into what is there. Others are written anew: git may read
 // another name in it than a shell.
+// What cannot be removed, such as a directory that a job has given to another user, or one
+// that is too deep for find, goes aside, below the directory of builds.
+//
 // Without GIT_SUBMODULE_STRATEGY git enters none of them, and a clone that a job keeps in
 // its project stays.
 const cleanFunctions = `drop() {
@@ -157,10 +161,19 @@ clean() {
 	modules) drop "$3.tmp" && (clean_git "$3") && (clean_modules "$3") ;;
 	esac
 }
+clean_aside() {
+	aside=$(mktemp -d "$2/.left-XXXXXX") || return
+	case $1 in
+	git | modules) ! { [ -e "$3" ] || [ -L "$3" ]; } || mv "$3" "$aside/project" || return ;;
+	esac
+	! { [ -e "$3.tmp" ] || [ -L "$3.tmp" ]; } || mv "$3.tmp" "$aside/tmp" || return
+	rm -rf "$aside" 2>/dev/null
+	:
+}
 clean_or_say() {
-	(clean "$@") || {
-		echo "podman-executor: error: what another job has left at $3 cannot be removed" >&2
-		echo "podman-executor: hint: remove $3 and $3.tmp, as the user who runs podman, by podman unshare rm -rf" >&2
+	(clean "$@") 2>/dev/null || { clean_aside "$@" && (clean "$@"); } 2>/dev/null || {
+		echo "podman-executor: error: what another job left at $3 cannot be removed" >&2
+		echo "podman-executor: hint: ask the administrator of this runner to remove it: with data_dir by podman unshare rm -rf, else by removing the builds volume of this project" >&2
 		return 1
 	}
 }

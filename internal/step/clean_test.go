@@ -64,7 +64,7 @@ func newWorkspace(t *testing.T, base, shell string) workspace {
 	t.Helper()
 	c := newContainer(t, shell, false)
 	if shell == "busybox" {
-		for _, p := range []string{"chmod", "find", "head", "rm", "wc"} {
+		for _, p := range []string{"chmod", "find", "head", "mktemp", "mv", "rm", "wc"} {
 			link := filepath.Join(c.path, p)
 			if err := os.Remove(link); err != nil {
 				t.Fatal(err)
@@ -220,6 +220,53 @@ func TestCleanKeeps(t *testing.T) {
 	}
 }
 
+// What is too deep for find to remove goes aside.
+func TestCleanTooDeep(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git on this machine")
+	}
+	base := newBase(t)
+	for _, shell := range []string{"dash", "bash", "busybox"} {
+		w := newWorkspace(t, base, shell)
+		w.sh(`way=$(printf 'a%019d/' $(seq 150)); mkdir -p one/$way two/$way; mv one two/$way; mv two .git/objects/; : >.git/commondir`, w.project)
+		if got := w.next(CleanModules); got.code != 0 || !strings.HasSuffix(got.stdout, "main\nsub\n") {
+			t.Errorf("%s: %+v", shell, got)
+		}
+	}
+}
+
+// So does, on the host, what a job's container has given to another of its users.
+func TestCleanOfAnother(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	root := t.TempDir()
+	project := filepath.Join(root, "group", "project")
+	script := `mkdir -p "$2/.git/x" "$2/.git/hooks" && : >"$2/.git/x/y" && chmod -R a+rX "$1" && chown -R 4242 "$1" && chown 4243 "$2/.git/x" && chmod 700 "$2/.git/x"`
+	if out, err := exec.Command("sh", "-ec", script, "sh", root, project).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	// The directories above are this test's own.
+	for dir := root; dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode()&0o001 == 0 {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	host := func(clean Clean) (string, error) {
+		words := append([]string{"--reuid=4242", "--regid=4242", "--clear-groups", "bash", "-c", onHost, "bash", "0022"}, Sources{Root: root, Project: project}.words(clean)...)
+		out, err := exec.Command("setpriv", append(words, "echo", "ran")...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := host(CleanGit); err != nil || out != "ran\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+	if exists(filepath.Join(project, ".git")) {
+		t.Error("the git directory is still there")
+	}
+}
+
 func TestBefore(t *testing.T) {
 	s := Sources{Root: "/b", Project: "/b/p"}
 	kept, modules := s, s
@@ -233,6 +280,8 @@ func TestBefore(t *testing.T) {
 		{s, "get_sources", CleanGit, CleanGit},
 		{kept, "get_sources", CleanLinks, CleanLinks},
 		{modules, "get_sources", CleanModules, CleanModules},
+		{s, "clear_worktree", CleanModules, CleanModules},
+		{kept, "clear_worktree", CleanModules, CleanModules},
 		{s, "archive_cache", CleanNothing, CleanOwnLinks},
 		{s, Last, CleanNothing, CleanOwnLinks},
 		{Sources{}, "get_sources", CleanNothing, CleanNothing},

@@ -31,7 +31,7 @@ type container struct {
 }
 
 // programs are what the stub and the scripts below need of an image.
-var programs = []string{"cat", "chmod", "echo", "env", "find", "head", "rm", "sh", "true", "wc"}
+var programs = []string{"cat", "chmod", "echo", "env", "find", "head", "mktemp", "mv", "rm", "sh", "true", "wc"}
 
 // inShells runs a test in each shell that images have, with and without a bash
 // beside it.

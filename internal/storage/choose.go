@@ -54,7 +54,7 @@ const (
 	unused      = "its builds were not used for long"
 	overfull    = "the caches are too large, and it was not used for longest"
 	unusedImage = "no job has used it for long"
-	noUse       = "podman cannot read it, and lists no images for it"
+	noUse       = "podman cannot read it, and lists no image while it is there"
 	diskFull    = "the disk is too full, and it was not used for longest"
 )
 

@@ -131,7 +131,7 @@ func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
 
 // ErrImageTooLarge is the error of an image that says too much of itself: its entry point, say,
 // goes on the command line of each container.
-var ErrImageTooLarge = fmt.Errorf("the image's PATH, user, entry point, exposed ports and health check are more than %d KiB together", maxImage>>10)
+var ErrImageTooLarge = fmt.Errorf("the image's PATH, user, WORKDIR, entry point, exposed ports and health check are more than %d KiB together", maxImage>>10)
 
 // maxImage bounds what is needed of what an image says of itself, in bytes. Of a longer
 // word the kernel would make no command line (execve(2), MAX_ARG_STRLEN).

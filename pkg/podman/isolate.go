@@ -27,8 +27,9 @@ const keepIsolation = `for t in iptables ip6tables; do
 	$t -w -C "$@" 2>/dev/null || $t -w -I "$@" || exit 1
 done`
 
-// ErrNoRules is the error of rules that only who has the machine could see to.
-var ErrNoRules = errors.New("the rules of its firewall are not this user's to keep")
+// ErrNoRules is the error of podman as root: its rules are in the machine's own firewall,
+// which the driver does not touch.
+var ErrNoRules = errors.New("podman runs as root: its rules are in the machine's own firewall, which the driver does not touch")
 
 // KeepIsolated sees to it that networks with the option isolate stay apart when others
 // go. It is for a moment at which such a network has a container, in rootless podman of this machine; else the error is [ErrElsewhere]

@@ -66,8 +66,8 @@ const (
 )
 
 // listed runs a command that prints a JSON object a line, and returns them. A line that is too
-// long, or is none, is passed over: the caller of the command, [Podman.Observe], is told of it,
-// and the others count. Where no line is one, that is the error.
+// long, or not JSON, is passed over: [Podman.Observe] is told of it, and the others count. Where
+// no line can be read, that is the error.
 //
 // podman may look closer at an object that another command has removed since it was found, or is
 // just making, and fail for it, in many words ("no volume with name … found in database: no such

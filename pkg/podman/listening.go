@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxSockets bounds what is read of a table of sockets, in bytes: some 25,000 sockets.
@@ -49,23 +48,10 @@ func (p *Podman) listeningElsewhere(ctx context.Context, name string, ports []in
 	defer cancel()
 	tables := firstBytes{limit: maxSockets, full: cancel}
 	args := []string{"exec", "--", name, "cat", "/proc/net/tcp", "/proc/net/tcp6"}
-	if err := p.stream(bounded, &tables, args...); err != nil && !tables.cut {
+	if err := p.once(bounded, args, nil, &tables); err != nil && !tables.cut {
 		return false
 	}
 	return listening(&tables.buffer, ports)
-}
-
-// stream runs a podman command whose standard output goes to out as it comes.
-func (p *Podman) stream(ctx context.Context, out io.Writer, args ...string) error {
-	var stderr tail
-	ctx, cancel := p.bound(ctx, args)
-	defer cancel()
-	cmd := p.command(ctx, args)
-	cmd.Stdout, cmd.Stderr = out, &stderr
-	started := time.Now()
-	err := p.ended(execute(cmd), args, &stderr)
-	p.observe(args, started, err)
-	return err
 }
 
 // firstBytes keeps the first bytes written to it, and calls full when there are more.

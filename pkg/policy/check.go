@@ -176,7 +176,7 @@ func (d *decoder) servicesLimit(pm Podman) {
 	if limit < 0 || len(pm.Services) <= limit || d.wrong(services) || d.wrong(servicesLimitKey) {
 		return
 	}
-	d.at(services, "these are %d services, and services_limit is %d: set services_limit to what jobs may have together with them, or to -1", len(pm.Services), limit)
+	d.at(services, "these are %d services, but services_limit is %d, and counts them, too: raise it, or set it to -1", len(pm.Services), limit)
 }
 
 func (d *decoder) variableName(key, name string) {

@@ -35,7 +35,7 @@ func FuzzUser(f *testing.F) {
 			}
 		}
 		g, err := p.Decide(Request{Image: "x", User: s})
-		if granted := err == nil; s != "" && granted != (user == "1000" || user == "build:0") || granted && g.User != withGroup(user) {
+		if granted := err == nil; s != "" && granted != (withGroup(user) == "1000:1000" || user == "build:0") || granted && g.User != withGroup(user) {
 			t.Errorf("%q is %q: %+v, %v", s, user, g, err)
 		}
 	})

@@ -23,8 +23,11 @@ func (i Image) String() string { return i.name }
 
 // Repository returns the name without tag and digest: what registries grant
 // access to.
-func (i Image) Repository() string {
-	name, _, _ := strings.Cut(i.name, "@")
+func (i Image) Repository() string { return RepositoryOf(i.name) }
+
+// RepositoryOf returns an image's fully qualified name without its tag and its digest.
+func RepositoryOf(name string) string {
+	name, _, _ = strings.Cut(name, "@")
 	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
 		name = name[:colon]
 	}

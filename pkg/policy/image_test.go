@@ -183,3 +183,14 @@ func TestRepository(t *testing.T) {
 		}
 	}
 }
+
+func TestRepositoryOf(t *testing.T) {
+	for name, want := range map[string]string{
+		"docker.io/library/debian:12": "docker.io/library/debian", "r.example.com:5000/a": "r.example.com:5000/a", "r.example.com:5000/a/b:1": "r.example.com:5000/a/b",
+		"r.example.com/a@sha256:00": "r.example.com/a", "r.example.com/a:1@sha256:00": "r.example.com/a", "": "",
+	} {
+		if got := RepositoryOf(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}

@@ -53,7 +53,8 @@ type hostState struct{ inPath, named bool }
 
 // escapeHost returns an expression with each dot that stands in the host name of a
 // registry, before the first slash, made one that means a dot: `\.`, or, where it is
-// repeated beside other text, any character but a slash.
+// repeated beside other text, any character but a slash. Where no slash comes, and the name
+// goes on with whatever there is, as in `registry\.example\.com.*`, it gets one.
 func escapeHost(expression string) string {
 	s := hostScan{}
 	for i := 0; i < len(expression); {
@@ -61,7 +62,14 @@ func escapeHost(expression string) string {
 		s.out.WriteString(expression[i : i+n])
 		i += n
 	}
-	return s.out.String()
+	text := s.out.String()
+	if n := len(s.dots); n > 0 && s.named && s.dots[n-1].repeated {
+		host := text[:s.dots[n-1].at]
+		if rest := text[len(host):]; strings.Contains(host, ".") && (rest == ".*" || rest == ".+") {
+			return escapeHost(host + "/" + rest)
+		}
+	}
+	return text
 }
 
 // next returns the length of what an expression begins with, and takes note of it. Where

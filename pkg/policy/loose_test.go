@@ -30,6 +30,10 @@ func TestEscapeHost(t *testing.T) {
 		`[^]/.]+.io/x`:                       `[^]/.]+\.io/x`,
 		`[[:alpha:].]+.io/x`:                 `[[:alpha:].]+\.io/x`,
 		`no.slash`:                           ``,
+		`registry\.example\.com.*`:           `registry\.example\.com/.*`,
+		`registry.example.com.+`:             `registry\.example\.com/.+`,
+		`(a\.io|b\.io).*`:                    `(a\.io|b\.io)/.*`,
+		`debian.*`:                           ``,
 		`a.io\/x.y`:                          ``, // RE2 takes \/ for a slash, nobody writes it
 		`(?i)A.io/x`:                         `(?i)A\.io/x`,
 		``:                                   ``,

@@ -92,7 +92,7 @@ func FuzzRulePrefix(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expression, text string) {
 		r, err := newRule(expression)
 		if err != nil {
-			t.Skip()
+			return // it is no rule
 		}
 		if r.matches(text) && !strings.HasPrefix(text, r.prefix()) {
 			t.Errorf("%q matches %q, which does not begin with %q", expression, text, r.prefix())

@@ -240,7 +240,7 @@ func TestServicesLimit(t *testing.T) {
 func TestServicesLimitOfThePolicy(t *testing.T) {
 	const head = "[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"
 	added := strings.Repeat("[[general.podman.services]]\nname = \"x\"\n", 17)
-	const want = "p.toml:%d: general.podman.services: these are 17 services, and services_limit is %d: set services_limit to what jobs may have together with them, or to -1"
+	const want = "p.toml:%d: general.podman.services: these are 17 services, but services_limit is %d, and counts them, too: raise it, or set it to -1"
 	wantProblems(t, head+added, fmt.Sprintf(want, 37, 16))
 	wantProblems(t, head+"services_limit = 1\n"+added, fmt.Sprintf(want, 38, 1))
 	wantProblems(t, head+"services_limit = 17\n"+added)

@@ -95,10 +95,10 @@ type Podman struct {
 	// ["srun", "--quiet"]: it comes before the podman command of each script of the
 	// job's author, whose container lives as long as the script. In a word,
 	// `{job_id}`, `{job_name}`, `{project_id}` and `{project}` stand for the job's
-	// own, of which nothing is left but letters, digits, `.`, `_` and `-`. `{project}` is the
-	// project's path with `+` for each slash: no other project's word; with a hash at its end
-	// where it would be longer than 100 bytes. Who may make groups chooses such a path: where
-	// accounts are made of it, `{project_id}` is GitLab's own number. The program is an absolute path, or
+	// own. Of a name only letters, digits, `.`, `_` and `-` are left. `{project}` is the
+	// project's path with `+` for each slash; one of more than 100 bytes is cut, and ends with a
+	// hash. No two projects have the same word, but who may make groups chooses the path: for
+	// accounts take `{project_id}`. The program is an absolute path, or
 	// found on the PATH that podman gets. Needs `step_script_only`, and a `data_dir` that is the
 	// same directory on both sides. See docs/clusters.md.
 	Launcher []string `toml:"launcher" default:"none"`
@@ -192,9 +192,9 @@ type Podman struct {
 	// VolumeAllowList are regular expressions; the source of a user's mount,
 	// symbolic links resolved, must match one of them whole. Absent or empty:
 	// no user volume at all. What the driver, the runner, podman or other jobs keep on
-	// the host is never a source, nor what it lies in, nor a home's files and what in it
-	// begins with a dot. Of a network or automounted file system, only what an entry may
-	// match, by what it begins with, is looked at: links there lead no further.
+	// the host is never a source, nor a directory around it, nor the files of a home and what begins
+	// with a dot there. On a network or automounted file system only paths that an entry may
+	// match are looked at, and only links at such paths are followed.
 	VolumeAllowList []Rule `toml:"volume_allow_list"`
 	// ServiceURL makes podman talk to a podman service: "unix:///PATH", a socket of
 	// this machine, or "ssh://USER@HOST[:PORT]/PATH", the socket PATH of another one,

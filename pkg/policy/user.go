@@ -61,7 +61,7 @@ func (p *Policy) user(asked, subject, of, key string, list []string) (string, *D
 	}
 	matches := func(s string) bool {
 		allowed, err := parseUser(s)
-		return err == nil && allowed == user
+		return err == nil && withGroup(allowed) == withGroup(user)
 	}
 	if !slices.ContainsFunc(list, matches) {
 		return "", p.denial(fmt.Sprintf("%suser %q", of, user), key, "no entry of "+strings.TrimPrefix(key, "general.podman.")+" is this user", "")

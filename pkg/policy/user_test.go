@@ -24,6 +24,8 @@ func TestUsersDecided(t *testing.T) {
 		// with a list, the image does not choose the groups of a number
 		{"allowed_users = [\"1000\"]\n", "01000", "1000:1000"},
 		{"allowed_users = [\"0\"]\n", "0", "0:0"},
+		{"allowed_users = [\"1000\"]\n", "1000:1000", "1000:1000"},
+		{"allowed_users = [\"1000:1000\"]\n", "1000", "1000:1000"},
 		{"allowed_users = [\"nobody\", \"1000x\"]\n", "1000x", "1000x"},
 		{"allowed_service_users = [\"7\"]\n", "1000", "1000"},
 	}
@@ -50,7 +52,7 @@ func TestUsersDenied(t *testing.T) {
 		{some, "nobody:20", `user "nobody:20"` + listed},
 		{some, "100", `user "100"` + listed},
 		{some, "000", `user "0"` + listed},
-		{"allowed_users = [\"0\"]\n", "00:00", `user "0:0"` + listed},
+		{"allowed_users = [\"0\"]\n", "00:20", `user "0:20"` + listed},
 		// a name is a number only in the image's own /etc/passwd
 		{"allowed_users = [\"0\"]\n", "root", `user "root"` + listed},
 		{"", "--privileged", subject + `"--privileged" is no user` + form + mend},
@@ -85,7 +87,7 @@ func TestServiceUsers(t *testing.T) {
 		{jobs + services, "999", "999:999"},
 		{jobs + services, "070:070", "70:70"},
 		{jobs + services, "1000", `user "1000": no entry of allowed_service_users is this user`},
-		{jobs + services, "70", `user "70": no entry of allowed_service_users is this user`},
+		{jobs + services, "70", "70:70"}, // the same user
 		{services, "root", `user "root": no entry of allowed_service_users is this user`},
 		{jobs + services, "0999:0", `user "999:0": no entry of allowed_service_users is this user`},
 	}

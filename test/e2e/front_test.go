@@ -27,6 +27,22 @@ type front struct {
 	asked []string
 }
 
+// held is a front that answers no request for a manifest until release is closed; asked is
+// closed with the first.
+func (r *registry) held() (f *front, asked, release chan struct{}) {
+	r.Helper()
+	asked, release = make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	f = r.front(func(_ http.ResponseWriter, request *http.Request) bool {
+		if isManifest(request) {
+			first.Do(func() { close(asked) })
+			<-release
+		}
+		return false
+	})
+	return f, asked, release
+}
+
 // front starts a proxy. The registry's answer is left to it where answer says
 // false; a nil answer always does.
 func (r *registry) front(answer func(http.ResponseWriter, *http.Request) bool) *front {

@@ -54,6 +54,31 @@ func TestLargeLabels(t *testing.T) {
 	}
 }
 
+// A container that somebody runs by hand stays, whatever labels its image has: those of a dead
+// job's container, too.
+func TestContainerByHand(t *testing.T) {
+	t.Parallel()
+	image := build(t, "FROM "+busyboxImage+`
+LABEL io.podman-executor.managed=true io.podman-executor.role=user io.podman-executor.job=1 io.podman-executor.project=1
+LABEL io.podman-executor.owner=elsewhere/boot/pid/1/1 io.podman-executor.deadline=1 io.podman-executor.attempt=/none
+`)
+	name := "e2e-by-hand-" + strings.ToLower(rand.Text())
+	podman(t, "run", "--detach", "--name", name, image, "sleep", "600")
+	t.Cleanup(func() { _ = podmanCommand("rm", "--force", "--time", "0", name).Run() })
+	// No look at this podman was made yet.
+	m := start(t, defaults(fmt.Sprintf("environment = [\"E2E=%s\"]", rand.Text())))
+	succeeded(t, m.run(job("hello", "echo hello")))
+	if log := driverLog(t, m); !strings.Contains(log, "podman ps ") {
+		t.Errorf("the job has not looked for leftovers:\n%s", log)
+	}
+	if stdout, stderr, status := m.byHand("--orphans"); status != 0 || strings.Contains(stdout, name) {
+		t.Errorf("--orphans ends with %d and says %s%s", status, stdout, stderr)
+	}
+	if state := podman(t, "container", "inspect", "--format", "{{.State.Status}}", name); state != "running" {
+		t.Errorf("the container is %s", state)
+	}
+}
+
 // driverLog is the administrator's log of a machine.
 func driverLog(t *testing.T, m *machine) string {
 	t.Helper()

@@ -202,15 +202,7 @@ func TestPullOnceWhenMissing(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
 	r.pushed("reader/app:1")
-	asked, release := make(chan struct{}), make(chan struct{})
-	var first sync.Once
-	f := r.front(func(_ http.ResponseWriter, request *http.Request) bool {
-		if isManifest(request) {
-			first.Do(func() { close(asked) })
-			<-release
-		}
-		return false
-	})
+	f, asked, release := r.held()
 	image := f.image("reader/app:1")
 	m := startConcurrent(t, 2, defaults(r.policy()))
 	one := m.server.Submit(pulledBy(r.account, image, job("first", "cat /unique")))
@@ -263,15 +255,7 @@ func TestCancelledWhileWaitingForAPull(t *testing.T) {
 func TestCancelledPullRestrictsNothing(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)
-	asked, release := make(chan struct{}), make(chan struct{})
-	var first sync.Once
-	f := r.front(func(_ http.ResponseWriter, request *http.Request) bool {
-		if isManifest(request) {
-			first.Do(func() { close(asked) })
-			<-release
-		}
-		return false
-	})
+	f, asked, release := r.held()
 	t.Cleanup(func() { close(release) })
 	byHand := f.image("reader/app:by-hand")
 	// An image of its own: podman 4.3.1 loses names that are given to one image at a time.

@@ -1,7 +1,6 @@
 package lanes
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,16 +30,33 @@ echo "$target ends" >>order
 exit ${status-0}
 `
 
+// output is the name of the file that has what the script says.
+type output string
+
+func (o output) String() string {
+	text, err := os.ReadFile(string(o))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
 // start starts the script, which is called as from the project's directory.
-func start(t *testing.T, environment []string, lanes ...string) (cmd *exec.Cmd, dir string, out *bytes.Buffer) {
+func start(t *testing.T, environment []string, lanes ...string) (cmd *exec.Cmd, dir string, out output) {
 	t.Helper()
-	dir, out = t.TempDir(), &bytes.Buffer{}
+	dir = t.TempDir()
+	out = output(filepath.Join(dir, "output"))
 	if err := os.WriteFile(filepath.Join(dir, "make"), []byte(fakeMake), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cmd = exec.Command("./run", append([]string{filepath.Join(dir, "logs")}, lanes...)...)
 	cmd.Env = slices.Concat(os.Environ(), []string{"DIR=" + dir, "PATH=" + dir + ":" + os.Getenv("PATH")}, environment)
-	cmd.Stdout, cmd.Stderr = out, out
+	file, err := os.Create(string(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	cmd.Stdout, cmd.Stderr = file, file
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +142,9 @@ func TestOutputInOnePiece(t *testing.T) {
 // Whoever waits sees what runs.
 func TestSaysWhatRuns(t *testing.T) {
 	cmd, dir, out := start(t, []string{"LANES_SAY=0.1"}, "begins-1")
-	time.Sleep(time.Second)
+	for !strings.Contains(out.String(), "=== begins-1: runs for ") {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "end"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

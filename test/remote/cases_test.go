@@ -53,6 +53,28 @@ func kinds(t *testing.T) map[string]string {
 	return listed
 }
 
+// TestPodman5: `make test-podman5` would run nothing for a name that no test has.
+func TestPodman5(t *testing.T) {
+	text, err := os.ReadFile("../debian13/security.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, seen := endToEndTests(t), map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		name := strings.TrimSpace(line)
+		if name == "" || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if _, ok := tests[name]; !ok || seen[name] {
+			t.Errorf("debian13/security.txt has %s, which is not an end-to-end test, or is there twice", name)
+		}
+		seen[name] = true
+	}
+	if len(seen) == 0 {
+		t.Error("debian13/security.txt names no test")
+	}
+}
+
 // endToEndTests returns the tests of test/e2e, and whether each has the build tag `remote`.
 func endToEndTests(t *testing.T) map[string]bool {
 	t.Helper()

@@ -217,6 +217,10 @@ func (f *fake) copyEnvFile() error {
 	if i < 0 {
 		return nil
 	}
+	// They lie in memory that all jobs share.
+	if all, err := filepath.Glob(filepath.Join(filepath.Dir(f.args[i+1]), "service-*.env")); err != nil || len(all) > 1 {
+		return fmt.Errorf("the variables of other services are still there: %q, %v", all, err)
+	}
 	text, err := os.ReadFile(f.args[i+1])
 	if err != nil {
 		return err
