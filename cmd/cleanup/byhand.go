@@ -14,9 +14,11 @@ import (
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/secret"
+	"podman-executor/internal/site"
 	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -108,7 +110,7 @@ type housekeeping struct {
 	podman *podman.Podman
 	// service is podman's address as the policy has it; empty: podman on this machine.
 	service string
-	log     *driver.Log
+	log     *site.Log
 	now     time.Time
 	table   table
 }
@@ -133,18 +135,18 @@ func (r *request) run(ctx context.Context, call *driver.Call) error {
 		return ctx.Err()
 	}
 	again := "all else was done; call it again, and if that fails, too, run `" + h.podman.Program + " info` as the user that gitlab-runner runs as"
-	return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), again)}
+	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), again)}
 }
 
 // everywhere does it for each podman that jobs may get.
 func (h *housekeeping) everywhere(ctx context.Context, do func(context.Context) error) error {
-	hosts := driver.Hosts(h.policy)
+	hosts := site.Hosts(h.policy)
 	if len(hosts) == 0 {
 		return do(ctx)
 	}
-	connect := driver.Connect
+	connect := site.Connect
 	if len(hosts) > 1 {
-		connect = driver.ConnectSurely
+		connect = site.ConnectSurely
 	}
 	var problems []error
 	for _, host := range hosts {
@@ -185,30 +187,30 @@ func (r *request) check(call *driver.Call) error {
 	case call.Getenv(api.JobResponseFileVariable) != "":
 		return &driver.Fault{
 			Err:  errors.New("these options are for calls outside any job, and this is one for a job"),
-			Todo: "take them out of cleanup_args in [runners.custom] of config.toml, and call the program by a timer",
+			Hint: "take them out of cleanup_args in [runners.custom] of config.toml, and call the program by a timer",
 		}
 	case len(call.Args) > 0:
-		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Todo: "--help shows the options"}
+		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Hint: "--help shows the options"}
 	case !r.orphans && r.limits == (storage.Limits{}) && r.below == 0 && len(r.open) == 0:
-		return &driver.Fault{Err: errors.New("there is nothing to look for"), Todo: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION, --storage-below PERCENT or --open-repository REPOSITORY; --help tells more"}
+		return &driver.Fault{Err: errors.New("there is nothing to look for"), Hint: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION, --storage-below PERCENT or --open-repository REPOSITORY; --help tells more"}
 	}
 	return nil
 }
 
 // begin finds policy, podman and log.
 func (h *housekeeping) begin() (err error) {
-	if h.policy, err = h.call.LoadPolicy(); err != nil {
+	if h.policy, err = site.LoadPolicy(h.call); err != nil {
 		return err
 	}
 	g := h.policy.General
-	program, err := driver.FindPodman(h.policy)
+	program, err := site.FindPodman(h.policy)
 	if err != nil {
 		return err
 	}
-	if err := h.call.CheckTrust(h.policy); err != nil {
+	if err := site.CheckTrust(h.call, h.policy); err != nil {
 		return err
 	}
-	if h.log, err = h.call.OpenLog(plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0); err != nil {
+	if h.log, err = site.OpenLog(h.call, plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0); err != nil {
 		return err
 	}
 	h.podman = &podman.Podman{
@@ -223,7 +225,7 @@ func (h *housekeeping) begin() (err error) {
 // directories in its TMPDIR, which is taken to be this program's.
 func (h *housekeeping) removeOrphans(ctx context.Context) error {
 	places := leftovers.Places{
-		TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: driver.RuntimeDir(h.podman), SecretsDir: secret.Parent(h.call.StateDir(h.policy)),
+		TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: job.RuntimeDir(h.podman.Getenv), SecretsDir: secret.Parent(site.StateDir(h.call, h.policy)),
 	}
 	if places.TempDir == "" {
 		places.TempDir = os.TempDir()

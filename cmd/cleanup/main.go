@@ -15,6 +15,7 @@ import (
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/secret"
+	"podman-executor/internal/site"
 	"podman-executor/internal/slurm"
 	"podman-executor/pkg/podman"
 )
@@ -27,6 +28,7 @@ var program = driver.Program{
 	Inner:           driver.Inner{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
 	Flags:           addFlags,
 	Stage:           cleanup,
+	Explain:         site.Explain,
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -50,10 +52,10 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	if err != nil {
 		return err
 	}
-	log, logErr := call.OpenLog(p.Log, p.JobID, p.ProjectID)
+	log, logErr := site.OpenLog(call, p.Log, p.JobID, p.ProjectID)
 	if logErr != nil {
 		// What the job left is removed all the same.
-		if log, err = call.OpenLog(plan.Log{}, p.JobID, p.ProjectID); err != nil {
+		if log, err = site.OpenLog(call, plan.Log{}, p.JobID, p.ProjectID); err != nil {
 			return err
 		}
 	}
@@ -92,14 +94,14 @@ func endKept(p plan.Plan) (err error) {
 }
 
 // clean removes the job's containers.
-func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
+func clean(ctx context.Context, p plan.Plan, log *site.Log) error {
 	started := time.Now()
 	if p.Keep {
 		log.Info("the job's containers are kept")
 		return nil
 	}
 	pm := p.Podman.Client(log.Podman)
-	disconnect, err := driver.Connect(ctx, pm, p.Podman.Host())
+	disconnect, err := site.Connect(ctx, pm, p.Podman.Host())
 	if err != nil {
 		return err
 	}
@@ -107,19 +109,19 @@ func clean(ctx context.Context, p plan.Plan, log *driver.Log) error {
 	if err := remove(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),
-			Todo: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
+			Hint: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
 		}
 	}
 	if err := unpin(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("unmounting the volumes of job %d: %w", p.JobID, err),
-			Todo: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
+			Hint: fmt.Sprintf("`%s unshare mount` shows what is mounted below %s", p.Podman.Program, p.PinDir),
 		}
 	}
 	if err := removeSecrets(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("job %d: %w", p.JobID, err),
-			Todo: fmt.Sprintf("`%s secret ls` shows them; their names are in %s", p.Podman.Program, p.SecretsDir),
+			Hint: fmt.Sprintf("`%s secret ls` shows them; their names are in %s", p.Podman.Program, p.SecretsDir),
 		}
 	}
 	log.WithField("seconds", time.Since(started).Seconds()).Info("cleaned up")

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"podman-executor/internal/driver"
 	"podman-executor/internal/images"
+	"podman-executor/internal/job"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/podman"
 )
 
@@ -15,7 +16,7 @@ func (h *housekeeping) forgetReaders(ctx context.Context) error {
 	if h.dryRun || h.limits.ImagesUnused == nil && h.below == 0 {
 		return nil
 	}
-	readers := images.ReadersIn(h.call.StateDir(h.policy))
+	readers := images.ReadersIn(site.StateDir(h.call, h.policy))
 	err := readers.Forget(h.locks(), h.now, func() (map[string]bool, error) {
 		stored := map[string]bool{}
 		err := h.everywhere(ctx, func(ctx context.Context) error {
@@ -41,4 +42,4 @@ func (h *housekeeping) forgetReaders(ctx context.Context) error {
 }
 
 // locks is the directory of the locks of pulls.
-func (h *housekeeping) locks() string { return driver.RuntimeDir(h.podman) + "-locks" }
+func (h *housekeeping) locks() string { return job.RuntimeDir(h.podman.Getenv) + "-locks" }

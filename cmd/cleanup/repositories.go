@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"podman-executor/internal/images"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/policy"
 )
 
@@ -29,7 +30,7 @@ func (h *housekeeping) openRepositories() error {
 	if len(h.open) == 0 {
 		return nil
 	}
-	readers := images.ReadersIn(h.call.StateDir(h.policy))
+	readers := images.ReadersIn(site.StateDir(h.call, h.policy))
 	list, err := readers.List()
 	if err != nil {
 		return err

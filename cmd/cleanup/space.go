@@ -97,7 +97,7 @@ func device(name string) (uint64, error) {
 func (h *housekeeping) stillTooFull(info podman.Info) error {
 	return &driver.Fault{
 		Err: fmt.Errorf("the file system of podman's storage is %d %% full, and there is nothing more to remove that no job uses", info.GraphUsed*100/info.GraphAllocated),
-		Todo: "see what takes the space (`podman system df`, and `df` and `du` for what is not podman's in " + info.GraphRoot +
+		Hint: "see what takes the space (`podman system df`, and `df` and `du` for what is not podman's in " + info.GraphRoot +
 			"), or give it a larger disk",
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"podman-executor/internal/site"
 	"podman-executor/internal/storage"
 )
 
@@ -37,7 +38,7 @@ func (h *housekeeping) freeStorage(ctx context.Context) error {
 
 func (h *housekeeping) store() storage.Store {
 	return storage.Store{
-		Podman: h.podman, DataDir: h.policy.General.DataDir, Records: storage.RecordsIn(h.call.StateDir(h.policy)),
+		Podman: h.podman, DataDir: h.policy.General.DataDir, Records: storage.RecordsIn(site.StateDir(h.call, h.policy)),
 		Passed: func(err error) {
 			h.log.WithError(err).Warn("podman lists no images: only those with a record, and those that it names, are looked at")
 		},

@@ -47,7 +47,7 @@ func (t *table) print(out io.Writer) {
 
 // ownerInShort is the runner process of a label: "HOST:PID".
 func ownerInShort(label string) string {
-	owner, err := job.ParseOwner(label)
+	owner, err := job.ParseProcess(label)
 	if err != nil {
 		return ""
 	}

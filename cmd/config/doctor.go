@@ -11,6 +11,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
+	"podman-executor/internal/site"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -50,18 +51,18 @@ func doctor(ctx context.Context, call *driver.Call) error {
 	}
 	return &driver.Fault{
 		Err:  errors.New("no job can run on this machine"),
-		Todo: "mend what the table calls an error, and look again: what depends on it was not checked",
+		Hint: "mend what the table calls an error, and look again: what depends on it was not checked",
 	}
 }
 
 func (e *examination) add(results ...preflight.Result) { e.results = append(e.results, results...) }
 
 // fail adds the result of a check that could not be made.
-func (e *examination) fail(check string, err error, cure string) {
-	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Cure: cure})
+func (e *examination) fail(check string, err error, hint string) {
+	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Hint: hint})
 }
 
-// print prints the table, with the cure below what it is for.
+// print prints the table, with the hint below what it is for.
 func (e *examination) print() {
 	width := len("check")
 	for _, r := range e.results {
@@ -77,15 +78,15 @@ func (e *examination) print() {
 			row(check, level, strings.TrimSuffix(line, "\n"))
 			check, level = "", ""
 		}
-		if r.Cure != "" {
-			row("", "", "-> "+r.Cure)
+		if r.Hint != "" {
+			row("", "", "-> "+r.Hint)
 		}
 	}
 }
 
 func (e *examination) checkPolicy(context.Context) {
 	const check = "policy"
-	p, err := e.call.LoadPolicy()
+	p, err := site.LoadPolicy(e.call)
 	if err != nil {
 		e.fail(check, err, driver.Hint(err))
 		return
@@ -103,7 +104,7 @@ func (e *examination) checkProgram(context.Context) {
 		e.fail(check, err, "install podman, or set general.podman.application_path in "+e.policy.File()+" to its absolute path")
 		return
 	}
-	e.add(preflight.Trust(check, program, trust.Path(program, trust.CurrentOwner())))
+	e.add(preflight.Trust(check, program, trust.Path(program, trust.Self())))
 	e.podman = &podman.Podman{Program: program, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
 	if len(pm.Launcher) > 0 {
 		e.checkLauncher(pm.Launcher[0])
@@ -144,13 +145,13 @@ func (e *examination) checkFiles(context.Context) {
 // checkTrust looks at each path that must be nobody else's, and says of all of them who
 // can put something in their place.
 func (e *examination) checkTrust() {
-	owner := trust.CurrentOwner()
+	owner := trust.Self()
 	said := map[string]bool{}
-	for _, place := range e.call.Places(e.policy) {
+	for _, place := range site.Places(e.call, e.policy) {
 		// Several places may have the same directory above them.
 		if err := place.Judge(owner); err != nil && !said[err.Error()] {
 			said[err.Error()] = true
-			e.fail("trust", err, trust.Cure(err))
+			e.fail("trust", err, trust.Hint(err))
 		}
 	}
 	if len(said) == 0 {
@@ -169,7 +170,7 @@ func (e *examination) checkSpace(dir string) {
 
 // checkServices looks at each podman that jobs may get, and at the images there.
 func (e *examination) checkServices(ctx context.Context) {
-	hosts := driver.Hosts(e.policy)
+	hosts := site.Hosts(e.policy)
 	if len(hosts) == 0 {
 		hosts = []remote.Host{{}}
 	}
@@ -183,7 +184,7 @@ func (e *examination) checkServices(ctx context.Context) {
 
 func (e *examination) checkService(ctx context.Context, h remote.Host) {
 	const check = "podman service"
-	disconnect, err := driver.ConnectSurely(ctx, e.podman, h)
+	disconnect, err := site.ConnectSurely(ctx, e.podman, h)
 	if err != nil {
 		e.fail(check, err, driver.Hint(err))
 		return

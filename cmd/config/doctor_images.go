@@ -53,8 +53,8 @@ func (e *examination) checkImages(ctx context.Context) {
 func (e *examination) examine(ctx context.Context, x examined) preflight.Result {
 	key := "general.podman." + x.key
 	where := fmt.Sprintf("%s:%d: %s", e.policy.File(), e.policy.Line(key), key)
-	failed := func(err error, cure string) preflight.Result {
-		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Cure: cure}
+	failed := func(err error, hint string) preflight.Result {
+		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Hint: hint}
 	}
 	name, err := policy.ParseImage(x.name)
 	if err != nil {
@@ -89,10 +89,10 @@ func (x examined) judge(name, where string, missing []string) preflight.Result {
 	switch {
 	case len(needed) > 0:
 		r.Level, r.Detail = preflight.Error, fmt.Sprintf("%s has no %s", name, strings.Join(needed, ", "))
-		r.Cure = "install it in the image of " + where
+		r.Hint = "install it in the image of " + where
 	case len(missing) > 0:
 		r.Level, r.Detail = preflight.Warning, fmt.Sprintf("%s starts; it has no %s", name, strings.Join(missing, ", "))
-		r.Cure = "nothing, where gitlab-runner is statically linked, as GitLab's packages are: jobs get that one; else install it in the image of " + where
+		r.Hint = "nothing, where gitlab-runner is statically linked, as GitLab's packages are: jobs get that one; else install it in the image of " + where
 	}
 	return r
 }

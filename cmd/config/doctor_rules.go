@@ -19,10 +19,10 @@ func (e *examination) checkRules() {
 		e.add(preflight.Result{
 			Check: check, Level: preflight.Warning,
 			Detail: fmt.Sprintf("%s:%d: entry %d, %s, allows other registries, too: in a regular expression a dot is any character", e.policy.File(), r.Line, r.Entry, r.Expression),
-			Cure:   "write " + r.Instead,
+			Hint:   "write " + r.Instead,
 		})
 	}
 	if more := len(loose) - mostRules; more > 0 {
-		e.add(preflight.Result{Check: "image lists", Level: preflight.Warning, Detail: fmt.Sprintf("%d more entries have such a dot before the first slash", more), Cure: `write \. for it`})
+		e.add(preflight.Result{Check: "image lists", Level: preflight.Warning, Detail: fmt.Sprintf("%d more entries have such a dot before the first slash", more), Hint: `write \. for it`})
 	}
 }

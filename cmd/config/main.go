@@ -15,6 +15,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
+	"podman-executor/internal/site"
 )
 
 var program = driver.Program{
@@ -28,14 +29,15 @@ var program = driver.Program{
 			return nil
 		})
 	},
-	Stage: config,
+	Stage:   config,
+	Explain: site.Explain,
 }
 
 func main() { os.Exit(driver.Main(program)) }
 
 // config prints one JSON object, and nothing else, on standard output.
 func config(_ context.Context, call *driver.Call) error {
-	p, err := call.LoadPolicy()
+	p, err := site.LoadPolicy(call)
 	if err != nil {
 		return err
 	}
@@ -43,7 +45,7 @@ func config(_ context.Context, call *driver.Call) error {
 	if err != nil {
 		return err
 	}
-	owner, err := job.CurrentOwner()
+	owner, err := job.CurrentRunner()
 	if err != nil {
 		return fmt.Errorf("finding the runner's process: %w", err)
 	}

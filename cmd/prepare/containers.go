@@ -107,7 +107,7 @@ func (s *preparation) checkLimits(ctx context.Context) error {
 	const key = "general.podman.require_limits"
 	return &driver.Fault{
 		Err: fmt.Errorf("this machine does not enforce the limits of %s: %s", strings.Join(limits, ", "), reason),
-		Todo: fmt.Sprintf("on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or take %s out of %s:%d",
+		Hint: fmt.Sprintf("on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or take %s out of %s:%d",
 			"require_limits", s.policy.File(), s.policy.Line(key)),
 	}
 }
@@ -134,7 +134,7 @@ func (s *preparation) create(ctx context.Context, c podman.Create, keys ...strin
 	if err == nil {
 		return nil
 	}
-	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Todo: s.checkKeys(keys...)}
+	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Hint: s.checkKeys(keys...)}
 }
 
 // checkKeys tells the administrator to look at keys of the policy, those that it

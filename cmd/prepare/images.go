@@ -10,6 +10,7 @@ import (
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/images"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -100,7 +101,7 @@ func (s *preparation) credentials() (credentials.Set, []string, error) {
 		var err error
 		if administrators, err = credentials.ReadFile(name); err != nil {
 			const key = "general.podman.registry_auth_file"
-			return credentials.Set{}, nil, &driver.Fault{Err: err, Todo: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
+			return credentials.Set{}, nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
 		}
 	}
 	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), administrators, s.job.Credentials)
@@ -116,7 +117,7 @@ func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
 	for _, n := range notices {
 		s.call.Warn("%s", n)
 	}
-	readers := images.ReadersIn(s.call.StateDir(s.policy))
+	readers := images.ReadersIn(site.StateDir(s.call, s.policy))
 	readers.Project = s.job.ProjectName()
 	return &images.Finder{
 		Podman:   s.podman,
@@ -205,22 +206,22 @@ func (s *preparation) imageError(w wanted, err error) error {
 	case lacksID:
 		return s.lacksID(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
-		return &driver.Fault{Err: wrapped, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
+		return &driver.Fault{Err: wrapped, Hint: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
 	case w.adminKey != "" && missing:
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)}
+		return &driver.Fault{Err: wrapped, Hint: fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)}
 	case w.adminKey != "":
-		return &driver.Fault{Err: wrapped, Todo: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
+		return &driver.Fault{Err: wrapped, Hint: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
 	case podman.ImageUnreadable(err):
-		return &driver.Refusal{Err: wrapped, Todo: "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"}
+		return &driver.Refusal{Err: wrapped, Hint: "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"}
 	case missing:
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
+		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
 	case errors.Is(err, images.ErrNotReadable):
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)}
+		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)}
 	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Todo: fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)}
+		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)}
 	case podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Todo: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
+		return &driver.Refusal{Err: wrapped, Hint: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
 	default:
-		return &driver.Fault{Err: wrapped, Todo: "check that this host reaches the registry, and its disk space"}
+		return &driver.Fault{Err: wrapped, Hint: "check that this host reaches the registry, and its disk space"}
 	}
 }

@@ -59,7 +59,7 @@ func (s *preparation) makeLaunch(image podman.Image) error {
 		err = leftovers.Mark(l.Dir, s.owner, s.attempt)
 	}
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "make general.data_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+		return &driver.Fault{Err: err, Hint: "make general.data_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
 	}
 	p := s.plan()
 	p.Launch = &l
@@ -73,10 +73,10 @@ func (s *preparation) launcher() (plan.Launch, error) {
 	l := plan.Launch{Batch: pm.LauncherMode == policy.LauncherBatch, Variable: pm.SchedulerVariable, Options: s.grant.LauncherOptions}
 	program, err := podman.FindProgram(pm.Launcher[0])
 	if err == nil {
-		err = trust.Path(program, trust.CurrentOwner())
+		err = trust.Path(program, trust.Self())
 	}
 	if err != nil {
-		return l, &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Todo: fmt.Sprintf("mend %s:%d: %s", s.policy.File(), s.policy.Line(key), key)}
+		return l, &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Hint: fmt.Sprintf("mend %s:%d: %s", s.policy.File(), s.policy.Line(key), key)}
 	}
 	l.Program = program
 	switch filepath.Base(program) {
@@ -102,7 +102,7 @@ func (s *preparation) launchedContainer(image podman.Image) (podman.Create, erro
 	if image.Digest == "" {
 		return c, &driver.Fault{
 			Err:  fmt.Errorf("the image %s has no digest, by which another machine could have the same", s.grant.UserImage),
-			Todo: "push it to a registry, and name it by that",
+			Hint: "push it to a registry, and name it by that",
 		}
 	}
 	c.Image = s.grant.UserImage.Repository() + "@" + image.Digest
@@ -117,7 +117,7 @@ func (s *preparation) launchedContainer(image podman.Image) (podman.Create, erro
 // lasts: run gives them to each of its steps.
 func (s *preparation) launchAuthFile() (string, error) {
 	dir := filepath.Join(s.authDir(), "launch")
-	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return "", fmt.Errorf("writing the auth file: %w", err)
 	}
 	set, _, err := s.credentials()

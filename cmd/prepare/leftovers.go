@@ -95,7 +95,7 @@ func (s *preparation) logRemoved(name string) {
 }
 
 func (s *preparation) leftoversFault(err error) error {
-	return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
+	return &driver.Fault{Err: err, Hint: "run `" + s.podman.Program + " ps --all` as the user that gitlab-runner runs as"}
 }
 
 // unlessTaken makes a container of that name. One that has it, since nothing told that

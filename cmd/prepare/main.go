@@ -20,6 +20,7 @@ import (
 	"podman-executor/internal/plan"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/secret"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -35,8 +36,9 @@ var program = driver.Program{
 	Name: "podman-executor-prepare",
 	About: "podman-executor-prepare pulls a job's images and creates its containers.\n" +
 		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
-	Stage: prepare,
-	Inner: driver.Inner{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
+	Stage:   prepare,
+	Explain: site.Explain,
+	Inner:   driver.Inner{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -44,10 +46,10 @@ func main() { os.Exit(driver.Main(program)) }
 // preparation is what the parts of one call share.
 type preparation struct {
 	call    *driver.Call
-	log     *driver.Log
+	log     *site.Log
 	policy  *policy.Policy
 	job     *job.Job
-	owner   job.Owner
+	owner   job.Process
 	attempt string
 	grant   *policy.Grant
 	podman  *podman.Podman
@@ -116,7 +118,7 @@ func prepare(ctx context.Context, call *driver.Call) error {
 
 // begin reads what the administrator and the runner say.
 func begin(call *driver.Call) (*preparation, error) {
-	p, err := call.LoadPolicy()
+	p, err := site.LoadPolicy(call)
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +129,9 @@ func begin(call *driver.Call) (*preparation, error) {
 	builds, cache := j.Directories(p.General.DataDir)
 	variable := func(name string) string { return call.Getenv(customPrefix + name) }
 	if err := j.Locate(variable("RUNNER_TEMP_PROJECT_DIR"), builds, variable); err != nil {
-		return nil, &driver.Fault{Err: err, Todo: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
+		return nil, &driver.Fault{Err: err, Hint: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
 	}
-	owner, err := job.CurrentOwner()
+	owner, err := job.CurrentRunner()
 	if err != nil {
 		return nil, fmt.Errorf("finding the runner's process: %w", err)
 	}
@@ -140,7 +142,7 @@ func begin(call *driver.Call) (*preparation, error) {
 	if !p.General.Podman.StepScriptOnly {
 		s.runnerName = j.Name("runner")
 	}
-	s.log, err = call.OpenLog(s.logSettings(), j.ID, j.ProjectID)
+	s.log, err = site.OpenLog(call, s.logSettings(), j.ID, j.ProjectID)
 	return s, err
 }
 
@@ -169,11 +171,11 @@ func (s *preparation) decide() error {
 
 func (s *preparation) findPodman() error {
 	pm := s.policy.General.Podman
-	program, err := driver.FindPodman(s.policy)
+	program, err := site.FindPodman(s.policy)
 	if err != nil {
 		return err
 	}
-	if err := s.call.CheckTrust(s.policy); err != nil {
+	if err := site.CheckTrust(s.call, s.policy); err != nil {
 		return err
 	}
 	s.podman = &podman.Podman{

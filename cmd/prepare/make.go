@@ -15,6 +15,7 @@ import (
 	"podman-executor/internal/job"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/preflight"
+	"podman-executor/internal/site"
 	"podman-executor/internal/step"
 	"podman-executor/internal/storage"
 	"podman-executor/internal/trust"
@@ -26,7 +27,7 @@ import (
 func (s *preparation) make(ctx context.Context) error {
 	version, err := s.version(ctx)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
+		return &driver.Fault{Err: err, Hint: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 	}
 	s.note("Using podman %s under the policy %s", version.Version, s.policy.File())
 	for _, n := range s.grant.Notices {
@@ -101,9 +102,9 @@ func (s *preparation) createContainers(ctx context.Context, images jobImages, ho
 func startFault(err error) error {
 	switch {
 	case podman.NoSuchProgram(err):
-		return &driver.Refusal{Err: err, Todo: driver.NoShellTodo}
+		return &driver.Refusal{Err: err, Hint: site.NoShellHint}
 	case podman.NoSuchCDIDevice(err):
-		return &driver.Fault{Err: err, Todo: driver.NoCDIDeviceTodo}
+		return &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
 	}
 	return err
 }
@@ -165,7 +166,7 @@ func (s *preparation) note(format string, args ...any) {
 
 // authDir is the directory of the job's auth file, in memory.
 func (s *preparation) authDir() string {
-	return filepath.Join(driver.RuntimeDir(s.podman), filepath.Base(s.attempt))
+	return filepath.Join(job.RuntimeDir(s.podman.Getenv), filepath.Base(s.attempt))
 }
 
 // volumes makes sure that the job's builds and cache exist.
@@ -186,7 +187,7 @@ func (s *preparation) volumes(ctx context.Context) error {
 		if err := makePrivate(s.policy.General.DataDir, dir); err != nil {
 			return &driver.Fault{
 				Err:  fmt.Errorf("making the directories of builds and cache: %w", err),
-				Todo: "make general.data_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to",
+				Hint: "make general.data_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to",
 			}
 		}
 	}
@@ -204,10 +205,12 @@ func (s *preparation) hold(ctx context.Context, name string) error {
 	return nil
 }
 
-func (s *preparation) records() storage.Records { return storage.RecordsIn(s.call.StateDir(s.policy)) }
+func (s *preparation) records() storage.Records {
+	return storage.RecordsIn(site.StateDir(s.call, s.policy))
+}
 
 func (s *preparation) recordsFault(err error) error {
-	return &driver.Fault{Err: err, Todo: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
+	return &driver.Fault{Err: err, Hint: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to"}
 }
 
 // ensureVolumes makes those volumes that are still to be made: of the project, and
@@ -232,7 +235,7 @@ func (s *preparation) ensureVolumes(ctx context.Context) error {
 	if err := s.podman.EnsureVolumes(ctx, volumes...); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("making the job's volumes: %w", err),
-			Todo: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
+			Hint: "run `" + s.podman.Program + " volume ls` as the user that gitlab-runner runs as, and check its disk space",
 		}
 	}
 	return nil
@@ -278,7 +281,7 @@ func makePrivate(dataDir, dir string) error {
 	if err != nil || !filepath.IsLocal(below) {
 		return fmt.Errorf("%s is not below %s", dir, dataDir)
 	}
-	owner := trust.CurrentOwner()
+	owner := trust.Self()
 	if err := trust.MakeDir(dataDir, owner); err != nil {
 		return err
 	}

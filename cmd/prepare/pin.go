@@ -10,6 +10,7 @@ import (
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/secret"
+	"podman-executor/internal/site"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -26,7 +27,7 @@ func (s *preparation) pinDir() string {
 // places are where jobs have directories.
 func (s *preparation) places() leftovers.Places {
 	return leftovers.Places{
-		TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir()), SecretsDir: secret.Parent(s.call.StateDir(s.policy)),
+		TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir()), SecretsDir: secret.Parent(site.StateDir(s.call, s.policy)),
 	}
 }
 
@@ -37,7 +38,7 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 	if dir == "" {
 		return nil
 	}
-	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return fmt.Errorf("pinning the job's volumes: %w", err)
 	}
 	if err := leftovers.Mark(dir, s.owner, s.attempt); err != nil {
@@ -53,12 +54,12 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 	case errors.As(err, &exit) && exit.Code == pin.ExitChanged:
 		return &driver.Refusal{
 			Err:  fmt.Errorf("pinning the job's volumes: %s", exit.Stderr),
-			Todo: "somebody moved or replaced it in this moment; keep volumes where they are while jobs use them",
+			Hint: "somebody moved or replaced it in this moment; keep volumes where they are while jobs use them",
 		}
 	case err != nil:
 		return &driver.Fault{
 			Err:  fmt.Errorf("pinning the job's volumes: %w", err),
-			Todo: fmt.Sprintf("check that gitlab-runner's user can read them, and `%s unshare true`", s.podman.Program),
+			Hint: fmt.Sprintf("check that gitlab-runner's user can read them, and `%s unshare true`", s.podman.Program),
 		}
 	}
 	for i := range s.grant.Mounts {

@@ -32,9 +32,9 @@ func (s *preparation) report(results ...preflight.Result) error {
 	for _, r := range results {
 		switch r.Level {
 		case preflight.Error:
-			return &driver.Fault{Err: errors.New(r.Detail), Todo: r.Cure}
+			return &driver.Fault{Err: errors.New(r.Detail), Hint: r.Hint}
 		case preflight.Warning:
-			s.log.WithField("cure", r.Cure).Warn(r.Check + ": " + r.Detail)
+			s.log.WithField("cure", r.Hint).Warn(r.Check + ": " + r.Detail)
 		}
 	}
 	return nil
@@ -55,11 +55,11 @@ func (s *preparation) checkSpace(ctx context.Context) error {
 func (s *preparation) checkFree(dir string) error {
 	free, err := preflight.Free(dir)
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "make " + dir + " readable for the user that gitlab-runner runs as"}
+		return &driver.Fault{Err: err, Hint: "make " + dir + " readable for the user that gitlab-runner runs as"}
 	}
 	r := preflight.Space(dir, free, int64(s.policy.General.MinFreeSpace))
-	if r.Cure != "" {
-		r.Cure += fmt.Sprintf("; or ask for less by %s:%d: general.min_free_space", s.policy.File(), s.policy.Line("general.min_free_space"))
+	if r.Hint != "" {
+		r.Hint += fmt.Sprintf("; or ask for less by %s:%d: general.min_free_space", s.policy.File(), s.policy.Line("general.min_free_space"))
 	}
 	return s.report(r)
 }
@@ -69,7 +69,7 @@ func (s *preparation) askInfo(ctx context.Context) (podman.Info, error) {
 	if s.info == nil {
 		info, err := s.podman.Info(ctx)
 		if err != nil {
-			return info, &driver.Fault{Err: err, Todo: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
+			return info, &driver.Fault{Err: err, Hint: "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as"}
 		}
 		s.info = &info
 	}
@@ -82,7 +82,7 @@ func (s *preparation) askInfo(ctx context.Context) (podman.Info, error) {
 func (s *preparation) lacksID(err error, id int64, own bool) error {
 	ids := preflight.ReadSubIDs(preflight.CurrentUser(), false)
 	if own || id <= preflight.LastID {
-		return &driver.Fault{Err: err, Todo: ids.Enlarge(max(id, preflight.LastID))}
+		return &driver.Fault{Err: err, Hint: ids.Enlarge(max(id, preflight.LastID))}
 	}
-	return &driver.Refusal{Err: err, Todo: ids.Authors(id)}
+	return &driver.Refusal{Err: err, Hint: ids.Authors(id)}
 }

@@ -48,7 +48,7 @@ func TestHostEnv(t *testing.T) {
 		if err := runner.Start(); err != nil {
 			t.Fatal(err)
 		}
-		s := &preparation{policy: &policy.Policy{}, podman: &podman.Podman{Env: []string{"HOME=/h", "PATH=/usr/bin"}}, owner: job.Owner{PID: runner.Process.Pid}}
+		s := &preparation{policy: &policy.Policy{}, podman: &podman.Podman{Env: []string{"HOME=/h", "PATH=/usr/bin"}}, owner: job.Process{PID: runner.Process.Pid}}
 		if got, want := s.hostEnv(), []string{"HOME=/h", "PATH=" + path}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -76,7 +76,7 @@ func TestCallingRunner(t *testing.T) {
 			t.Errorf("%s is no static program", file)
 		}
 	}
-	s := &preparation{podman: &podman.Podman{}, owner: job.Owner{PID: os.Getpid()}}
+	s := &preparation{podman: &podman.Podman{}, owner: job.Process{PID: os.Getpid()}}
 	if got := s.callingRunner(); got != "" {
 		t.Errorf("this test is taken for a runner: %q", got)
 	}

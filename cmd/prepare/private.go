@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/site"
 	"podman-executor/internal/source"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -24,7 +25,7 @@ type sources struct {
 func (s *preparation) lookAtSources() (*sources, error) {
 	host, err := source.Look()
 	if err != nil {
-		return nil, &driver.Fault{Err: err, Todo: "mount /proc where gitlab-runner runs"}
+		return nil, &driver.Fault{Err: err, Hint: "mount /proc where gitlab-runner runs"}
 	}
 	return &sources{policy: s.policy, host: host, private: host.Private(s.privatePlaces())}, nil
 }
@@ -43,7 +44,7 @@ func (s *preparation) privatePlaces() []source.Place {
 	// executors/custom/custom.go:101.
 	names, _ := filepath.Glob(filepath.Join(filepath.Dir(s.attempt), "custom-executor*"))
 	names = append(names,
-		s.attempt, absolute(s.policy.File()), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, s.call.StateDir(s.policy),
+		s.attempt, absolute(s.policy.File()), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, site.StateDir(s.call, s.policy),
 		g.Podman.Identity, g.Podman.KnownHosts)
 	names = append(names, runnerConfig(s.owner.PID)...)
 	for _, address := range g.Podman.Addresses() {

@@ -8,19 +8,20 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/remote"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/podman"
 )
 
 // reach connects podman to the service that the job gets; with service_urls to the
 // first that answers, in the order that the job's project has in this slot.
 func (s *preparation) reach(ctx context.Context) error {
-	hosts := driver.Hosts(s.policy)
+	hosts := site.Hosts(s.policy)
 	if s.policy.General.Podman.ServiceURL != "" {
-		return s.connect(ctx, hosts[0], driver.Connect)
+		return s.connect(ctx, hosts[0], site.Connect)
 	}
 	var silent *remote.SilentError
 	for _, h := range remote.Order(hosts, s.job.VolumeName("builds")) {
-		err := s.connect(ctx, h, driver.ConnectSurely)
+		err := s.connect(ctx, h, site.ConnectSurely)
 		if err == nil {
 			s.note("Using the podman service %s", h.URL)
 			return nil
@@ -36,7 +37,7 @@ func (s *preparation) reach(ctx context.Context) error {
 	}
 	return &driver.Fault{
 		Err:  errors.New("none of the podman services answers"),
-		Todo: "see why above, and general.podman.service_urls in " + s.policy.File(),
+		Hint: "see why above, and general.podman.service_urls in " + s.policy.File(),
 	}
 }
 
@@ -55,7 +56,7 @@ func (s *preparation) connect(ctx context.Context, h remote.Host, how connector)
 // whether all of them were looked at.
 func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Time, found bool) bool {
 	all := true
-	for _, h := range driver.Hosts(s.policy) {
+	for _, h := range site.Hosts(s.policy) {
 		if h == s.host {
 			continue
 		}
@@ -82,7 +83,7 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 
 func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, secrets []leftovers.Orphan, now time.Time) error {
 	memo := other
-	closed, err := driver.ConnectSurely(ctx, &other, h)
+	closed, err := site.ConnectSurely(ctx, &other, h)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (s *preparation) volumeRequests(r *policy.Request, variables []variable) er
 	for _, v := range variables {
 		volume, err := policy.ParseUserVolume(v.name, v.value)
 		if err != nil {
-			return &driver.Refusal{Err: fmt.Errorf("%s: %w", policy.ShownVariable(v.name), err), Todo: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
+			return &driver.Refusal{Err: fmt.Errorf("%s: %w", policy.ShownVariable(v.name), err), Hint: "write it as SRC:DST or SRC:DST:ro, both absolute paths"}
 		}
 		volumes = append(volumes, volume)
 	}

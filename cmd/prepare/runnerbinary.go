@@ -41,7 +41,7 @@ func (s *preparation) hostRunner() (string, error) {
 	if err != nil {
 		return "", &driver.Fault{
 			Err:  fmt.Errorf("looking for runner_binary: %w", err),
-			Todo: fmt.Sprintf("mend %s:%d: general.podman.runner_binary, or remove it", s.policy.File(), s.policy.Line("general.podman.runner_binary")),
+			Hint: fmt.Sprintf("mend %s:%d: general.podman.runner_binary, or remove it", s.policy.File(), s.policy.Line("general.podman.runner_binary")),
 		}
 	}
 	return pm.RunnerBinary, nil
@@ -71,8 +71,8 @@ func (s *preparation) runningProgram() string {
 	if _, err := os.Stat(file); err != nil {
 		return ""
 	}
-	if err := trust.Path(file, trust.CurrentOwner()); err != nil {
-		s.log.WithError(err).WithField("cure", trust.Cure(err)).Warn("jobs do not get the gitlab-runner of this host, which cannot be trusted")
+	if err := trust.Path(file, trust.Self()); err != nil {
+		s.log.WithError(err).WithField("cure", trust.Hint(err)).Warn("jobs do not get the gitlab-runner of this host, which cannot be trusted")
 		return ""
 	}
 	return file
@@ -157,7 +157,7 @@ func (s *preparation) imageHasRunner(ctx context.Context) (bool, error) {
 	}
 	return false, &driver.Fault{
 		Err:  fmt.Errorf("starting the runner container: %w: %s", err, oneLine(said.String())),
-		Todo: fmt.Sprintf("check runner_image, runner_options and runner_entry_point in %s: the image must hold bash", s.policy.File()),
+		Hint: fmt.Sprintf("check runner_image, runner_options and runner_entry_point in %s: the image must hold bash", s.policy.File()),
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *preparation) expandedWords(of string, image job.Image) (user, platform 
 		if !ok {
 			err = &driver.Refusal{
 				Err:  fmt.Errorf("`%s:docker:%s` is longer than %d KiB when its variables are expanded", of, key, longestWord>>10),
-				Todo: "check the variables that it names in .gitlab-ci.yml",
+				Hint: "check the variables that it names in .gitlab-ci.yml",
 			}
 		}
 		return word
@@ -101,7 +101,7 @@ func (s *preparation) startServices(ctx context.Context, version string, images 
 			Isolate: preflight.Isolation(version),
 		}
 		if err := s.podman.CreateNetwork(ctx, network); err != nil {
-			return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Todo: todo}
+			return &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Hint: todo}
 		}
 	}
 	if s.policy.Line("general.podman.service_container") > 0 {
@@ -112,15 +112,15 @@ func (s *preparation) startServices(ctx context.Context, version string, images 
 		if err := s.startService(ctx, i, service, images[i], now); err != nil {
 			err = fmt.Errorf("starting the service %s: %w", service.Image, err)
 			if errors.Is(err, job.ErrTooMuch) {
-				return &driver.Refusal{Err: err, Todo: "remove some of the `variables:` of the service or the job in .gitlab-ci.yml, or put large values into files"}
+				return &driver.Refusal{Err: err, Hint: "remove some of the `variables:` of the service or the job in .gitlab-ci.yml, or put large values into files"}
 			}
 			if podman.NoSuchProgram(err) && !service.Added {
-				return &driver.Refusal{Err: err, Todo: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
+				return &driver.Refusal{Err: err, Hint: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
 			}
 			if podman.NoWorkdir(err) && !service.Added {
-				return &driver.Refusal{Err: err, Todo: "create the WORKDIR of the service's image in its Containerfile (RUN mkdir)"}
+				return &driver.Refusal{Err: err, Hint: "create the WORKDIR of the service's image in its Containerfile (RUN mkdir)"}
 			}
-			return &driver.Fault{Err: err, Todo: cmp.Or(driver.Hint(err), todo)}
+			return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), todo)}
 		}
 		if i == 0 {
 			s.keepApart(ctx, version)
@@ -140,7 +140,7 @@ func (s *preparation) keepApart(ctx context.Context, version string) {
 	if err == nil || notHere && preflight.Isolation(version) == podman.IsolateAll {
 		return // --doctor tries whether they are
 	}
-	s.log.WithError(err).WithField("cure", preflight.ApartCure).Warn("the networks of jobs may not be kept apart from each other")
+	s.log.WithError(err).WithField("cure", preflight.ApartHint).Warn("the networks of jobs may not be kept apart from each other")
 }
 
 func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {
@@ -253,7 +253,7 @@ func (s *preparation) labels(role string, now time.Time) map[string]string {
 // makeRuntimeDir makes the directory for what only podman may read, in memory. Its mark
 // tells that the job may have containers: it is made before them, and goes after them.
 func (s *preparation) makeRuntimeDir() error {
-	if err := trust.MakeDir(s.authDir(), trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(s.authDir(), trust.Self()); err != nil {
 		return runtimeDirFault(err)
 	}
 	return leftovers.Mark(s.authDir(), s.owner, s.attempt)
@@ -262,7 +262,7 @@ func (s *preparation) makeRuntimeDir() error {
 func runtimeDirFault(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("making the job's runtime directory: %w", err),
-		Todo: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+		Hint: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
 	}
 }
 

@@ -119,7 +119,7 @@ func (s *preparation) secretOf(ctx context.Context, value string) (string, error
 	if err != nil {
 		return "", &driver.Fault{
 			Err:  fmt.Errorf("making a podman secret for a variable: %w", err),
-			Todo: "run `" + s.podman.Program + " secret ls` as the user that gitlab-runner runs as, and check its disk space",
+			Hint: "run `" + s.podman.Program + " secret ls` as the user that gitlab-runner runs as, and check its disk space",
 		}
 	}
 	return name, nil

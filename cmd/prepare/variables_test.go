@@ -26,7 +26,7 @@ func variablesOf(t *testing.T, stderr *strings.Builder) (*preparation, string) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "values"), 0o700), os.WriteFile(program, []byte(script), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	owner, err := job.OwnerOf(os.Getpid())
+	owner, err := job.ProcessOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

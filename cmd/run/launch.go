@@ -13,6 +13,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/launch"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
 	"podman-executor/internal/slurm"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
@@ -22,14 +23,14 @@ import (
 type launched struct {
 	call *driver.Call
 	plan plan.Plan
-	log  *driver.Log
+	log  *site.Log
 	// name is that of the container.
 	name  string
 	slurm slurm.Slurm
 }
 
 // runLaunched runs a step by the policy's launcher.
-func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *driver.Log, script, name string) error {
+func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.Log, script, name string) error {
 	text, _, err := readScript(script)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 		o, err = l.Attached(ctx, streams)
 	}
 	if err != nil && ctx.Err() == nil {
-		err = &driver.Fault{Err: err, Todo: "the launcher is that of general.podman.launcher of the policy; it runs in general.data_dir, below .podman-executor"}
+		err = &driver.Fault{Err: err, Hint: "the launcher is that of general.podman.launcher of the policy; it runs in general.data_dir, below .podman-executor"}
 	}
 	if err != nil {
 		return err
@@ -153,19 +154,19 @@ func (s launched) outcome(ctx context.Context, o launch.Outcome) error {
 	case o.Reported:
 		return &driver.Fault{
 			Err:  fmt.Errorf("the script ended well, and after it the launcher %s with exit code %d", launcher, o.Launcher),
-			Todo: "see what the launcher says above",
+			Hint: "see what the launcher says above",
 		}
 	case o.Started:
 		return &driver.Fault{
 			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s ended with exit code %d", launcher, o.Launcher),
-			Todo: "somebody, or something such as a shutdown of its machine, has ended it",
+			Hint: "somebody, or something such as a shutdown of its machine, has ended it",
 		}
 	case podman.SaysNoSuchProgram(o.Said):
-		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Todo: driver.NoShellTodo}
+		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Hint: site.NoShellHint}
 	}
 	return &driver.Fault{
 		Err:  fmt.Errorf("the launcher %s ended with exit code %d before the script began", launcher, o.Launcher),
-		Todo: "see what the launcher, or podman, says above; general.podman.launcher of the policy names it",
+		Hint: "see what the launcher, or podman, says above; general.podman.launcher of the policy names it",
 	}
 }
 
@@ -179,11 +180,11 @@ func (s launched) endedBySlurm(job slurm.Job) error {
 	options := map[string][]string{"TIMEOUT": {"--time", "-t"}, "OUT_OF_MEMORY": {"--mem"}}[job.State]
 	for _, option := range options {
 		if slices.ContainsFunc(s.plan.Launch.Options, func(o string) bool { return strings.HasPrefix(o, option) }) {
-			return &driver.Refusal{Err: err, Todo: fmt.Sprintf("ask for more by %s in the variable %s", options[0], s.plan.Launch.Variable)}
+			return &driver.Refusal{Err: err, Hint: fmt.Sprintf("ask for more by %s in the variable %s", options[0], s.plan.Launch.Variable)}
 		}
 	}
 	if len(options) > 0 {
-		return &driver.Fault{Err: err, Todo: fmt.Sprintf("jobs of this runner get as much as general.podman.launcher of the policy says (%s), or the partition's default", options[0])}
+		return &driver.Fault{Err: err, Hint: fmt.Sprintf("jobs of this runner get as much as general.podman.launcher of the policy says (%s), or the partition's default", options[0])}
 	}
-	return &driver.Fault{Err: err, Todo: fmt.Sprintf("`scontrol show job %d` and `sacct -j %d` may say more", job.ID, job.ID)}
+	return &driver.Fault{Err: err, Hint: fmt.Sprintf("`scontrol show job %d` and `sacct -j %d` may say more", job.ID, job.ID)}
 }

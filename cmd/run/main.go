@@ -12,6 +12,7 @@ import (
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
 )
@@ -22,6 +23,7 @@ var program = driver.Program{
 		"It is called by gitlab-runner: set it as run_exec in [runners.custom] of config.toml.",
 	Arguments: "SCRIPT STEP",
 	Stage:     run,
+	Explain:   site.Explain,
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -34,15 +36,15 @@ func run(ctx context.Context, call *driver.Call) error {
 	if len(call.Args) != 2 {
 		return &driver.Fault{
 			Err:  fmt.Errorf("want a script and the name of a step, got %d arguments", len(call.Args)),
-			Todo: "run_args in [runners.custom] may hold options only, such as --policy FILE",
+			Hint: "run_args in [runners.custom] may hold options only, such as --policy FILE",
 		}
 	}
 	script, name := call.Args[0], call.Args[1]
 	p, err := plan.Read(call.Getenv("TMPDIR"))
 	if err != nil {
-		return &driver.Fault{Err: err, Todo: "set prepare_exec in [runners.custom] to podman-executor-prepare"}
+		return &driver.Fault{Err: err, Hint: "set prepare_exec in [runners.custom] to podman-executor-prepare"}
 	}
-	log, err := call.OpenLog(p.Log, p.JobID, p.ProjectID)
+	log, err := site.OpenLog(call, p.Log, p.JobID, p.ProjectID)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func dismiss(p plan.Plan, container string) {
 	}
 }
 
-func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *driver.Log, script, name string) error {
+func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *site.Log, script, name string) error {
 	container, clean := p.UserContainer, step.CleanNothing
 	if step.PlaceOf(name) == step.Runner {
 		container, clean = p.RunnerContainer, p.Sources.Before(name)
@@ -86,7 +88,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 		return err
 	}
 	pm := p.Podman.Client(log.Podman)
-	disconnect, err := driver.Connect(ctx, pm, p.Podman.Host())
+	disconnect, err := site.Connect(ctx, pm, p.Podman.Host())
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *dr
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
 		return &driver.Fault{
 			Err:  errors.New("the runner image has no program pwsh"),
-			Todo: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
+			Hint: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
 		}
 	}
 	return err
@@ -124,7 +126,7 @@ func readScript(name string) ([]byte, step.Shell, error) {
 	if info.Size() > maxScript {
 		return nil, "", &driver.Refusal{
 			Err:  fmt.Errorf("the script, with all of the job's variables, has %d MB; at most %d MB are possible", info.Size()/1_000_000, maxScript/1_000_000),
-			Todo: "put large data into files of the repository, or artifacts, instead of variables",
+			Hint: "put large data into files of the repository, or artifacts, instead of variables",
 		}
 	}
 	text, err := os.ReadFile(name)
@@ -135,7 +137,7 @@ func readScript(name string) ([]byte, step.Shell, error) {
 	if shell == step.NoShell {
 		return nil, "", &driver.Fault{
 			Err:  errors.New("the script is for a shell that this driver does not know"),
-			Todo: `set shell to "bash", "sh" or "pwsh" in [[runners]] of config.toml`,
+			Hint: `set shell to "bash", "sh" or "pwsh" in [[runners]] of config.toml`,
 		}
 	}
 	return text, shell, nil
@@ -156,7 +158,7 @@ func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script, name
 	case errors.As(err, &exit):
 		return &driver.ScriptError{Code: exit.Code}
 	case errors.Is(err, step.ErrNoPowerShell):
-		return &driver.Fault{Err: err, Todo: `install PowerShell on the host of the runner, or set shell = "bash" in config.toml`}
+		return &driver.Fault{Err: err, Hint: `install PowerShell on the host of the runner, or set shell = "bash" in config.toml`}
 	}
 	return err
 }

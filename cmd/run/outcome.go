@@ -10,6 +10,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
 	"podman-executor/pkg/podman"
 )
 
@@ -57,7 +58,7 @@ func (e ended) outcome(ctx context.Context, err error) error {
 	case stateErr != nil:
 		return &driver.Fault{
 			Err:  fmt.Errorf("podman start ended with exit status %d, and whether that is the script's is not known: %w", exit.Code, stateErr),
-			Todo: "run `podman ps --all` as the user that gitlab-runner runs as",
+			Hint: "run `podman ps --all` as the user that gitlab-runner runs as",
 		}
 	}
 	ran := !doubtful
@@ -127,7 +128,7 @@ func (e ended) passed(state podman.State) error {
 func lost(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the connection to the podman service broke while the step ran: %w", err),
-		Todo: "see whether the host of the service, and podman on it, have ended or were started anew",
+		Hint: "see whether the host of the service, and podman on it, have ended or were started anew",
 	}
 }
 
@@ -155,7 +156,7 @@ func (e ended) killed(ctx context.Context, script *driver.ScriptError) error {
 func gone(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the job's container is gone: %w", err),
-		Todo: "somebody, or something such as `podman system prune`, has removed it while the job ran",
+		Hint: "somebody, or something such as `podman system prune`, has removed it while the job ran",
 	}
 }
 
@@ -182,7 +183,7 @@ func (e ended) isAnotherRun(startedAt time.Time) (bool, error) {
 
 // failedWhile is a podman that failed while the step ran, or was killed.
 func failedWhile(exit error, state podman.State) error {
-	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Todo: "see what podman says above"}
+	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Hint: "see what podman says above"}
 }
 
 // outOfMemory names a kill by the kernel for want of memory: conmon has seen it in
@@ -198,12 +199,12 @@ func (e ended) outOfMemory(limit plan.Memory) error {
 	if limit.Limit == "" {
 		return &driver.Refusal{
 			Err:  errors.New("out of memory: the kernel has killed a process of the script"),
-			Todo: "use less memory; the limit is one of the machine, or of custom_options in the policy of this runner",
+			Hint: "use less memory; the limit is one of the machine, or of custom_options in the policy of this runner",
 		}
 	}
 	return &driver.Refusal{
 		Err:  fmt.Errorf("out of memory: the script used more than its limit of %s, and the kernel has killed a process of it", limit.Limit),
-		Todo: limit.More,
+		Hint: limit.More,
 	}
 }
 
@@ -219,10 +220,10 @@ func (e ended) notStarted(ctx context.Context, exit error, state podman.State) e
 	}
 	err := fmt.Errorf("starting the job's container: %w", exit)
 	if podman.NoSuchProgram(exit) {
-		return &driver.Refusal{Err: err, Todo: driver.NoShellTodo}
+		return &driver.Refusal{Err: err, Hint: site.NoShellHint}
 	}
 	if podman.NoSuchCDIDevice(exit) {
-		return &driver.Fault{Err: err, Todo: driver.NoCDIDeviceTodo}
+		return &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
 	}
-	return &driver.Fault{Err: err, Todo: "see what podman says above"}
+	return &driver.Fault{Err: err, Hint: "see what podman says above"}
 }

@@ -26,7 +26,7 @@ func (e ended) handOver(ctx context.Context, dir string, s podman.Streams) error
 	case errors.Is(err, handover.ErrEnded):
 		return e.endedWhile(ctx, err)
 	default:
-		return &driver.Fault{Err: fmt.Errorf("handing a step to the container: %w", err), Todo: fmt.Sprintf("`%s start %s` may say more; see start_per_step of the policy, too", e.podman.Program, e.container)}
+		return &driver.Fault{Err: fmt.Errorf("handing a step to the container: %w", err), Hint: fmt.Sprintf("`%s start %s` may say more; see start_per_step of the policy, too", e.podman.Program, e.container)}
 	}
 }
 
@@ -65,5 +65,5 @@ func (e ended) endedWhile(ctx context.Context, err error) error {
 	default:
 		err = fmt.Errorf("%w, with exit code %d", err, state.ExitCode)
 	}
-	return &driver.Fault{Err: err, Todo: "somebody, or something such as a shutdown of the machine, has ended it"}
+	return &driver.Fault{Err: err, Hint: "somebody, or something such as a shutdown of the machine, has ended it"}
 }

@@ -53,7 +53,7 @@ func ReadFile(name string) (File, error) {
 
 // readPrivate reads a file that others may not read, and only its owner write.
 func readPrivate(name string) ([]byte, error) {
-	f, err := trust.Open(name, trust.CurrentOwner())
+	f, err := trust.Open(name, trust.Self())
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,9 @@ type Program struct {
 	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
+	// Explain, where set, returns a better hint than the error's own for faults that any
+	// command and any file can meet; empty for all others.
+	Explain func(error) string
 	// Inner is what the program does where it calls itself, in podman's
 	// namespaces: the first argument is then a verb of its own.
 	Inner Inner
@@ -55,7 +58,7 @@ type Inner struct {
 // Call is one call of a program by the runner.
 type Call struct {
 	Program string
-	// Policy is the file that --policy names; empty: see [Call.LoadPolicy].
+	// Policy is the file that --policy names; empty: see site.LoadPolicy.
 	Policy string
 	// ByHand, where an option has set it, is what to do instead of the stage. It
 	// needs no runner and no job, may be interrupted, and ends with 0 or 1.
@@ -65,6 +68,8 @@ type Call struct {
 	// Environ is the whole environment, NAME=value.
 	Environ        []string
 	Stdout, Stderr io.Writer
+
+	explain func(error) string
 }
 
 // Getenv returns a variable of the call's environment.
@@ -126,7 +131,7 @@ func stopContext() (context.Context, context.CancelFunc) {
 
 // Run is [Main] with everything that it takes from the process as arguments.
 func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) (status int) {
-	call := &Call{Program: p.Name, Environ: environ, Stdout: stdout, Stderr: stderr}
+	call := &Call{Program: p.Name, Environ: environ, Stdout: stdout, Stderr: stderr, explain: p.Explain}
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {}
@@ -221,6 +226,6 @@ func internalError() error {
 	}
 	return &Fault{
 		Err:  fmt.Errorf("internal error at %s", place),
-		Todo: "this is a bug in podman-executor; please report it with this line and the versions of podman and gitlab-runner",
+		Hint: "this is a bug in podman-executor; please report it with this line and the versions of podman and gitlab-runner",
 	}
 }

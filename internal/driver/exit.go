@@ -13,7 +13,6 @@ import (
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
 
 	"podman-executor/internal/trust"
-	"podman-executor/pkg/policy"
 )
 
 // ScriptError is the end of a job's own script with another code than 0.
@@ -32,31 +31,36 @@ func (e *ScriptError) Error() string {
 // mend it; trying again does not help.
 type Refusal struct {
 	Err error
-	// Todo is what to do, for the hint line; empty where Err has a Hint method.
-	Todo string
+	// Hint is what its author can do, for the hint line; where it is empty, that of Err counts.
+	Hint string
 }
 
 func (e *Refusal) Error() string { return e.Err.Error() }
 func (e *Refusal) Unwrap() error { return e.Err }
 
-// Hint returns what the job's author can do.
-func (e *Refusal) Hint() string { return e.Todo }
-
 // Fault is a failure of the machine, of podman or of the policy file, with what
 // the administrator can do. Any other error is one too, without a hint.
 type Fault struct {
-	Err  error
-	Todo string
+	Err error
+	// Hint is what the administrator can do; where it is empty, that of Err counts.
+	Hint string
 }
 
 func (e *Fault) Error() string { return e.Err.Error() }
 func (e *Fault) Unwrap() error { return e.Err }
 
-// Hint returns what the administrator can do.
-func (e *Fault) Hint() string { return e.Todo }
-
-// hinter is an error that knows what to do about it.
-type hinter interface{ Hint() string }
+// ownHint is the hint of an error itself, and not of one that it wraps.
+func ownHint(err error) string {
+	switch e := err.(type) {
+	case *Refusal:
+		return e.Hint
+	case *Fault:
+		return e.Hint
+	case interface{ Hint() string }:
+		return e.Hint()
+	}
+	return ""
+}
 
 // The runner's exit statuses where it does not say others
 // (gitlab-runner executors/custom/command/command.go:19).
@@ -97,8 +101,10 @@ func (c *Call) finish(ctx context.Context, err error) int {
 		c.report(err)
 		return c.status(api.BuildFailureExitCodeVariable, buildFailure)
 	default:
-		if todo := machineHint(err); todo != "" {
-			err = &Fault{Err: err, Todo: todo}
+		if c.explain != nil {
+			if hint := c.explain(err); hint != "" {
+				err = &Fault{Err: err, Hint: hint}
+			}
 		}
 		c.report(err)
 		return c.status(api.SystemFailureExitCodeVariable, systemFailure)
@@ -122,12 +128,8 @@ func linesOf(err error) []string {
 	text := err.Error()
 	var parts []error
 	switch e := err.(type) {
-	case policy.Problems:
-		var lines []string
-		for _, problem := range e {
-			lines = append(lines, problem.String())
-		}
-		return lines
+	case interface{ Lines() []string }:
+		return e.Lines()
 	case interface{ Unwrap() []error }:
 		parts = slices.DeleteFunc(slices.Clone(e.Unwrap()), func(part error) bool { return part == nil })
 	case interface{ Unwrap() error }:
@@ -155,11 +157,11 @@ func linesOf(err error) []string {
 // empty where none does.
 func Hint(err error) string {
 	// Where a path was judged it is known who can write what, and which command ends that.
-	if cure := trust.Cure(err); cure != "" {
-		return cure
+	if hint := trust.Hint(err); hint != "" {
+		return hint
 	}
-	if h, ok := err.(hinter); ok && h.Hint() != "" {
-		return h.Hint()
+	if hint := ownHint(err); hint != "" {
+		return hint
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
@@ -215,10 +217,3 @@ func (c *Call) writeCode(code int) error {
 	}
 	return nil
 }
-
-// What to do where podman cannot start a container for want of a thing, in prepare or
-// in run.
-const (
-	NoShellTodo     = "the image has no `sh`; use an image with a POSIX shell"
-	NoCDIDeviceTodo = "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"
-)

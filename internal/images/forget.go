@@ -37,7 +37,7 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	if err != nil {
 		return err
 	}
-	if err := trust.MakeDir(locks, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(locks, trust.Self()); err != nil {
 		return &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
 	var gone []string

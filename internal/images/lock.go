@@ -25,7 +25,7 @@ const maxLocks = 64
 // Who unlocks removes the file: jobs choose the repositories. So a lock is one only
 // while its file has its name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
-	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
 	}
 	removeLocks(dir)

@@ -211,7 +211,7 @@ func (r Readers) repository(name string) string {
 
 // lock keeps others from writing.
 func (r Readers) lock() (unlock func(), err error) {
-	if err := trust.MakeDir(r.Dir, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(r.Dir, trust.Self()); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(r.Dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)

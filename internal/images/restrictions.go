@@ -45,7 +45,7 @@ func (r Readers) Open(locks, repository string) error {
 }
 
 func (r Readers) open(locks, repository string) error {
-	if err := trust.MakeDir(locks, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(locks, trust.Self()); err != nil {
 		return err
 	}
 	f, err := lockFile(locks, repository)

@@ -49,14 +49,14 @@ func FuzzDefaultAliases(f *testing.F) {
 func FuzzOwner(f *testing.F) {
 	f.Add("host/boot/pid:[4026531836]/1/2")
 	f.Fuzz(func(t *testing.T, label string) {
-		owner, err := ParseOwner(label)
+		owner, err := ParseProcess(label)
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("%q: %q", label, err)
 			}
 			return
 		}
-		again, err := ParseOwner(owner.String())
+		again, err := ParseProcess(owner.String())
 		if err != nil || again != owner || owner.PID <= 0 {
 			t.Errorf("%q is %+v, and that is %+v, %v", label, owner, again, err)
 		}

@@ -26,7 +26,7 @@ const (
 	// LabelAttempt is the runner's directory for this attempt at the job, as the
 	// runner sees it.
 	LabelAttempt = labelPrefix + "attempt"
-	// LabelOwner is the runner process that the object belongs to: see [Owner].
+	// LabelOwner is the runner process that the object belongs to: see [Process].
 	LabelOwner = labelPrefix + "owner"
 	// LabelDeadline is the time, in seconds since 1970, after which nobody can
 	// need the object.

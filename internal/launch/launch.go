@@ -48,7 +48,7 @@ func ReportMount(dir string) string {
 // Make makes the directory of one job below data_dir, in one that only this user can
 // enter: every user of the job's image may report.
 func Make(dataDir, dir string) error {
-	owner := trust.CurrentOwner()
+	owner := trust.Self()
 	below, err := filepath.Rel(dataDir, filepath.Join(dir, reportDir))
 	if err != nil {
 		return fmt.Errorf("making the directory of a launched step: %w", err)

@@ -57,7 +57,7 @@ func Looked(pm *podman.Podman) error { return note(pm, "looked") }
 func LookFailed(pm *podman.Podman) error { return note(pm, "look-failed") }
 
 func note(pm *podman.Podman, name string) error {
-	place, err := job.Place()
+	place, err := job.Machine()
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func LookedLately(pm *podman.Podman, now time.Time) bool { return lately(pm, "lo
 func FailedLately(pm *podman.Podman, now time.Time) bool { return lately(pm, "look-failed", now) }
 
 func lately(pm *podman.Podman, name string, now time.Time) bool {
-	place, err := job.Place()
+	place, err := job.Machine()
 	text, at, ok := memo.Read(memo.File(pm, name))
 	return err == nil && ok && string(text) == place && !at.After(now) && now.Sub(at) < lookEvery
 }

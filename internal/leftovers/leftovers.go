@@ -28,7 +28,7 @@ const ownerFile = "podman-executor-owner"
 
 // Mark writes the owner into one of a job's directories; attempt is the runner's
 // directory for the attempt at the job, empty where that is the one.
-func Mark(dir string, owner job.Owner, attempt string) error {
+func Mark(dir string, owner job.Process, attempt string) error {
 	text := owner.String() + "\n"
 	if attempt != "" {
 		text += attempt + "\n"
@@ -64,7 +64,7 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 		if slices.Contains(names, c.Names[0]) || ours && reason(c.Labels, now) != "" {
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
-		} else if owner, err := job.ParseOwner(c.Labels[job.LabelOwner]); err == nil && ours && !job.Kept(c.Labels) && !owner.Here() {
+		} else if owner, err := job.ParseProcess(c.Labels[job.LabelOwner]); err == nil && ours && !job.Kept(c.Labels) && !owner.Here() {
 			elsewhere = true
 		}
 	}
@@ -103,7 +103,7 @@ func reason(labels map[string]string, now time.Time) string {
 	if job.Kept(labels) {
 		return ""
 	}
-	owner, err := job.ParseOwner(labels[job.LabelOwner])
+	owner, err := job.ParseProcess(labels[job.LabelOwner])
 	if err != nil {
 		return ""
 	}
@@ -186,7 +186,7 @@ func directory(dir string, now time.Time) Orphan {
 		return o
 	}
 	line, attempt, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-	owner, err := job.ParseOwner(line)
+	owner, err := job.ParseProcess(line)
 	if err != nil {
 		return o
 	}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // runner starts a process that stands for a runner, and returns it as an owner,
 // and what ends it and waits for its end.
-func runner(t *testing.T) (owner job.Owner, end func()) {
+func runner(t *testing.T) (owner job.Process, end func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	// The race detector would let it sleep for a second before its end.
@@ -56,7 +56,7 @@ func runner(t *testing.T) (owner job.Owner, end func()) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}
-	owner, err = job.OwnerOf(cmd.Process.Pid)
+	owner, err = job.ProcessOf(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func runner(t *testing.T) (owner job.Owner, end func()) {
 }
 
 // makeDir makes a directory with something in it, marked where there is an owner.
-func makeDir(t *testing.T, dir string, owner *job.Owner) {
+func makeDir(t *testing.T, dir string, owner *job.Process) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestDirectories(t *testing.T) {
 	elsewhere.Host += ".elsewhere"
 	// A parent whose name would be a pattern itself.
 	parent := filepath.Join(t.TempDir(), "tmp[1]*")
-	marked := map[string]*job.Owner{
+	marked := map[string]*job.Process{
 		"custom-executor1": &dead, "custom-executor2": &living, "custom-executor3": nil, "custom-executor4": &elsewhere,
 		"custom-executor": &dead, "other": &dead, "xcustom-executor5": &dead,
 	}
@@ -186,7 +186,7 @@ func TestDirectoriesErrors(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	dir := t.TempDir()
-	owner := job.Owner{Host: "h", Boot: "b", Namespace: "n", PID: 7, Start: 9}
+	owner := job.Process{Host: "h", Boot: "b", Namespace: "n", PID: 7, Start: 9}
 	if err := Mark(dir, owner, "/tmp/a"); err != nil {
 		t.Fatal(err)
 	}

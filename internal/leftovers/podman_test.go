@@ -73,7 +73,7 @@ func labels(t *testing.T, now time.Time) map[string]map[string]string {
 	dead, end := runner(t)
 	end()
 	all := map[string]map[string]string{"foreign": {job.LabelManaged: "true"}}
-	for name, owner := range map[string]job.Owner{"living": living, "dead": dead} {
+	for name, owner := range map[string]job.Process{"living": living, "dead": dead} {
 		for _, keep := range []bool{false, true} {
 			l := map[string]string{
 				job.LabelManaged: "true", job.LabelOwner: owner.String(),

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -29,7 +29,7 @@ const maxSize = 4 << 10
 func File(p *podman.Podman, what string) string {
 	parts := append([]string{p.Program, p.URL}, p.Env...)
 	hash := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return filepath.Join(driver.RuntimeDir(p), what+"-"+hex.EncodeToString(hash[:8]))
+	return filepath.Join(job.RuntimeDir(p.Getenv), what+"-"+hex.EncodeToString(hash[:8]))
 }
 
 // Read returns what [Write] has written to a file, and when. It is not ok unless the
@@ -56,7 +56,7 @@ func own(info fs.FileInfo) bool {
 
 // Write replaces a file: who reads it meanwhile sees all of the old text or of the new.
 func Write(name string, text []byte) error {
-	if err := trust.MakeDir(filepath.Dir(name), trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(filepath.Dir(name), trust.Self()); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".memo-*")

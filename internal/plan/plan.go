@@ -134,7 +134,7 @@ func (p Podman) Host() remote.Host {
 }
 
 // Client returns that podman, which tells observe of each command. With a URL of ssh://
-// it has to be connected first, see driver.Connect.
+// it has to be connected first, see site.Connect.
 func (p Podman) Client(observe func(podman.Command)) *podman.Podman {
 	return &podman.Podman{Program: p.Program, URL: p.URL, Env: p.Env, Timeouts: p.Timeouts, Observe: observe}
 }
@@ -190,7 +190,7 @@ func Write(dir string, p Plan) error {
 // readTrusted reads a file that nobody else can have written: it says which programs
 // are run.
 func readTrusted(name string) ([]byte, error) {
-	f, err := trust.Open(name, trust.CurrentOwner())
+	f, err := trust.Open(name, trust.Self())
 	if err != nil {
 		return nil, err
 	}

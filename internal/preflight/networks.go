@@ -13,8 +13,8 @@ func Isolation(says string) string {
 	return podman.IsolateOthers
 }
 
-// ApartCure is what helps where jobs' networks are not apart.
-const ApartCure = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user who runs podman (it needs nft, and netavark 1.10 or newer); until then let jobs that do not trust each other run in podman of different users"
+// ApartHint is what helps where jobs' networks are not apart.
+const ApartHint = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user who runs podman (it needs nft, and netavark 1.10 or newer); until then let jobs that do not trust each other run in podman of different users"
 
 // NetworksCheck is the name of the check.
 const NetworksCheck = "jobs' networks"
@@ -25,7 +25,7 @@ func Apart(reached bool, how string) Result {
 	if reached {
 		r.Level = Warning
 		r.Detail = "not apart from each other: a container reached one of another network " + how
-		r.Cure = ApartCure
+		r.Hint = ApartHint
 	}
 	return r
 }

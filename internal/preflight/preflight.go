@@ -28,8 +28,8 @@ type Result struct {
 	Level Level
 	// Detail is what was found.
 	Detail string
-	// Cure is what the administrator can do; empty where all is well.
-	Cure string
+	// Hint is what the administrator can do; empty where all is well.
+	Hint string
 }
 
 // Worst returns the worst level of a list.

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// want checks a result's level, and words of its detail and cure.
-func want(t *testing.T, r Result, level Level, detail, cure string) {
+// want checks a result's level, and words of its detail and hint.
+func want(t *testing.T, r Result, level Level, detail, hint string) {
 	t.Helper()
-	if r.Level != level || !strings.Contains(r.Detail, detail) || !strings.Contains(r.Cure, cure) {
-		t.Errorf("got %v %q, cure %q\nwant %v with %q, cure with %q", r.Level, r.Detail, r.Cure, level, detail, cure)
+	if r.Level != level || !strings.Contains(r.Detail, detail) || !strings.Contains(r.Hint, hint) {
+		t.Errorf("got %v %q, hint %q\nwant %v with %q, hint with %q", r.Level, r.Detail, r.Hint, level, detail, hint)
 	}
-	if (r.Level == OK) != (r.Cure == "") {
-		t.Errorf("%q: what is not well needs a cure, and nothing else has one", r.Detail)
+	if (r.Level == OK) != (r.Hint == "") {
+		t.Errorf("%q: what is not well needs a hint, and nothing else has one", r.Detail)
 	}
 	if r.Check == "" || r.Detail == "" {
 		t.Errorf("a result that says nothing: %+v", r)
@@ -68,7 +68,7 @@ func TestSubIDs(t *testing.T) {
 		name         string
 		ids          SubIDs
 		level        Level
-		detail, cure string
+		detail, hint string
 	}{
 		{"enough", SubIDs{User: runner, UIDs: 65536, GIDs: 65536}, OK, "users 0 to 65536", ""},
 		// 0 is the user itself, so the range begins at 1.
@@ -82,7 +82,7 @@ func TestSubIDs(t *testing.T) {
 		{"root", SubIDs{User: User{Name: "root"}}, OK, "root needs no range", ""},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { want(t, tt.ids.Check(), tt.level, tt.detail, tt.cure) })
+		t.Run(tt.name, func(t *testing.T) { want(t, tt.ids.Check(), tt.level, tt.detail, tt.hint) })
 	}
 }
 
@@ -96,11 +96,11 @@ func TestRuntimeDir(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		cure, detail := "", dir
+		hint, detail := "", dir
 		if level == Error {
-			cure, detail = "mode 0700", "has the mode 0"
+			hint, detail = "mode 0700", "has the mode 0"
 		}
-		want(t, RuntimeDir(dir, me), level, detail, cure)
+		want(t, RuntimeDir(dir, me), level, detail, hint)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)

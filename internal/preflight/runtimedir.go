@@ -21,22 +21,22 @@ func RuntimeDir(dir string, u User) Result {
 			r.Detail = "root needs none"
 			return r
 		}
-		r.Level, r.Cure = Error, linger
+		r.Level, r.Hint = Error, linger
 		r.Detail = fmt.Sprintf("XDG_RUNTIME_DIR is not set, and there is no /run/user/%d", u.UID)
 		return r
 	}
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.Level, r.Cure, r.Detail = Error, linger, fmt.Sprintf("XDG_RUNTIME_DIR is %s, which is not there", dir)
+		r.Level, r.Hint, r.Detail = Error, linger, fmt.Sprintf("XDG_RUNTIME_DIR is %s, which is not there", dir)
 		return r
 	case err != nil:
-		r.Level, r.Cure, r.Detail = Error, linger, fmt.Sprintf("XDG_RUNTIME_DIR: %v", err)
+		r.Level, r.Hint, r.Detail = Error, linger, fmt.Sprintf("XDG_RUNTIME_DIR: %v", err)
 		return r
 	}
 	if what := notPrivate(info, u.UID); what != "" {
 		r.Level, r.Detail = Error, fmt.Sprintf("XDG_RUNTIME_DIR is %s, which %s", dir, what)
-		r.Cure = fmt.Sprintf("make it a directory of %s with the mode 0700, or leave XDG_RUNTIME_DIR out of gitlab-runner's environment", u)
+		r.Hint = fmt.Sprintf("make it a directory of %s with the mode 0700, or leave XDG_RUNTIME_DIR out of gitlab-runner's environment", u)
 	}
 	return r
 }
@@ -71,7 +71,7 @@ func Linger(dir string, u User) (Result, bool) {
 	r := Result{Check: "linger", Detail: "on for " + u.Name}
 	if _, err := os.Stat(lingering + u.Name); err != nil {
 		r.Level, r.Detail = Warning, fmt.Sprintf("off for %s: %s goes with the last login, and running jobs with it", u.Name, dir)
-		r.Cure = "as root, `loginctl enable-linger " + u.Name + "`"
+		r.Hint = "as root, `loginctl enable-linger " + u.Name + "`"
 	}
 	return r, true
 }

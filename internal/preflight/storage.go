@@ -83,7 +83,7 @@ func Driver(name string) Result {
 	if name == "vfs" {
 		r.Level = Warning
 		r.Detail = "vfs copies the whole image for each container: jobs start slowly, and the disk fills"
-		r.Cure = `set driver = "overlay" under [storage] of storage.conf; it counts for a new storage only: ` + "`podman system reset` removes the old one with all that is in it"
+		r.Hint = `set driver = "overlay" under [storage] of storage.conf; it counts for a new storage only: ` + "`podman system reset` removes the old one with all that is in it"
 	}
 	return r
 }
@@ -121,6 +121,6 @@ func Space(dir string, free, least int64) Result {
 	default:
 		return r
 	}
-	r.Cure = "make room there: `podman system df` shows what images and volumes take"
+	r.Hint = "make room there: `podman system df` shows what images and volumes take"
 	return r
 }

@@ -130,13 +130,13 @@ func (s SubIDs) Check() Result {
 	case len(missing) > 0 && s.Elsewhere:
 		r.Detail = fmt.Sprintf("the user %s has no range in %s; /etc/nsswitch.conf names another source", s.User, list(missing))
 	case len(missing) > 0 && s.Squashed:
-		r.Level, r.Cure = Warning, enlarge
+		r.Level, r.Hint = Warning, enlarge
 		r.Detail = fmt.Sprintf("the user %s has no range of ids in %s; with ignore_chown_errors in storage.conf all files of images belong to one user", s.User, list(missing))
 	case len(missing) > 0:
-		r.Level, r.Cure = Error, enlarge
+		r.Level, r.Hint = Error, enlarge
 		r.Detail = fmt.Sprintf("the user %s has no range of ids in %s: podman cannot unpack images", s.User, list(missing))
 	case count < LastID:
-		r.Level, r.Cure = Warning, enlarge
+		r.Level, r.Hint = Warning, enlarge
 		r.Detail = fmt.Sprintf("the user %s has %d ids: images with files of a user above %d cannot be unpacked", s.User, count, count)
 	default:
 		r.Detail = fmt.Sprintf("%d ids: containers have users 0 to %d", count, count)

@@ -86,16 +86,16 @@ func Program(name, says string) Result {
 	v, ok := ParseVersion(says)
 	if !ok {
 		r.Level, r.Detail = Warning, fmt.Sprintf("its version is not known: %q", says)
-		r.Cure = "look whether it is newer than " + Floor.String()
+		r.Hint = "look whether it is newer than " + Floor.String()
 		if name != "podman" {
-			r.Cure = "update it"
+			r.Hint = "update it"
 		}
 		return r
 	}
 	r.Detail = v.String()
 	if name == "podman" && v.Before(Floor) {
 		r.Level, r.Detail = Error, fmt.Sprintf("podman %s is too old: the driver needs %s or newer", v, Floor)
-		r.Cure = "update podman, or name a newer one by general.podman.application_path"
+		r.Hint = "update podman, or name a newer one by general.podman.application_path"
 		return r
 	}
 	var found []string
@@ -111,7 +111,7 @@ func Program(name, says string) Result {
 	if len(found) > 0 {
 		r.Level = Warning
 		r.Detail = fmt.Sprintf("%s as it was released has %s", v, list(found))
-		r.Cure = fmt.Sprintf("update %s to %s or newer, or see that your distribution has mended its own", name, newest)
+		r.Hint = fmt.Sprintf("update %s to %s or newer, or see that your distribution has mended its own", name, newest)
 	}
 	return r
 }

@@ -67,8 +67,8 @@ func (e *SilentError) Hint() string {
 type RefusedError struct {
 	URL string
 	Err error
-	// Todo is what the administrator can do.
-	Todo string
+	// hint is what the administrator can do.
+	hint string
 }
 
 // Error returns the service and what ssh said.
@@ -79,7 +79,7 @@ func (e *RefusedError) Error() string {
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Hint returns what the administrator can do.
-func (e *RefusedError) Hint() string { return e.Todo }
+func (e *RefusedError) Hint() string { return e.hint }
 
 // answerTime is how long a service may take to answer: systemd may have to start it.
 const answerTime = 10 * time.Second

@@ -44,7 +44,7 @@ const socketFile, controlFile, lockFile, failedFile = "podman.sock", "control", 
 // does it for all programs of all jobs, and outlives them.
 func (h Host) tunnel(ctx context.Context, parent string) (*Connection, error) {
 	dir := h.directory(parent)
-	if err := trust.MakeDir(dir, trust.CurrentOwner()); err != nil {
+	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, fmt.Errorf("making the directory of ssh: %w", err)
 	}
 	socket := filepath.Join(dir, socketFile)
@@ -163,10 +163,10 @@ func (h Host) ssh(ctx context.Context, dir string) error {
 		}
 	}
 	if program == "" {
-		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), Todo: "install OpenSSH's client (openssh-client, openssh-clients)"}
+		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), hint: "install OpenSSH's client (openssh-client, openssh-clients)"}
 	}
-	if err := trust.Path(program, trust.CurrentOwner()); err != nil {
-		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), Todo: trust.Cure(err)}
+	if err := trust.Path(program, trust.Self()); err != nil {
+		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), hint: trust.Hint(err)}
 	}
 	args, err := h.sshArgs()
 	if err != nil {
@@ -226,8 +226,8 @@ func (h Host) sshArgs() ([]string, error) {
 // explain tells a host that is dead from one that is wrong, by what ssh says (OpenSSH
 // sshconnect.c, sshconnect2.c, authfile.c).
 func (h Host) explain(ctx context.Context, dir, said string, err error) error {
-	refused := func(why, todo string) error {
-		return &RefusedError{URL: h.URL, Err: errors.New(why), Todo: todo}
+	refused := func(why, hint string) error {
+		return &RefusedError{URL: h.URL, Err: errors.New(why), hint: hint}
 	}
 	u, _ := url.Parse(h.URL)
 	look := "ssh-keyscan " + u.Hostname()

@@ -33,7 +33,7 @@ func Parent(stateDir string) string { return filepath.Join(stateDir, "secrets") 
 // Make makes a job's directory. service is the address of the podman service that gets the
 // secrets, as the policy has it; empty for podman on this machine.
 func Make(dir, service string) error {
-	err := trust.MakeDir(filepath.Join(dir, namesDir), trust.CurrentOwner())
+	err := trust.MakeDir(filepath.Join(dir, namesDir), trust.Self())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, serviceFile), []byte(service), 0o600)
 	}

@@ -33,7 +33,7 @@ func Beside(launcher string, env []string) Slurm {
 			program, err = podman.FindProgram(name)
 		}
 		if err == nil {
-			err = trust.Path(program, trust.CurrentOwner())
+			err = trust.Path(program, trust.Self())
 		}
 		return program, err
 	}}

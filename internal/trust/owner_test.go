@@ -7,11 +7,11 @@ import (
 )
 
 func TestDistrust(t *testing.T) {
-	private, shared := Owner{UID: 990, GID: 990}, Owner{UID: 990, GID: 100}
-	contained := Owner{UID: 990, GID: 990, Outside: 65534}
+	private, shared := Identity{UID: 990, GID: 990}, Identity{UID: 990, GID: 100}
+	contained := Identity{UID: 990, GID: 990, Outside: 65534}
 	tests := []struct {
 		name     string
-		owner    Owner
+		owner    Identity
 		mode     fs.FileMode
 		uid, gid int
 		isDir    bool

@@ -27,27 +27,27 @@ type Error struct {
 	Place string
 	// Why says what is wrong with it: "belongs to the user 12".
 	Why string
-	// cure is what to do about it.
-	cure string
+	// hint is what to do about it.
+	hint string
 }
 
 // Error returns what is wrong with which place.
 func (e *Error) Error() string { return e.Place + " " + e.Why }
 
 // Hint returns what the administrator can do: a command.
-func (e *Error) Hint() string { return e.cure }
+func (e *Error) Hint() string { return e.hint }
 
-// Cure is what to do about an untrusted path, empty for any other error.
-func Cure(err error) string {
+// Hint is what to do about an untrusted path, empty for any other error.
+func Hint(err error) string {
 	var untrusted *Error
 	if errors.As(err, &untrusted) {
-		return untrusted.cure
+		return untrusted.hint
 	}
 	return ""
 }
 
 // Path judges a path that is there, and what it leads to.
-func Path(name string, o Owner) error {
+func Path(name string, o Identity) error {
 	w, err := walk(name, o, absentFails)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func Path(name string, o Owner) error {
 
 // Whereabouts judges a path as far as it is there: what is absent can be made by nobody
 // else then, but in a sticky directory.
-func Whereabouts(name string, o Owner) error {
+func Whereabouts(name string, o Identity) error {
 	w, err := walk(name, o, absentIsEnd)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func Whereabouts(name string, o Owner) error {
 }
 
 // Open opens a file for reading, and judges what it has opened.
-func Open(name string, o Owner) (*os.File, error) {
+func Open(name string, o Identity) (*os.File, error) {
 	w, err := walk(name, o, absentFails)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func Open(name string, o Owner) (*os.File, error) {
 
 // Append opens a file for appending to it, makes it with the mode 0600 where it is not
 // there, and judges what it has opened.
-func Append(name string, o Owner) (*os.File, error) {
+func Append(name string, o Identity) (*os.File, error) {
 	w, err := walk(name, o, fileIsMade)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Append(name string, o Owner) (*os.File, error) {
 
 // MakeDir makes a directory and those above it that are not there, with the mode 0700,
 // and judges all of them.
-func MakeDir(name string, o Owner) error {
+func MakeDir(name string, o Identity) error {
 	w, err := walk(name, o, dirIsMade)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func MakeDir(name string, o Owner) error {
 // the mode 0700. None of them may be a symbolic link, and all must be the owner's own;
 // others may write only to what is behind a directory that only the owner enters, and
 // to the last, which comes back open (O_PATH).
-func MakeOwn(above, below string, o Owner) (*os.File, error) {
+func MakeOwn(above, below string, o Identity) (*os.File, error) {
 	if !filepath.IsLocal(below) {
 		return nil, fmt.Errorf("%s is not below %s", below, above)
 	}

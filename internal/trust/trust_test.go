@@ -51,12 +51,12 @@ func (t tree) ok(err error) {
 	}
 }
 
-// wrong checks that an error is of that place, says why, and has a cure for it.
+// wrong checks that an error is of that place, says why, and has a hint for it.
 func (t tree) wrong(err error, place, why string) {
 	t.Helper()
 	var untrusted *Error
-	if !errors.As(err, &untrusted) || untrusted.Place != t.at(place) || !strings.Contains(untrusted.Why, why) || !strings.Contains(Cure(err), t.at(place)) {
-		t.Errorf("%v (%s), want that %s %s", err, Cure(err), t.at(place), why)
+	if !errors.As(err, &untrusted) || untrusted.Place != t.at(place) || !strings.Contains(untrusted.Why, why) || !strings.Contains(Hint(err), t.at(place)) {
+		t.Errorf("%v (%s), want that %s %s", err, Hint(err), t.at(place), why)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestPath(t *testing.T) {
 }
 
 // root is the owner of the trees: CI's tests run as root, which can give files away.
-func root() Owner { return Owner{UID: os.Geteuid(), GID: os.Getegid()} }
+func root() Identity { return Identity{UID: os.Geteuid(), GID: os.Getegid()} }
 
 func closed(f *os.File, err error) error {
 	if err == nil {
@@ -303,7 +303,7 @@ func TestNothingStaysOpen(t *testing.T) {
 // In a user namespace, what is from outside is not to be told from root's; another's is.
 func TestInUserNamespace(t *testing.T) {
 	if os.Getenv("TRUST_TEST_PATH") != "" {
-		if err := Path(os.Getenv("TRUST_TEST_PATH"), CurrentOwner()); err != nil {
+		if err := Path(os.Getenv("TRUST_TEST_PATH"), Self()); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -31,7 +31,7 @@ const (
 
 // walker goes along a path.
 type walker struct {
-	owner  Owner
+	owner  Identity
 	absent absent
 	// end is where it is (O_PATH), at the path place, which has no symbolic links.
 	end   *os.File
@@ -41,7 +41,7 @@ type walker struct {
 
 // walk goes along a path, and judges each component. The walker's end is that of the
 // path, open as a place only (O_PATH).
-func walk(name string, o Owner, a absent) (*walker, error) {
+func walk(name string, o Identity, a absent) (*walker, error) {
 	if !filepath.IsAbs(name) {
 		dir, err := os.Getwd()
 		if err != nil {
@@ -198,7 +198,7 @@ func (w *walker) judge(f *os.File, place string) error {
 	if why == "" {
 		return nil
 	}
-	return &Error{Place: place, Why: why, cure: w.owner.cure(place, why, info, int(stat.Uid))}
+	return &Error{Place: place, Why: why, hint: w.owner.hint(place, why, info, int(stat.Uid))}
 }
 
 // hasACL tells whether a file has an access control list. The most that anybody on it
@@ -210,8 +210,8 @@ func hasACL(f *os.File) bool {
 	return err == nil && size > 0
 }
 
-// cure is what to do about a place.
-func (o Owner) cure(place, why string, info fs.FileInfo, uid int) string {
+// hint is what to do about a place.
+func (o Identity) hint(place, why string, info fs.FileInfo, uid int) string {
 	switch {
 	case info.Mode().Type() == fs.ModeSymlink:
 		return fmt.Sprintf("as root, see where it leads, and `chown -h root %s`", place)
@@ -259,7 +259,7 @@ func (w *walker) ownDirectory(f *os.File, info fs.FileInfo, place string, anyMod
 	case int(stat.Uid) != w.owner.UID:
 		return &Error{
 			Place: place, Why: fmt.Sprintf("belongs to the user %d, not to gitlab-runner's user (%d)", stat.Uid, w.owner.UID),
-			cure: fmt.Sprintf("as root, see what is in it, and remove it or `chown %d %s`", w.owner.UID, place),
+			hint: fmt.Sprintf("as root, see what is in it, and remove it or `chown %d %s`", w.owner.UID, place),
 		}
 	case anyMode:
 		return nil

@@ -45,12 +45,15 @@ func (p Problem) String() string {
 type Problems []Problem
 
 // Error returns one problem a line.
-func (ps Problems) Error() string {
+func (ps Problems) Error() string { return strings.Join(ps.Lines(), "\n") }
+
+// Lines returns the problems, each in a line of its own.
+func (ps Problems) Lines() []string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.String()
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // Hint tells the administrator what to do.

@@ -14,7 +14,7 @@ import (
 	"podman-executor/test/bench/results"
 )
 
-// logLine is a line of the administrator's log, see internal/driver.Log.
+// logLine is a line of the administrator's log, see internal/site.Log.
 type logLine struct {
 	Program string
 	Job     int64

@@ -155,7 +155,7 @@ func setup(env *testscript.Env) error {
 type world struct {
 	dir, fake string
 	// owner is the test process: it calls the programs, so it is the runner.
-	owner job.Owner
+	owner job.Process
 	// vars are the variables that the script adds to the runner's environment.
 	vars []string
 }
@@ -169,7 +169,7 @@ func newWorld(dir string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := job.OwnerOf(os.Getpid())
+	owner, err := job.ProcessOf(os.Getpid())
 	return &world{dir: dir, fake: fake, owner: owner}, err
 }
 

@@ -1,17 +1,18 @@
-package driver
+package site
 
 import (
 	"errors"
 	"io/fs"
 	"syscall"
 
+	"podman-executor/internal/driver"
 	"podman-executor/pkg/podman"
 )
 
-// machineHint returns what the administrator can do about a fault that any command
+// Explain returns what the administrator can do about a fault that any command
 // of podman, or any file, can meet; empty for other errors. It says more than the
 // hint of the place where the fault was met.
-func machineHint(err error) string {
+func Explain(err error) string {
 	var late *podman.TimeoutError
 	switch {
 	case errors.As(err, &late):
@@ -39,9 +40,18 @@ func timeoutHint(late *podman.TimeoutError) string {
 // names: all of them lie in the runner's TMPDIR.
 func permissionHint(err error) string {
 	var path *fs.PathError
-	var own hinter
-	if !errors.As(err, &path) || errors.As(err, &own) {
+	var refusal *driver.Refusal
+	var fault *driver.Fault
+	var hinted interface{ Hint() string }
+	if !errors.As(err, &path) || errors.As(err, &refusal) || errors.As(err, &fault) || errors.As(err, &hinted) {
 		return ""
 	}
 	return "make the TMPDIR of gitlab-runner a directory on a local disk that its user can write to"
 }
+
+// What to do where podman cannot start a container for want of a thing, in prepare or
+// in run.
+const (
+	NoShellHint     = "the image has no `sh`; use an image with a POSIX shell"
+	NoCDIDeviceHint = "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"
+)

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Owner is a process that objects belong to: the runner that called the driver.
+// Process is a process that objects belong to: the runner that called the driver.
 // Its text form, HOST/BOOT/NAMESPACE/PID/START, is a label. When the process is gone, so
 // is the job, whatever podman still has of it.
-type Owner struct {
+type Process struct {
 	// Host is the host name, Boot the kernel's boot id, Namespace the PID
 	// namespace: a pid means something only there and then.
 	Host, Boot, Namespace string
@@ -25,55 +25,55 @@ type Owner struct {
 	Start uint64
 }
 
-// CurrentOwner returns the runner process that called this program. The runner
+// CurrentRunner returns the runner process that called this program. The runner
 // makes the driver the leader of a new process group (gitlab-runner
 // helpers/process/job_unix.go:36), so the leader's parent is the runner, also
 // where a wrapper script stands between.
-func CurrentOwner() (Owner, error) {
-	leader, err := processStat(syscall.Getpgrp())
+func CurrentRunner() (Process, error) {
+	leader, err := readStat(syscall.Getpgrp())
 	if err != nil {
-		return Owner{}, err
+		return Process{}, err
 	}
-	return OwnerOf(leader.parent)
+	return ProcessOf(leader.parent)
 }
 
-// OwnerOf returns a process of this machine as an owner.
-func OwnerOf(pid int) (Owner, error) {
-	p, err := processStat(pid)
+// ProcessOf returns a process of this machine as an owner.
+func ProcessOf(pid int) (Process, error) {
+	p, err := readStat(pid)
 	if err != nil {
-		return Owner{}, err
+		return Process{}, err
 	}
-	here, err := thisPlace()
+	here, err := thisMachine()
 	here.PID, here.Start = pid, p.start
 	return here, err
 }
 
 // String returns the owner as it stands in labels.
-func (o Owner) String() string {
+func (o Process) String() string {
 	return fmt.Sprintf("%s/%s/%s/%d/%d", o.Host, o.Boot, o.Namespace, o.PID, o.Start)
 }
 
-// ParseOwner reads a label.
-func ParseOwner(s string) (Owner, error) {
+// ParseProcess reads a label.
+func ParseProcess(s string) (Process, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) != 5 {
-		return Owner{}, fmt.Errorf("%q is no owner", s)
+		return Process{}, fmt.Errorf("%q is no owner", s)
 	}
 	pid, err := strconv.Atoi(parts[3])
 	if err != nil || pid <= 0 {
-		return Owner{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[3])
+		return Process{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[3])
 	}
 	start, err := strconv.ParseUint(parts[4], 10, 64)
 	if err != nil {
-		return Owner{}, fmt.Errorf("%q is no owner: %w", s, err)
+		return Process{}, fmt.Errorf("%q is no owner: %w", s, err)
 	}
-	return Owner{Host: parts[0], Boot: parts[1], Namespace: parts[2], PID: pid, Start: start}, nil
+	return Process{Host: parts[0], Boot: parts[1], Namespace: parts[2], PID: pid, Start: start}, nil
 }
 
 // Gone tells whether the owner is surely no more. Of an owner on another host, or
 // in another container, only the deadline can tell.
-func (o Owner) Gone(deadline, now time.Time) bool {
-	here, err := thisPlace()
+func (o Process) Gone(deadline, now time.Time) bool {
+	here, err := thisMachine()
 	if err != nil || here.Host != o.Host {
 		return now.After(deadline)
 	}
@@ -83,7 +83,7 @@ func (o Owner) Gone(deadline, now time.Time) bool {
 	if here.Namespace != o.Namespace {
 		return now.After(deadline)
 	}
-	p, err := processStat(o.PID)
+	p, err := readStat(o.PID)
 	if err != nil {
 		return os.IsNotExist(err)
 	}
@@ -91,14 +91,14 @@ func (o Owner) Gone(deadline, now time.Time) bool {
 }
 
 // Here tells whether the owner's process, if there is one, can be seen by this program.
-func (o Owner) Here() bool {
-	here, err := thisPlace()
+func (o Process) Here() bool {
+	here, err := thisMachine()
 	return err == nil && here.Host == o.Host && here.Namespace == o.Namespace
 }
 
-// Place names where this program runs: the host, its boot, the PID namespace.
-func Place() (string, error) {
-	here, err := thisPlace()
+// Machine names where this program runs: the host, its boot, the PID namespace.
+func Machine() (string, error) {
+	here, err := thisMachine()
 	return here.Host + "/" + here.Boot + "/" + here.Namespace, err
 }
 
@@ -107,8 +107,8 @@ func Place() (string, error) {
 // it behind cleanup, whatever became of that (gitlab-runner
 // executors/custom/custom.go:369). In doubt it is not: the directory is looked for
 // in the owner's own root, which may have another /tmp (PrivateTmp=).
-func (o Owner) Finished(attempt string) bool {
-	here, err := thisPlace()
+func (o Process) Finished(attempt string) bool {
+	here, err := thisMachine()
 	if err != nil || here.Host != o.Host || here.Boot != o.Boot || here.Namespace != o.Namespace || !filepath.IsAbs(attempt) {
 		return false
 	}
@@ -125,53 +125,53 @@ func (o Owner) Finished(attempt string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// thisPlace returns an owner without a process: where this program runs.
-func thisPlace() (Owner, error) {
+// thisMachine returns an owner without a process: where this program runs.
+func thisMachine() (Process, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return Owner{}, fmt.Errorf("asking for the host name: %w", err)
+		return Process{}, fmt.Errorf("asking for the host name: %w", err)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return Owner{}, fmt.Errorf("asking for the boot id: %w", err)
+		return Process{}, fmt.Errorf("asking for the boot id: %w", err)
 	}
 	namespace, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
-		return Owner{}, fmt.Errorf("asking for the PID namespace: %w", err)
+		return Process{}, fmt.Errorf("asking for the PID namespace: %w", err)
 	}
-	return Owner{
+	return Process{
 		Host: strings.ReplaceAll(host, "/", "-"), Boot: strings.TrimSpace(string(boot)),
 		Namespace: strings.Trim(namespace, "pid:[]"),
 	}, nil
 }
 
-type process struct {
+type procStat struct {
 	state  string
 	parent int
 	start  uint64
 }
 
-// processStat reads /proc/PID/stat. The command in parentheses may hold spaces
+// readStat reads /proc/PID/stat. The command in parentheses may hold spaces
 // and parentheses itself, so the fields are counted from the last one.
-func processStat(pid int) (process, error) {
+func readStat(pid int) (procStat, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return process{}, err
+		return procStat{}, err
 	}
 	_, rest, _ := cutLast(string(data), ")")
 	fields := strings.Fields(rest)
 	if len(fields) < 20 {
-		return process{}, fmt.Errorf("reading /proc/%d/stat: %d fields", pid, len(fields))
+		return procStat{}, fmt.Errorf("reading /proc/%d/stat: %d fields", pid, len(fields))
 	}
 	parent, err := strconv.Atoi(fields[1])
 	if err != nil {
-		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+		return procStat{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
 	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	if err != nil {
-		return process{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
+		return procStat{}, fmt.Errorf("reading /proc/%d/stat: %w", pid, err)
 	}
-	return process{state: fields[0], parent: parent, start: start}, nil
+	return procStat{state: fields[0], parent: parent, start: start}, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

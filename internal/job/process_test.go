@@ -14,7 +14,7 @@ import (
 )
 
 // roleVariable makes the test binary a child process: "wait" ends when its
-// standard input does, "owner" prints CurrentOwner, "wrapper" runs "owner" as a
+// standard input does, "owner" prints CurrentRunner, "wrapper" runs "owner" as a
 // script between the runner and the driver would.
 const roleVariable = "PODMAN_EXECUTOR_TEST_ROLE"
 
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("ready")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "owner":
-		owner, err := CurrentOwner()
+		owner, err := CurrentRunner()
 		fmt.Println(owner, err)
 	case "wrapper":
 		cmd := exec.Command(os.Args[0])
@@ -61,7 +61,7 @@ func self(t *testing.T) string {
 }
 
 // start starts a child that waits, and returns it as an owner, and what ends it.
-func start(t *testing.T, program string) (owner Owner, end func()) {
+func start(t *testing.T, program string) (owner Process, end func()) {
 	t.Helper()
 	cmd := child(t, program, "wait")
 	stdin, err := cmd.StdinPipe()
@@ -79,7 +79,7 @@ func start(t *testing.T, program string) (owner Owner, end func()) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}
-	owner, err = OwnerOf(cmd.Process.Pid)
+	owner, err = ProcessOf(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +87,12 @@ func start(t *testing.T, program string) (owner Owner, end func()) {
 }
 
 func TestOwnerText(t *testing.T) {
-	for _, owner := range []Owner{
+	for _, owner := range []Process{
 		{Host: "h", Boot: "3c7f5d6e-0000-4000-8000-000000000000", Namespace: "4026531836", PID: 1, Start: 1},
 		{Host: "runner.example.org", Boot: "b", Namespace: "n", PID: 4194304, Start: 1<<64 - 1},
 		{},
 	} {
-		got, err := ParseOwner(owner.String())
+		got, err := ParseProcess(owner.String())
 		if owner.PID == 0 {
 			if err == nil {
 				t.Errorf("%q is taken for an owner", owner)
@@ -117,7 +117,7 @@ func TestNoOwners(t *testing.T) {
 		{"h/b/n/1/", `"h/b/n/1/" is no owner: strconv.ParseUint: parsing "": invalid syntax`},
 	}
 	for _, test := range tests {
-		if got, err := ParseOwner(test.text); err == nil || err.Error() != test.want || got != (Owner{}) {
+		if got, err := ParseProcess(test.text); err == nil || err.Error() != test.want || got != (Process{}) {
 			t.Errorf("%q: %+v, %v, want %s", test.text, got, err, test.want)
 		}
 	}
@@ -127,28 +127,28 @@ func TestGone(t *testing.T) {
 	living, _ := start(t, "")
 	now := time.Now()
 	past, future := now.Add(-time.Second), now.Add(time.Second)
-	change := func(change func(*Owner)) Owner {
+	change := func(change func(*Process)) Process {
 		o := living
 		change(&o)
 		return o
 	}
 	tests := []struct {
 		what     string
-		owner    Owner
+		owner    Process
 		deadline time.Time
 		want     bool
 	}{
 		{"a living process", living, future, false},
 		{"a living process after the deadline", living, past, false},
-		{"another process with the same pid", change(func(o *Owner) { o.Start++ }), future, true},
-		{"a pid that nothing has", change(func(o *Owner) { o.PID = 1<<22 + 1 }), future, true},
-		{"before the last boot", change(func(o *Owner) { o.Boot = "x" }), future, true},
-		{"another PID namespace", change(func(o *Owner) { o.Namespace += "1" }), future, false},
-		{"another PID namespace after the deadline", change(func(o *Owner) { o.Namespace += "1" }), past, true},
-		{"another PID namespace before the last boot", change(func(o *Owner) { o.Boot, o.Namespace = "x", "1" }), future, true},
-		{"another host", change(func(o *Owner) { o.Host += "x" }), future, false},
-		{"another host after the deadline", change(func(o *Owner) { o.Host += "x" }), past, true},
-		{"another host before its last boot", change(func(o *Owner) { o.Host, o.Boot = "x", "x" }), future, false},
+		{"another process with the same pid", change(func(o *Process) { o.Start++ }), future, true},
+		{"a pid that nothing has", change(func(o *Process) { o.PID = 1<<22 + 1 }), future, true},
+		{"before the last boot", change(func(o *Process) { o.Boot = "x" }), future, true},
+		{"another PID namespace", change(func(o *Process) { o.Namespace += "1" }), future, false},
+		{"another PID namespace after the deadline", change(func(o *Process) { o.Namespace += "1" }), past, true},
+		{"another PID namespace before the last boot", change(func(o *Process) { o.Boot, o.Namespace = "x", "1" }), future, true},
+		{"another host", change(func(o *Process) { o.Host += "x" }), future, false},
+		{"another host after the deadline", change(func(o *Process) { o.Host += "x" }), past, true},
+		{"another host before its last boot", change(func(o *Process) { o.Host, o.Boot = "x", "x" }), future, false},
 	}
 	for _, test := range tests {
 		if got := test.owner.Gone(test.deadline, now); got != test.want {
@@ -172,27 +172,27 @@ func TestGoneWhenItEnds(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if p, err := processStat(owner.PID); err != nil || p.state != "Z" {
+	if p, err := readStat(owner.PID); err != nil || p.state != "Z" {
 		t.Errorf("it was to be a zombie: %+v, %v", p, err)
 	}
 }
 
 // An owner is here where its process can be seen, whether it lives or not.
 func TestHere(t *testing.T) {
-	owner, err := OwnerOf(os.Getpid())
+	owner, err := ProcessOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	place, err := Place()
+	place, err := Machine()
 	if err != nil || !strings.HasPrefix(owner.String(), place+"/") {
 		t.Errorf("%s is no place of %s: %v", place, owner, err)
 	}
 	rebooted, afar, inside := owner, owner, owner
 	rebooted.Boot, afar.Host, inside.Namespace = "x", "x", "x"
 	for _, test := range []struct {
-		owner Owner
+		owner Process
 		want  bool
-	}{{owner, true}, {rebooted, true}, {afar, false}, {inside, false}, {Owner{}, false}} {
+	}{{owner, true}, {rebooted, true}, {afar, false}, {inside, false}, {Process{}, false}} {
 		if got := test.owner.Here(); got != test.want {
 			t.Errorf("%s: %v, want %v", test.owner, got, test.want)
 		}
@@ -210,7 +210,7 @@ func TestFinished(t *testing.T) {
 	elsewhere, other := owner, owner
 	elsewhere.Host, other.PID = "elsewhere", 1<<22+1
 	for _, test := range []struct {
-		owner   Owner
+		owner   Process
 		attempt string
 		want    bool
 	}{
@@ -231,11 +231,11 @@ func TestFinished(t *testing.T) {
 }
 
 func TestProcessStat(t *testing.T) {
-	p, err := processStat(os.Getpid())
+	p, err := readStat(os.Getpid())
 	if err != nil || p.parent != os.Getppid() || p.start == 0 || p.state == "" {
 		t.Errorf("of this process: %+v, %v", p, err)
 	}
-	if _, err := processStat(1<<22 + 1); !os.IsNotExist(err) {
+	if _, err := readStat(1<<22 + 1); !os.IsNotExist(err) {
 		t.Errorf("of none: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestProcessStatOfOddNames(t *testing.T) {
 			copyProgram(t, program)
 		}
 		owner, _ := start(t, program)
-		p, err := processStat(owner.PID)
+		p, err := readStat(owner.PID)
 		if err != nil || p.parent != os.Getpid() || p.state == "Z" || p.start == 0 {
 			t.Errorf("%q: %+v, %v", name, p, err)
 		}
@@ -273,7 +273,7 @@ func copyProgram(t *testing.T, to string) {
 // The owner is the parent of the process group's leader, here this test, with or
 // without a wrapper in between.
 func TestCurrentOwner(t *testing.T) {
-	want, err := OwnerOf(os.Getpid())
+	want, err := ProcessOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

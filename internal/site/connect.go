@@ -1,10 +1,12 @@
-package driver
+package site
 
 import (
 	"cmp"
 	"context"
 	"fmt"
 
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -48,7 +50,7 @@ func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (close
 			return nil, err
 		}
 	}
-	c, err := h.Connect(ctx, RuntimeDir(pm))
+	c, err := h.Connect(ctx, job.RuntimeDir(pm.Getenv))
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +61,10 @@ func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (close
 // trustFiles judges the files that ssh goes by.
 func trustFiles(h remote.Host) error {
 	for _, f := range []struct{ key, name string }{{"known_hosts", h.KnownHosts}, {"identity", h.Identity}} {
-		if err := trust.Path(f.name, trust.CurrentOwner()); err != nil {
-			return &Fault{
+		if err := trust.Path(f.name, trust.Self()); err != nil {
+			return &driver.Fault{
 				Err:  fmt.Errorf("general.podman.%s cannot be trusted: %w", f.key, err),
-				Todo: cmp.Or(trust.Cure(err), "make general.podman."+f.key+" of the policy a file that gitlab-runner's user can read"),
+				Hint: cmp.Or(trust.Hint(err), "make general.podman."+f.key+" of the policy a file that gitlab-runner's user can read"),
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package driver
+package site
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"podman-executor/internal/driver"
 	"podman-executor/internal/trust"
-	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
@@ -21,27 +21,27 @@ const systemPolicy = "/etc/podman-executor/policy.toml"
 // LoadPolicy reads the policy: the file of --policy, else of
 // PODMAN_EXECUTOR_POLICY, else /etc/podman-executor/policy.toml where it
 // exists, else podman-executor/policy.toml in the user's configuration.
-func (c *Call) LoadPolicy() (*policy.Policy, error) {
-	name := c.policyFile()
+func LoadPolicy(c *driver.Call) (*policy.Policy, error) {
+	name := policyFile(c)
 	p, err := loadTrusted(name)
 	var problems policy.Problems
 	var untrusted *trust.Error
 	switch {
 	case errors.As(err, &untrusted):
 		// Whoever can write the policy decides what every job may do.
-		return nil, &Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", untrusted), Todo: trust.Cure(err)}
+		return nil, &driver.Fault{Err: fmt.Errorf("the policy cannot be trusted: %w", untrusted), Hint: trust.Hint(err)}
 	case err == nil || errors.As(err, &problems):
 		return p, err
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &Fault{Err: err, Todo: fmt.Sprintf("write a policy to %s, or name one by --policy FILE in config_args and prepare_args of [runners.custom]", name)}
+		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("write a policy to %s, or name one by --policy FILE in config_args and prepare_args of [runners.custom]", name)}
 	default:
-		return nil, &Fault{Err: err, Todo: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
+		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
 	}
 }
 
 // loadTrusted judges the file that it has opened, and then reads that.
 func loadTrusted(name string) (*policy.Policy, error) {
-	f, err := trust.Open(name, trust.CurrentOwner())
+	f, err := trust.Open(name, trust.Self())
 	if err != nil {
 		return nil, fmt.Errorf("opening the policy: %w", err)
 	}
@@ -51,7 +51,7 @@ func loadTrusted(name string) (*policy.Policy, error) {
 
 // StateDir is the directory of what outlives jobs: state_dir of the policy, or its
 // default.
-func (c *Call) StateDir(p *policy.Policy) string {
+func StateDir(c *driver.Call, p *policy.Policy) string {
 	if dir := p.General.StateDir; dir != "" {
 		return dir
 	}
@@ -64,19 +64,7 @@ func (c *Call) StateDir(p *policy.Policy) string {
 	return "/var/lib/podman-executor"
 }
 
-// RuntimeDir is the directory of what only lives as long as a job, such as auth
-// files. It lies in the user's runtime directory, which is in memory: the runner's
-// TMPDIR may be private to the runner (PrivateTmp=), while rootless podman looks at
-// files from the mount namespace of its first process.
-func RuntimeDir(p *podman.Podman) string {
-	base := p.Getenv("XDG_RUNTIME_DIR")
-	if base == "" {
-		base = "/run"
-	}
-	return filepath.Join(base, "podman-executor")
-}
-
-func (c *Call) policyFile() string {
+func policyFile(c *driver.Call) string {
 	if c.Policy != "" {
 		return c.Policy
 	}

@@ -1,4 +1,4 @@
-package driver
+package site
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"podman-executor/internal/driver"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -22,20 +23,20 @@ type Log struct {
 
 // OpenLog opens the log that the policy, or the plan, asks for; without a file
 // it goes nowhere. Every line carries the program, the job and its project.
-func (c *Call) OpenLog(l plan.Log, jobID, projectID int64) (*Log, error) {
+func OpenLog(c *driver.Call, l plan.Log, jobID, projectID int64) (*Log, error) {
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
 	var file io.Closer
 	if l.File != "" {
-		f, err := trust.Append(l.File, trust.CurrentOwner())
+		f, err := trust.Append(l.File, trust.Self())
 		var untrusted *trust.Error
 		if errors.As(err, &untrusted) {
-			return nil, &Fault{Err: fmt.Errorf("general.log_file cannot be trusted: %w", err), Todo: trust.Cure(err)}
+			return nil, &driver.Fault{Err: fmt.Errorf("general.log_file cannot be trusted: %w", err), Hint: trust.Hint(err)}
 		}
 		if err != nil {
-			return nil, &Fault{
+			return nil, &driver.Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),
-				Todo: "make the directory of general.log_file writable for the user that gitlab-runner runs as",
+				Hint: "make the directory of general.log_file writable for the user that gitlab-runner runs as",
 			}
 		}
 		logger.SetOutput(f)

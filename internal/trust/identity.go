@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Owner is a process's user and group.
-type Owner struct {
+// Identity is a process's user and group.
+type Identity struct {
 	UID, GID int
 	// Outside is the number by which the kernel shows users that are not in the
 	// process's user namespace; 0 where all users are in it. In a container, that is
@@ -17,9 +17,9 @@ type Owner struct {
 	Outside int
 }
 
-// CurrentOwner returns those of this process.
-func CurrentOwner() Owner {
-	o := Owner{UID: os.Geteuid(), GID: os.Getegid()}
+// Self returns those of this process.
+func Self() Identity {
+	o := Identity{UID: os.Geteuid(), GID: os.Getegid()}
 	if text, err := os.ReadFile("/proc/self/uid_map"); err == nil && !mapsAll(string(text)) {
 		o.Outside = overflowUID
 	}
@@ -36,12 +36,12 @@ func mapsAll(text string) bool {
 	return slices.Equal(strings.Fields(text), []string{"0", "0", "4294967295"})
 }
 
-func (o Owner) owns(uid int) bool {
+func (o Identity) owns(uid int) bool {
 	return uid == 0 || uid == o.UID || o.Outside != 0 && uid == o.Outside
 }
 
 // stranger says that a file is somebody else's, or nothing.
-func (o Owner) stranger(uid int) string {
+func (o Identity) stranger(uid int) string {
 	if o.owns(uid) {
 		return ""
 	}
@@ -50,11 +50,11 @@ func (o Owner) stranger(uid int) string {
 
 // A group may write where it is root's, or the owner's private one, with the number
 // of the user: Fedora's and Debian's users have such groups.
-func (o Owner) privateGroup(gid int) bool { return gid == 0 || gid == o.GID && o.GID == o.UID }
+func (o Identity) privateGroup(gid int) bool { return gid == 0 || gid == o.GID && o.GID == o.UID }
 
 // distrust says why a file of that mode and owner cannot be trusted, or nothing. In a
 // sticky directory, such as /tmp, only owners replace files.
-func (o Owner) distrust(mode fs.FileMode, uid, gid int) string {
+func (o Identity) distrust(mode fs.FileMode, uid, gid int) string {
 	sticky := mode.IsDir() && mode&fs.ModeSticky != 0
 	switch {
 	case o.stranger(uid) != "":

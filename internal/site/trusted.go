@@ -1,4 +1,4 @@
-package driver
+package site
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -22,27 +24,27 @@ type Place struct {
 
 // Judge returns why a place cannot be trusted. One that is not there is judged as far as
 // it is; where it has to be there, whoever uses it will say so.
-func (p Place) Judge(o trust.Owner) error {
+func (p Place) Judge(o trust.Identity) error {
 	err := trust.Whereabouts(p.Name, o)
 	var untrusted *trust.Error
 	if !errors.As(err, &untrusted) {
 		return nil
 	}
-	return &Fault{Err: fmt.Errorf("%s cannot be trusted: %w", p.What, err), Todo: trust.Cure(err)}
+	return &driver.Fault{Err: fmt.Errorf("%s cannot be trusted: %w", p.What, err), Hint: trust.Hint(err)}
 }
 
 // Places are the paths that the policy names, or that follow from it, and in whose
 // place nobody else may put something: the driver reads them, works in them, or runs
-// them. Policy and podman are not among them, see [Call.LoadPolicy] and [FindPodman].
-func (c *Call) Places(p *policy.Policy) []Place {
+// them. Policy and podman are not among them, see [LoadPolicy] and [FindPodman].
+func Places(c *driver.Call, p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
 	env := &podman.Podman{Env: podman.Environment(c.Getenv, os.Getuid(), pm.Environment)}
 	places := slices.Concat(below("general.data_dir", g.DataDir, "builds", "cache", "chosen", ".podman-executor"),
-		below("general.state_dir", c.StateDir(p), "used", "private-images", "secrets"))
+		below("general.state_dir", StateDir(c, p), "used", "private-images", "secrets"))
 	places = append(places, []Place{
 		{"general.log_file", g.LogFile},
 		{"general.podman.registry_auth_file", pm.RegistryAuthFile},
-		{"the runtime directory", RuntimeDir(env)},
+		{"the runtime directory", job.RuntimeDir(env.Getenv)},
 		{"TMPDIR", c.Getenv("TMPDIR")},
 	}...)
 	if pm.RunnerBinary != policy.NoRunnerBinary {
@@ -79,11 +81,11 @@ func below(what, dir string, names ...string) []Place {
 	return places
 }
 
-// CheckTrust returns a [Fault] for the first of the policy's places that somebody else
+// CheckTrust returns a [driver.Fault] for the first of the policy's places that somebody else
 // could put something in the place of.
-func (c *Call) CheckTrust(p *policy.Policy) error {
-	owner := trust.CurrentOwner()
-	for _, place := range c.Places(p) {
+func CheckTrust(c *driver.Call, p *policy.Policy) error {
+	owner := trust.Self()
+	for _, place := range Places(c, p) {
 		if err := place.Judge(owner); err != nil {
 			return err
 		}
@@ -92,14 +94,14 @@ func (c *Call) CheckTrust(p *policy.Policy) error {
 }
 
 // FindPodman returns the policy's podman program; one that cannot be trusted is a
-// [Fault].
+// [driver.Fault].
 func FindPodman(p *policy.Policy) (string, error) {
 	program, err := podman.Find(p.General.Podman.ApplicationPath)
 	if err != nil {
-		return "", &Fault{Err: err, Todo: "set general.podman.application_path in " + p.File() + " to podman's absolute path"}
+		return "", &driver.Fault{Err: err, Hint: "set general.podman.application_path in " + p.File() + " to podman's absolute path"}
 	}
-	if err := trust.Path(program, trust.CurrentOwner()); err != nil {
-		return "", &Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Todo: trust.Cure(err)}
+	if err := trust.Path(program, trust.Self()); err != nil {
+		return "", &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Hint: trust.Hint(err)}
 	}
 	return program, nil
 }
