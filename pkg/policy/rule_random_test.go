@@ -39,7 +39,7 @@ func sameAsCompiled(t *testing.T, expression, s string) (isRule, matches bool) {
 	}
 	matches = got.matches(s)
 	if matches != want.MatchString(s) {
-		t.Fatalf("%.200q matches %q: %v, with the text %q in it, alone: %v", expression, s, matches, got.text, got.alone)
+		t.Fatalf("%.200q matches %q: %v, with the text %q in it, exact: %v", expression, s, matches, got.text, got.exact)
 	}
 	return true, matches
 }
@@ -122,7 +122,7 @@ var terms = []struct{ expression, text string }{
 // Rules match what their expressions match, whole, and are refused with the same words.
 func TestRandomRules(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var plainOnes, parsed, bad, alone, matched, others int
+	var withText, bad, exact, matched, others int
 	for range 10_000 {
 		var expression, s string
 		// The last are those that make most expressions bad.
@@ -146,17 +146,15 @@ func TestRandomRules(t *testing.T) {
 			others++
 		}
 		rule, _ := newRule(expression)
-		if _, ok := scanPlain(expression); ok {
-			plainOnes++
-		} else if rule.text != "" {
-			parsed++
+		if rule.text != "" {
+			withText++
 		}
-		if rule.alone {
-			alone++
+		if rule.exact {
+			exact++
 		}
 	}
 	for what, n := range map[string]int{
-		"plain": plainOnes, "parsed, with a text": parsed, "bad": bad, "of a text alone": alone, "matched": matched, "not matched": others,
+		"with a text": withText, "bad": bad, "exact": exact, "matched": matched, "not matched": others,
 	} {
 		if n < 200 {
 			t.Errorf("only %d expressions were %s: the test tests little", n, what)
@@ -164,22 +162,10 @@ func TestRandomRules(t *testing.T) {
 	}
 }
 
-// What makes lists long is plain: a list of it is read in no time.
-func TestPlain(t *testing.T) {
-	for _, expression := range []string{
-		`registry\.example\.com/.*`, `registry\.example\.com/group-1/[a-z]+:.*`, `docker\.io/library/[^:]+:1\.[0-9]+(-alpine)?`, `[A-Za-z0-9.-]+/x`, `[^:/-]+:latest`,
-		`registry\.example\.com:5000/(a|b_c)(/[a-z0-9._-]+)+@sha256:[0-9a-f]+`, `/data(/.*)?`, `/home/[a-z]+/public_html`, `quay.io/group/image:v1.2.3`,
-	} {
-		if _, ok := scanPlain(expression); !ok {
-			t.Errorf("%q is not plain", expression)
-		}
-	}
-}
-
 func TestTextOfRules(t *testing.T) {
 	tests := []struct {
 		expression, text string
-		alone            bool
+		exact            bool
 	}{
 		{`registry\.example\.com/group/[a-z]+:.*`, "registry.example.com/group/", false},
 		{`registry\.example\.com/image:1`, "registry.example.com/image:1", true},
@@ -190,7 +176,6 @@ func TestTextOfRules(t *testing.T) {
 		{`(registry\.a|registry\.b)/x`, "/x", false},
 		{`a|b`, "", false},
 		{`.*`, "", false},
-		// These are parsed.
 		{`registry\.example\.com/(?:a|b)/.*`, "registry.example.com/", false},
 		{`\Qregistry.example.com/image:1`, "registry.example.com/image:1", true},
 		{`(?i)registry`, "", false},
@@ -198,8 +183,8 @@ func TestTextOfRules(t *testing.T) {
 	}
 	for _, test := range tests {
 		r, err := newRule(test.expression)
-		if err != nil || r.text != test.text || r.alone != test.alone {
-			t.Errorf("%q: text %q, alone: %v, %v", test.expression, r.text, r.alone, err)
+		if err != nil || r.text != test.text || r.exact != test.exact {
+			t.Errorf("%q: text %q, exact: %v, %v", test.expression, r.text, r.exact, err)
 		}
 	}
 }
