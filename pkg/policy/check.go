@@ -5,10 +5,16 @@ import (
 	"path"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 )
+
+// checkPullPolicies refuses an empty list: nothing could be pulled by it.
+func (d *decoder) checkPullPolicies(key string, list PullPolicies) {
+	if d.given(key) && len(list) == 0 {
+		d.at(key, "want at least one pull policy")
+	}
+}
 
 // The smallest packet of IPv4 and the largest that there is, in bytes (RFC 791).
 const minMTU, maxMTU = 68, 65535
@@ -224,25 +230,4 @@ func (d *decoder) mountOptions(key string, options []string) {
 			d.at(key, "entry %d: the mount option %q cannot be allowed", i+1, o)
 		}
 	}
-}
-
-// IsVariableName tells whether a string is the name of an environment variable.
-func IsVariableName(s string) bool {
-	for i, c := range s {
-		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// ShownVariable returns the name of a variable of a job's for a message: a name of an
-// environment variable as it is, anything else in quotes, and what is too long cut.
-func ShownVariable(name string) string {
-	const most = 200
-	if IsVariableName(name) && len(name) <= most {
-		return name
-	}
-	return strconv.Quote(truncate(name, most))
 }

@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// services checks the keys that say where podman's services are, and those that make
+// no sense with them.
+func (d *decoder) services(pm Podman) {
+	const single, list = "general.podman.service_url", "general.podman.service_urls"
+	d.address(single, pm.ServiceURL)
+	for i, address := range pm.ServiceURLs {
+		if address == "" || slices.Index(pm.ServiceURLs, address) < i {
+			d.at(list, "entry %d: want another unix:///… or ssh://…", i+1)
+			continue
+		}
+		d.address(list, address)
+	}
+	key := single
+	if len(pm.ServiceURLs) > 0 {
+		key = list
+		if pm.ServiceURL != "" {
+			d.at(list, "want either service_url or service_urls")
+		}
+	}
+	if slices.ContainsFunc(pm.Addresses(), IsElsewhere) {
+		d.elsewhere(key, pm)
+		return
+	}
+	const needless = "it is for ssh://, and neither service_url nor service_urls has that"
+	if pm.Identity != "" {
+		d.at("general.podman.identity", needless)
+	}
+	if pm.KnownHosts != "" {
+		d.at("general.podman.known_hosts", needless)
+	}
+}
+
+// address checks one address of a service. It is never shown: it may hold a password.
+func (d *decoder) address(key, address string) {
+	if !d.given(key) || address == "" || strings.HasPrefix(address, unixScheme+"/") {
+		return
+	}
+	if !IsElsewhere(address) {
+		d.at(key, "want unix:///… or ssh://…")
+		return
+	}
+	user, host, hasUser := strings.Cut(strings.TrimPrefix(address, sshScheme), "@")
+	if !hasUser {
+		user, host = "", user
+	}
+	parts := sshAddress.FindStringSubmatch(address)
+	switch {
+	case strings.Contains(user, ":"):
+		d.at(key, "an address must not have a password: name a private key by identity")
+	case !strings.Contains(strings.TrimSuffix(host, "/"), "/"):
+		d.at(key, "want the path of podman's socket behind the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` there says it")
+	case parts == nil || !isPort(parts[3]):
+		d.at(key, "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH @ + , = too)")
+	}
+}
+
+// elsewhere checks what a policy with a service on another machine must have, and what
+// it cannot have: key is where the service stands.
+func (d *decoder) elsewhere(key string, pm Podman) {
+	for _, file := range []struct{ key, value, what string }{
+		{"identity", pm.Identity, "the file with the private key for ssh://"},
+		{"known_hosts", pm.KnownHosts, "the file with the keys of the hosts of ssh://"},
+	} {
+		name := "general.podman." + file.key
+		switch {
+		case file.value == "" && !d.wrong(name):
+			d.missing(name, file.what)
+		case strings.ContainsAny(file.value, " \t\"'\\%$"):
+			d.at(name, "ssh cannot be given a path with blanks, quotes or one of \\ %% $")
+		default:
+			d.absolute(name, file.value)
+		}
+	}
+	for _, k := range []struct {
+		key string
+		bad bool
+		why string
+	}{
+		{"general.data_dir", d.policy.General.DataDir != "", "builds and cache are volumes of that machine, and it has no directory of this one"},
+		{"general.min_free_space", d.policy.General.MinFreeSpace > 0, "its disk cannot be looked at"},
+		{"general.podman.step_script_only", pm.StepScriptOnly, "it has none of the files that steps on this host would make"},
+		{"general.podman.runner_binary", pm.RunnerBinary != "" && pm.RunnerBinary != NoRunnerBinary, "it has no program of this one: put gitlab-runner into runner_image"},
+		{"general.podman.user_volume_variable", pm.UserVolumeVariable != "", "what a path is there cannot be checked from here"},
+		{"general.podman.container.volumes", pm.Container.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
+		{"general.podman.service_container.volumes", pm.ServiceContainer.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
+	} {
+		if k.bad && !d.wrong(k.key) {
+			d.at(k.key, "podman is on another machine (ssh:// in %s, line %d): %s", strings.TrimPrefix(key, "general.podman."), d.policy.lines[key], k.why)
+		}
+	}
+}
