@@ -5,45 +5,45 @@ import (
 	"strings"
 )
 
-// services checks the keys that say where podman's services are, and those that make
+// checkEndpoints checks the keys that say where podman's services are, and those that make
 // no sense with them.
-func (d *decoder) services(pm Podman) {
+func (c *checker) checkEndpoints(pm Podman) {
 	const single, list = "general.podman.service_url", "general.podman.service_urls"
-	d.address(single, pm.ServiceURL)
+	c.checkEndpoint(single, pm.ServiceURL)
 	for i, address := range pm.ServiceURLs {
 		if address == "" || slices.Index(pm.ServiceURLs, address) < i {
-			d.at(list, "entry %d: want another unix:///… or ssh://…", i+1)
+			c.at(list, "entry %d: want another unix:///… or ssh://…", i+1)
 			continue
 		}
-		d.address(list, address)
+		c.checkEndpoint(list, address)
 	}
 	key := single
 	if len(pm.ServiceURLs) > 0 {
 		key = list
 		if pm.ServiceURL != "" {
-			d.at(list, "want either service_url or service_urls")
+			c.at(list, "want either service_url or service_urls")
 		}
 	}
 	if slices.ContainsFunc(pm.Addresses(), IsElsewhere) {
-		d.elsewhere(key, pm)
+		c.checkRemote(key, pm)
 		return
 	}
 	const needless = "it is for ssh://, and neither service_url nor service_urls has that"
 	if pm.Identity != "" {
-		d.at("general.podman.identity", needless)
+		c.at("general.podman.identity", needless)
 	}
 	if pm.KnownHosts != "" {
-		d.at("general.podman.known_hosts", needless)
+		c.at("general.podman.known_hosts", needless)
 	}
 }
 
-// address checks one address of a service. It is never shown: it may hold a password.
-func (d *decoder) address(key, address string) {
-	if !d.given(key) || address == "" || strings.HasPrefix(address, unixScheme+"/") {
+// checkEndpoint checks one address of a service. It is never shown: it may hold a password.
+func (c *checker) checkEndpoint(key, address string) {
+	if !c.given(key) || address == "" || strings.HasPrefix(address, unixScheme+"/") {
 		return
 	}
 	if !IsElsewhere(address) {
-		d.at(key, "want unix:///… or ssh://…")
+		c.at(key, "want unix:///… or ssh://…")
 		return
 	}
 	user, host, hasUser := strings.Cut(strings.TrimPrefix(address, sshScheme), "@")
@@ -53,29 +53,29 @@ func (d *decoder) address(key, address string) {
 	parts := sshAddress.FindStringSubmatch(address)
 	switch {
 	case strings.Contains(user, ":"):
-		d.at(key, "an address must not have a password: name a private key by identity")
+		c.at(key, "an address must not have a password: name a private key by identity")
 	case !strings.Contains(strings.TrimSuffix(host, "/"), "/"):
-		d.at(key, "want the path of podman's socket behind the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` there says it")
+		c.at(key, "want the path of podman's socket behind the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` there says it")
 	case parts == nil || !isPort(parts[3]):
-		d.at(key, "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH @ + , = too)")
+		c.at(key, "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH @ + , = too)")
 	}
 }
 
-// elsewhere checks what a policy with a service on another machine must have, and what
+// checkRemote checks what a policy with a service on another machine must have, and what
 // it cannot have: key is where the service stands.
-func (d *decoder) elsewhere(key string, pm Podman) {
+func (c *checker) checkRemote(key string, pm Podman) {
 	for _, file := range []struct{ key, value, what string }{
 		{"identity", pm.Identity, "the file with the private key for ssh://"},
 		{"known_hosts", pm.KnownHosts, "the file with the keys of the hosts of ssh://"},
 	} {
 		name := "general.podman." + file.key
 		switch {
-		case file.value == "" && !d.wrong(name):
-			d.missing(name, file.what)
+		case file.value == "" && !c.wrong(name):
+			c.missing(name, file.what)
 		case strings.ContainsAny(file.value, " \t\"'\\%$"):
-			d.at(name, "ssh cannot be given a path with blanks, quotes or one of \\ %% $")
+			c.at(name, "ssh cannot be given a path with blanks, quotes or one of \\ %% $")
 		default:
-			d.absolute(name, file.value)
+			c.checkAbsolute(name, file.value)
 		}
 	}
 	for _, k := range []struct {
@@ -83,16 +83,16 @@ func (d *decoder) elsewhere(key string, pm Podman) {
 		bad bool
 		why string
 	}{
-		{"general.data_dir", d.policy.General.DataDir != "", "builds and cache are volumes of that machine, and it has no directory of this one"},
-		{"general.min_free_space", d.policy.General.MinFreeSpace > 0, "its disk cannot be looked at"},
+		{"general.data_dir", c.policy.General.DataDir != "", "builds and cache are volumes of that machine, and it has no directory of this one"},
+		{"general.min_free_space", c.policy.General.MinFreeSpace > 0, "its disk cannot be looked at"},
 		{"general.podman.step_script_only", pm.StepScriptOnly, "it has none of the files that steps on this host would make"},
 		{"general.podman.runner_binary", pm.RunnerBinary != "" && pm.RunnerBinary != NoRunnerBinary, "it has no program of this one: put gitlab-runner into runner_image"},
 		{"general.podman.user_volume_variable", pm.UserVolumeVariable != "", "what a path is there cannot be checked from here"},
 		{"general.podman.container.volumes", pm.Container.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
 		{"general.podman.service_container.volumes", pm.ServiceContainer.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
 	} {
-		if k.bad && !d.wrong(k.key) {
-			d.at(k.key, "podman is on another machine (ssh:// in %s, line %d): %s", strings.TrimPrefix(key, "general.podman."), d.policy.lines[key], k.why)
+		if k.bad && !c.wrong(k.key) {
+			c.at(k.key, "podman is on another machine (ssh:// in %s, line %d): %s", strings.TrimPrefix(key, "general.podman."), c.lines[key], k.why)
 		}
 	}
 }

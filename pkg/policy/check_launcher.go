@@ -10,39 +10,39 @@ import (
 // placeholder finds what looks like one.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// launcher checks the launcher, and that the policy has nothing that a container on
+// checkLauncher checks the launcher, and that the policy has nothing that a container on
 // another machine cannot have.
-func (d *decoder) launcher() {
+func (c *checker) checkLauncher() {
 	const key = "general.podman.launcher"
-	pm := d.policy.General.Podman
-	d.oneOf(key+"_mode", pm.LauncherMode, LauncherAttached, LauncherBatch)
-	d.variableName("general.podman.scheduler_variable", pm.SchedulerVariable)
+	pm := c.policy.General.Podman
+	c.checkOneOf(key+"_mode", pm.LauncherMode, LauncherAttached, LauncherBatch)
+	c.checkVariableName("general.podman.scheduler_variable", pm.SchedulerVariable)
 	if len(pm.Launcher) == 0 {
 		return
 	}
-	d.words(key, pm.Launcher)
+	c.checkWords(key, pm.Launcher)
 	program := pm.Launcher[0]
 	if strings.Contains(program, "/") && (!path.IsAbs(program) || path.Clean(program) != program) {
-		d.at(key, "want a program's name or its absolute path, got %q", program)
+		c.at(key, "want a program's name or its absolute path, got %q", program)
 	}
 	for i, word := range pm.Launcher {
 		for _, found := range placeholder.FindAllString(word, -1) {
 			if !slices.Contains(LauncherPlaceholders, found) {
-				d.at(key, "entry %d: unknown placeholder %s: want %s", i+1, found, strings.Join(LauncherPlaceholders, ", "))
+				c.at(key, "entry %d: unknown placeholder %s: want %s", i+1, found, strings.Join(LauncherPlaceholders, ", "))
 			}
 		}
 	}
 	if batch := path.Base(program) == "sbatch"; batch != (pm.LauncherMode == LauncherBatch) {
-		d.at(key, "sbatch and launcher_mode = %q need each other, got %q", LauncherBatch, program)
+		c.at(key, "sbatch and launcher_mode = %q need each other, got %q", LauncherBatch, program)
 	}
-	if !pm.StepScriptOnly && !d.wrong("general.podman.step_script_only") {
-		d.missing("general.podman.step_script_only", "a launcher needs step_script_only = true: only the job's own scripts run elsewhere")
+	if !pm.StepScriptOnly && !c.wrong("general.podman.step_script_only") {
+		c.missing("general.podman.step_script_only", "a launcher needs step_script_only = true: only the job's own scripts run elsewhere")
 	}
-	d.notWithLauncher()
+	c.checkNotWithLauncher()
 }
 
-// notWithLauncher reports keys of what only this machine's podman has.
-func (d *decoder) notWithLauncher() {
+// checkNotWithLauncher reports keys of what only this machine's podman has.
+func (c *checker) checkNotWithLauncher() {
 	for _, other := range []struct{ key, why string }{
 		{"service_url", "a launcher runs podman itself"},
 		{"service_urls", "a launcher runs podman itself"},
@@ -51,13 +51,13 @@ func (d *decoder) notWithLauncher() {
 		{"user_volume_variable", "where the container runs, the driver cannot see to it that a mount stays what was checked"},
 		{"services", "with a launcher there is no network of the job's own"},
 	} {
-		if key := "general.podman." + other.key; d.given(key) {
-			d.at(key, "not with a launcher: %s", other.why)
+		if key := "general.podman." + other.key; c.given(key) {
+			c.at(key, "not with a launcher: %s", other.why)
 		}
 	}
-	for _, v := range d.policy.General.Podman.Container.Volumes {
+	for _, v := range c.policy.General.Podman.Container.Volumes {
 		if v.Source == "" {
-			d.at("general.podman.container.volumes", "not with a launcher: %s would be a volume of the project's own, which each machine has for itself; name a directory of the host", v.Destination)
+			c.at("general.podman.container.volumes", "not with a launcher: %s would be a volume of the project's own, which each machine has for itself; name a directory of the host", v.Destination)
 		}
 	}
 }

@@ -109,45 +109,40 @@ func (p *Policy) denial(subject, key, reason, advice string) *Denial {
 	return &Denial{Subject: subject, Reason: reason, Rule: rule, Advice: advice}
 }
 
-// Decide returns what a job gets, or a *[Denial]: all of what it asks for or
+// parts are the parts of a decision, in their order. Each adds its own to the Grant, and
+// may read what those before it have added.
+var parts = []func(*Policy, Request, *Grant) *Denial{
+	(*Policy).decideRunner,
+	(*Policy).decideImage,
+	(*Policy).decidePull,
+	(*Policy).decidePlatform,
+	(*Policy).decideEntrypoint,
+	(*Policy).decideUser,
+	(*Policy).decideVolumes,
+	(*Policy).decideLimits,
+	(*Policy).decideServices,
+	(*Policy).decideNetwork,
+	(*Policy).decideLauncher,
+}
+
+// Decide returns what a job gets, or a *[Denial]. A job gets all of what it asks for or
 // nothing.
 func (p *Policy) Decide(r Request) (*Grant, error) {
-	pm := p.General.Podman
-	g := &Grant{
-		RunnerEntry: EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0},
+	g := &Grant{}
+	for _, decide := range parts {
+		if d := decide(p, r, g); d != nil {
+			return nil, d
+		}
 	}
+	return g, nil
+}
+
+// decideRunner grants the runner container, about which a job has no say.
+func (p *Policy) decideRunner(_ Request, g *Grant) *Denial {
+	pm := p.General.Podman
+	g.RunnerEntry = EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0}
 	if !pm.StepScriptOnly {
 		g.RunnerImage = mustParseImage(pm.RunnerImage)
 	}
-	if d := p.decideImage(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decidePull(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decidePlatform(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideEntrypoint(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideUser(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideVolumes(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideLimits(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideServices(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideNetwork(g); d != nil {
-		return nil, d
-	}
-	if d := p.decideLauncher(r, g); d != nil {
-		return nil, d
-	}
-	return g, nil
+	return nil
 }

@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// shared returns what holds for the runner container, too: what limits it and
-// connects it, nothing that gives privileges.
-func (c Container) shared() Container {
+// forRunner returns what also holds for the runner container: what limits it and connects
+// it, nothing that gives privileges.
+func (c Container) forRunner() Container {
 	return Container{
 		CPUs: c.CPUs, CPUSetCPUs: c.CPUSetCPUs, CPUSetMems: c.CPUSetMems, CPUShares: c.CPUShares,
 		Memory: c.Memory, MemorySwap: c.MemorySwap, MemoryReservation: c.MemoryReservation,
@@ -19,8 +19,8 @@ func (c Container) shared() Container {
 	}
 }
 
-// of returns the container of an image: privileged where that is allowed for it.
-func (c Container) of(image Image) Container {
+// forImage returns the container of an image. It is privileged only where that is allowed for it.
+func (c Container) forImage(image Image) Container {
 	if _, ok := match(c.AllowedPrivilegedImages, image.String()); len(c.AllowedPrivilegedImages) > 0 && !ok {
 		c.Privileged = false
 	}
@@ -53,7 +53,7 @@ type ask struct {
 // the number that was read, never the job's text.
 func (p *Policy) decideLimits(r Request, g *Grant) *Denial {
 	t := p.General.Podman.Container
-	c := t.of(g.UserImage)
+	c := t.forImage(g.UserImage)
 	size := func(s string) (int64, error) { n, err := memorySize(s); return int64(n), err }
 	showSize := func(n int64) string { return Size(n).String() }
 	asks := []ask{
@@ -65,23 +65,23 @@ func (p *Policy) decideLimits(r Request, g *Grant) *Denial {
 	}
 	granted := map[string]bool{}
 	for _, a := range asks {
-		ok, d := p.limit(a, g)
+		ok, d := p.decideLimit(a, g)
 		if d != nil {
 			return d
 		}
 		granted[a.key] = ok
 	}
 	g.Container = c
-	if d := p.fitMemory(g, granted["max_memory"], granted["max_memory_swap"]); d != nil {
+	if d := p.decideMemory(g, granted["max_memory"], granted["max_memory_swap"]); d != nil {
 		return d
 	}
-	g.RunnerContainer = t.shared()
+	g.RunnerContainer = t.forRunner()
 	g.Hostname = t.Hostname
 	return nil
 }
 
-// limit decides on one limit, and tells whether the job gets what it asks for.
-func (p *Policy) limit(a ask, g *Grant) (bool, *Denial) {
+// decideLimit decides on one limit, and reports whether the job gets what it asks for.
+func (p *Policy) decideLimit(a ask, g *Grant) (bool, *Denial) {
 	const table = "general.podman.container."
 	if a.value == "" {
 		return false, nil
@@ -102,9 +102,9 @@ func (p *Policy) limit(a ask, g *Grant) (bool, *Denial) {
 	return true, nil
 }
 
-// fitMemory keeps the three limits of memory in order where a job has changed one:
+// decideMemory keeps the three limits of memory in order where a job has changed one:
 // podman refuses them otherwise. More memory leaves the swap beside it as it was.
-func (p *Policy) fitMemory(g *Grant, memory, swap bool) *Denial {
+func (p *Policy) decideMemory(g *Grant, memory, swap bool) *Denial {
 	const key = "general.podman.container.max_memory_swap"
 	was, c := p.General.Podman.Container, &g.Container
 	if memory && !swap && was.MemorySwap > 0 {

@@ -55,7 +55,7 @@ func kindOf(mode string) networkKind {
 // decideNetwork connects the containers of a job whose services are granted. An
 // administrator's `--network` among the options of a container replaces
 // network_mode there: podman takes both together for two networks.
-func (p *Policy) decideNetwork(g *Grant) *Denial {
+func (p *Policy) decideNetwork(_ Request, g *Grant) *Denial {
 	const key = "general.podman.container.network_mode"
 	pm := p.General.Podman
 	mode := pm.Container.NetworkMode

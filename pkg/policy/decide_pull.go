@@ -19,7 +19,7 @@ func (p *Policy) decidePull(r Request, g *Grant) *Denial {
 		inForce = g.RunnerPull
 	}
 	var d *Denial
-	g.UserPull, d = p.pull(r.PullPolicies, inForce)
+	g.UserPull, d = p.decidePullPolicies(r.PullPolicies, inForce)
 	return d
 }
 
@@ -31,10 +31,10 @@ func (p *Policy) pullInForce() PullPolicies {
 	return PullPolicies{config.PullPolicyAlways}
 }
 
-// pull returns the policies that a job asks for and may have, in the job's order
+// decidePullPolicies returns the policies that a job asks for and may have, in the job's order
 // (gitlab-runner helpers/pull_policies/pull_policies.go:12). Without a list of
 // allowed ones a job can only confirm those in force.
-func (p *Policy) pull(asked []string, inForce PullPolicies) (PullPolicies, *Denial) {
+func (p *Policy) decidePullPolicies(asked []string, inForce PullPolicies) (PullPolicies, *Denial) {
 	if len(asked) == 0 {
 		return inForce, nil
 	}

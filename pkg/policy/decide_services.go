@@ -37,15 +37,15 @@ type ServiceGrant struct {
 	Container Container
 }
 
-// mayHave tells whether a service of a job may have an alias.
-func mayHave(alias string, reserved []string) bool {
+// mayHaveAlias reports whether a service of a job may have an alias.
+func mayHaveAlias(alias string, reserved []string) bool {
 	return isAlias(alias) && !slices.Contains(reserved, strings.ToLower(alias))
 }
 
-// allowed returns the names that a service may have of those that its image makes:
-// an image can be called like a host.
-func allowed(defaults, reserved []string) []string {
-	return slices.DeleteFunc(slices.Clone(defaults), func(alias string) bool { return !mayHave(alias, reserved) })
+// allowedAliases returns those default aliases that a service may have: an image can have
+// the name of a host.
+func allowedAliases(defaults, reserved []string) []string {
+	return slices.DeleteFunc(slices.Clone(defaults), func(alias string) bool { return !mayHaveAlias(alias, reserved) })
 }
 
 // decideServices grants the policy's services and the job's. Of two services with
@@ -65,18 +65,18 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 			Image: mustParseImage(added.Name), Pull: g.RunnerPull, Added: true, Index: i,
 			Entrypoint: added.Entrypoint, Command: added.Command, Environment: added.Environment,
 		}
-		g.addService(s, added.Aliases, allowed([]string{added.defaultAlias()}, nil), taken)
+		g.addService(s, added.Aliases, allowedAliases([]string{added.defaultAlias()}, nil), taken)
 	}
 	for i, asked := range r.Services {
-		s, d := p.service(asked, r.ReservedAliases)
+		s, d := p.decideService(asked, r.ReservedAliases)
 		if d != nil {
 			return d
 		}
 		s.Index = i
-		g.addService(s, asked.Aliases, allowed(asked.DefaultAliases, r.ReservedAliases), taken)
+		g.addService(s, asked.Aliases, allowedAliases(asked.DefaultAliases, r.ReservedAliases), taken)
 	}
 	for i := range g.Services {
-		g.Services[i].Container = pm.ServiceContainer.of(g.Services[i].Image)
+		g.Services[i].Container = pm.ServiceContainer.forImage(g.Services[i].Image)
 	}
 	return nil
 }
@@ -98,8 +98,8 @@ func (g *Grant) addService(s ServiceGrant, own, defaults []string, taken map[str
 	g.Services = append(g.Services, s)
 }
 
-// service decides on one service of the job.
-func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *Denial) {
+// decideService decides on one service of the job.
+func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGrant, *Denial) {
 	const advice = "write `services:` in .gitlab-ci.yml as registry/path:tag"
 	pm := p.General.Podman
 	image, err := ParseImage(r.Image)
@@ -115,7 +115,7 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 		return ServiceGrant{}, p.denial(subject, key, "no entry of "+strings.TrimPrefix(key, "general.podman.")+" matches", "")
 	}
 	for _, alias := range r.Aliases {
-		if !mayHave(alias, reserved) {
+		if !mayHaveAlias(alias, reserved) {
 			return ServiceGrant{}, p.denial(subject, "", fmt.Sprintf("the alias %q is no host name that a service may have", truncate(alias, 80)), "choose another `alias:`, of letters, digits and hyphens")
 		}
 	}
@@ -123,11 +123,11 @@ func (p *Policy) service(r ServiceRequest, reserved []string) (ServiceGrant, *De
 	if err != nil {
 		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformAdvice)
 	}
-	user, d := p.serviceUser(r.User, subject)
+	user, d := p.decideServiceUser(r.User, subject)
 	if d != nil {
 		return ServiceGrant{}, d
 	}
-	pull, d := p.pull(r.PullPolicies, p.pullInForce())
+	pull, d := p.decidePullPolicies(r.PullPolicies, p.pullInForce())
 	if d != nil {
 		return ServiceGrant{}, d
 	}

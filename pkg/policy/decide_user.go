@@ -8,22 +8,24 @@ import (
 
 // decideUser grants the user of the user container.
 func (p *Policy) decideUser(r Request, g *Grant) (d *Denial) {
-	g.User, d = p.user(r.User, "the job's image:docker:user", "", "general.podman.allowed_users", p.General.Podman.AllowedUsers)
+	g.User, d = p.decideUserByList(r.User, "the job's image:docker:user", "", "general.podman.allowed_users", p.General.Podman.AllowedUsers)
 	return d
 }
 
-// serviceUser grants the user of a service: by a list of its own, else by that for jobs.
-func (p *Policy) serviceUser(asked, service string) (string, *Denial) {
+// decideServiceUser grants the user of a service, by the list for services, else by the
+// one for jobs.
+func (p *Policy) decideServiceUser(asked, service string) (string, *Denial) {
 	list, key := p.General.Podman.AllowedServiceUsers, "general.podman.allowed_service_users"
 	if len(list) == 0 {
 		list, key = p.General.Podman.AllowedUsers, "general.podman.allowed_users"
 	}
-	return p.user(asked, service, service+": ", key, list)
+	return p.decideUserByList(asked, service, service+": ", key, list)
 }
 
-// user grants a user that is asked for, by a list of the policy: nothing for none, who
-// is the image's own. subject is whose it is; of is put before the user in a denial.
-func (p *Policy) user(asked, subject, of, key string, list []string) (string, *Denial) {
+// decideUserByList grants a user by a list of the policy. Who asks for none gets none: the
+// image's own. A denial of what is no user is about subject; one of a user that the list
+// does not have begins with of.
+func (p *Policy) decideUserByList(asked, subject, of, key string, list []string) (string, *Denial) {
 	if asked == "" {
 		return "", nil
 	}

@@ -46,7 +46,7 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	}
 	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
 	for _, v := range r.Volumes {
-		m, d := p.volume(v, reserved)
+		m, d := p.decideVolume(v, reserved)
 		if d != nil {
 			return d
 		}
@@ -63,12 +63,12 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 // Sources that no rule can allow: they are the host, not data.
 var neverSources = []string{"/proc", "/sys", "/dev"}
 
-func never(source string) bool { return source == "/" || within(source, neverSources) }
+func isNeverSource(source string) bool { return source == "/" || within(source, neverSources) }
 
 // MayMount tells whether a source can be allowed at all, as far as its name says it: of
 // others the host need not be asked.
 func (p *Policy) MayMount(source string) bool {
-	return len(p.General.Podman.VolumeAllowList) > 0 && !never(path.Clean(source))
+	return len(p.General.Podman.VolumeAllowList) > 0 && !isNeverSource(path.Clean(source))
 }
 
 // Reaches tells whether an entry of volume_allow_list may match a path, or one below it:
@@ -90,13 +90,13 @@ var neverDestinations = []string{
 	"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv",
 }
 
-// volume decides on one mount.
-func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
+// decideVolume decides on one mount.
+func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	const key = "general.podman.volume_allow_list"
 	pm := p.General.Podman
 	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
 	source := path.Clean(v.Source)
-	if never(source) {
+	if isNeverSource(source) {
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
 	}
 	if len(pm.VolumeAllowList) == 0 {
@@ -128,10 +128,10 @@ func (p *Policy) volume(v VolumeRequest, reserved []string) (Mount, *Denial) {
 	case !v.Mountable:
 		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "sockets, devices and pipes are not for jobs")
 	}
-	if d := p.destination(subject, v.Destination, reserved); d != nil {
+	if d := p.decideDestination(subject, v.Destination, reserved); d != nil {
 		return Mount{}, d
 	}
-	options, d := p.mountOptions(subject, v.Options)
+	options, d := p.decideMountOptions(subject, v.Options)
 	if d != nil {
 		return Mount{}, d
 	}
@@ -159,8 +159,8 @@ func (p *Policy) mountableAbove(source string) string {
 	return ""
 }
 
-// destination refuses mount points that lie under, or above, the driver's own.
-func (p *Policy) destination(subject, destination string, reserved []string) *Denial {
+// decideDestination refuses mount points that lie under, or above, the driver's own.
+func (p *Policy) decideDestination(subject, destination string, reserved []string) *Denial {
 	for _, r := range slices.Concat(reserved, neverDestinations) {
 		if within(destination, []string{r}) || within(r, []string{destination}) {
 			return p.denial(subject, "", fmt.Sprintf("the destination %q is taken by %s", destination, r), "choose another destination, such as /data")
@@ -169,8 +169,8 @@ func (p *Policy) destination(subject, destination string, reserved []string) *De
 	return nil
 }
 
-// mountOptions returns the options in a fixed order, with the access mode first.
-func (p *Policy) mountOptions(subject string, asked []string) ([]string, *Denial) {
+// decideMountOptions returns the options in a fixed order, with the access mode first.
+func (p *Policy) decideMountOptions(subject string, asked []string) ([]string, *Denial) {
 	volumes := p.General.Podman.Volumes
 	modes := []string{"ro", "rw"}
 	if volumes.ReadOnly {

@@ -9,14 +9,25 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// decoder fills a Policy from parsed TOML, key by key, and collects every
-// problem. Reflection is over the types of keys.go only.
+// decoder fills a Policy from TOML, key by key. It notes the line of each key, and
+// collects every problem. Reflection is over the types of keys.go and keys_container.go.
 type decoder struct {
 	policy   *Policy
 	meta     toml.MetaData
 	problems Problems
 	// duplicates are the names that syntax gave to duplicate keys.
 	duplicates map[string]bool
+}
+
+// decode returns the policy of a text. It is not ok where errors of syntax hide what else
+// the text has.
+func decode(name, text string) (p *Policy, wrong Problems, ok bool) {
+	d := &decoder{policy: &Policy{file: name, lines: map[string]int{}}, duplicates: map[string]bool{}}
+	tables, ok := d.syntax(text)
+	if ok {
+		d.table(nil, tables)
+	}
+	return d.policy, d.problems, ok
 }
 
 // value returns what stands under a key, and its line, 0 where the TOML library does not
