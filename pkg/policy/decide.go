@@ -70,43 +70,39 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Denial is a request that the policy does not allow, or that makes no sense.
-// The job's author can mend it.
+// Denial is the error of a request that the policy does not allow, or that is invalid.
+// The job's author can change it.
 type Denial struct {
-	// Subject is what was asked for, quoted; Reason why it is refused.
+	// Subject is what was asked for, quoted. Reason is why it is refused.
 	Subject, Reason string
-	// Rule is the key that decides, as file:line: key, where there is one.
+	// Rule is the key that decides, see [Policy.Where]. It is empty where no key does.
 	Rule string
-	// Advice is what to do, where it can be said.
-	Advice string
+	// hint is what the author can do. It is empty where only the administrator can help.
+	hint string
 }
 
 // Error returns the denial in one line.
 func (d *Denial) Error() string { return fmt.Sprintf("policy denies %s: %s", d.Subject, d.Reason) }
 
-// Hint returns what to do, and where the rule stands.
+// Hint returns what to do, with the place of the rule in the policy file.
 func (d *Denial) Hint() string {
 	switch {
-	case d.Advice == "":
+	case d.hint == "":
 		return d.Rule + " lists what is allowed; ask the administrator of this runner for more"
 	case d.Rule == "":
-		return d.Advice
+		return d.hint
 	default:
-		return d.Advice + " (" + d.Rule + ")"
+		return d.hint + " (" + d.Rule + ")"
 	}
 }
 
-// denial makes a Denial that points at the key of the policy file, where the
-// file has it, or at the file.
-func (p *Policy) denial(subject, key, reason, advice string) *Denial {
+// denial makes a Denial by a rule of the policy file. An empty key: no rule decides.
+func (p *Policy) denial(subject, key, reason, hint string) *Denial {
 	rule := ""
 	if key != "" {
-		rule = fmt.Sprintf("%s: %s", p.file, key)
-		if line := p.Line(key); line > 0 {
-			rule = fmt.Sprintf("%s:%d: %s", p.file, line, key)
-		}
+		rule = p.Where(key)
 	}
-	return &Denial{Subject: subject, Reason: reason, Rule: rule, Advice: advice}
+	return &Denial{Subject: subject, Reason: reason, Rule: rule, hint: hint}
 }
 
 // parts are the parts of a decision, in their order. Each adds its own to the Grant, and

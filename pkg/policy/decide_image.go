@@ -30,12 +30,12 @@ func (p *Policy) decideImage(r Request, g *Grant) *Denial {
 	return nil
 }
 
-const platformAdvice = "write `platform:` in .gitlab-ci.yml as OS/ARCHITECTURE[/VARIANT], such as linux/arm64"
+const platformHint = "write `platform:` in .gitlab-ci.yml as OS/ARCHITECTURE[/VARIANT], such as linux/arm64"
 
 func (p *Policy) decidePlatform(r Request, g *Grant) *Denial {
 	platform, err := ParsePlatform(r.Platform)
 	if err != nil {
-		return p.denial("the job's image:docker:platform", "", err.Error(), platformAdvice)
+		return p.denial("the job's image:docker:platform", "", err.Error(), platformHint)
 	}
 	g.Platform = platform
 	return nil

@@ -59,7 +59,7 @@ func TestPlatformDecided(t *testing.T) {
 		t.Errorf("got %q", g.Platform)
 	}
 	message, hint := deny(t, policyWith(t, ""), Request{Image: "x", Platform: "windows/amd64"})
-	if message != `policy denies the job's image:docker:platform: "windows/amd64" is a platform that podman does not run: want linux` || hint != platformAdvice {
+	if message != `policy denies the job's image:docker:platform: "windows/amd64" is a platform that podman does not run: want linux` || hint != platformHint {
 		t.Errorf("%s\n%s", message, hint)
 	}
 }

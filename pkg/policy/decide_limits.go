@@ -204,5 +204,5 @@ func (p *Policy) MoreMemory(than Size) string {
 	if than != Unlimited && most > 0 {
 		key = "general.podman.container.max_memory"
 	}
-	return fmt.Sprintf("use less memory, or ask the administrator of this runner for more (%s:%d: %s)", p.file, p.Line(key), key)
+	return fmt.Sprintf("use less memory, or ask the administrator of this runner for more (%s)", p.Where(key))
 }

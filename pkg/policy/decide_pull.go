@@ -39,10 +39,10 @@ func (p *Policy) decidePullPolicies(asked []string, inForce PullPolicies) (PullP
 		return inForce, nil
 	}
 	allowed, key := inForce, "general.podman.image_pull_policy"
-	reason, advice := "this runner pulls images by the policy %s only", "leave `pull_policy:` out of .gitlab-ci.yml"
+	reason, hint := "this runner pulls images by the policy %s only", "leave `pull_policy:` out of .gitlab-ci.yml"
 	if list := p.General.Podman.AllowedPullPolicies; len(list) > 0 {
 		allowed, key = list, "general.podman.allowed_pull_policies"
-		reason, advice = "this runner allows jobs the policies %s only", "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out"
+		reason, hint = "this runner allows jobs the policies %s only", "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out"
 	}
 	var granted PullPolicies
 	for _, name := range asked {
@@ -57,5 +57,5 @@ func (p *Policy) decidePullPolicies(asked []string, inForce PullPolicies) (PullP
 	if len(granted) > 0 {
 		return granted, nil
 	}
-	return nil, p.denial(fmt.Sprintf("pull_policy %q", asked), key, fmt.Sprintf(reason, allowed), advice)
+	return nil, p.denial(fmt.Sprintf("pull_policy %q", asked), key, fmt.Sprintf(reason, allowed), hint)
 }

@@ -100,11 +100,11 @@ func (g *Grant) addService(s ServiceGrant, own, defaults []string, taken map[str
 
 // decideService decides on one service of the job.
 func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGrant, *Denial) {
-	const advice = "write `services:` in .gitlab-ci.yml as registry/path:tag"
+	const hint = "write `services:` in .gitlab-ci.yml as registry/path:tag"
 	pm := p.General.Podman
 	image, err := ParseImage(r.Image)
 	if err != nil {
-		return ServiceGrant{}, p.denial("a service", "", err.Error(), advice)
+		return ServiceGrant{}, p.denial("a service", "", err.Error(), hint)
 	}
 	subject := fmt.Sprintf("service %q", image)
 	list, key := pm.ServiceAllowList, "general.podman.service_allow_list"
@@ -121,7 +121,7 @@ func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGran
 	}
 	platform, err := ParsePlatform(r.Platform)
 	if err != nil {
-		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformAdvice)
+		return ServiceGrant{}, p.denial("the docker:platform of "+subject, "", err.Error(), platformHint)
 	}
 	user, d := p.decideServiceUser(r.User, subject)
 	if d != nil {

@@ -242,7 +242,7 @@ func TestServicesDenied(t *testing.T) {
 		{ServiceRequest{}, `policy denies a service: "" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{ServiceRequest{Image: "--privileged"}, `policy denies a service: "--privileged" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{ServiceRequest{Image: "dir://x"}, `policy denies a service: the image name "dir://x" has a transport: write it without "dir://"`, write},
-		{ServiceRequest{Image: "x", Platform: "arm64/"}, `policy denies the docker:platform of service "docker.io/library/x:latest": "arm64/" is no platform: want OS/ARCHITECTURE[/VARIANT]`, platformAdvice},
+		{ServiceRequest{Image: "x", Platform: "arm64/"}, `policy denies the docker:platform of service "docker.io/library/x:latest": "arm64/" is no platform: want OS/ARCHITECTURE[/VARIANT]`, platformHint},
 		{ServiceRequest{Image: "x", User: "--privileged"}, subject + `"--privileged" is no user: want USER or USER:GROUP`, user},
 		{ServiceRequest{Image: "x", User: "a:b:c"}, subject + `"a:b:c" is no user: want USER or USER:GROUP`, user},
 		{ServiceRequest{Image: "x", User: "root\n"}, subject + `"root\n" is no user: want USER or USER:GROUP`, user},

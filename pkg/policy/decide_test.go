@@ -59,8 +59,8 @@ func TestHintForms(t *testing.T) {
 		want   string
 	}{
 		{Denial{Rule: "p.toml:3: k"}, "p.toml:3: k lists what is allowed; ask the administrator of this runner for more"},
-		{Denial{Advice: "do this"}, "do this"},
-		{Denial{Advice: "do this", Rule: "p.toml:3: k"}, "do this (p.toml:3: k)"},
+		{Denial{hint: "do this"}, "do this"},
+		{Denial{hint: "do this", Rule: "p.toml:3: k"}, "do this (p.toml:3: k)"},
 	}
 	for _, test := range tests {
 		if got := test.denial.Hint(); got != test.want {

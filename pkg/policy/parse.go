@@ -26,16 +26,7 @@ type Problem struct {
 
 // String returns the problem as `file:line: key: what is wrong`.
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-	}
-	if p.Key != "" {
-		b.WriteString(": " + p.Key)
-	}
-	b.WriteString(": " + p.What)
-	return b.String()
+	return where(p.File, p.Line, p.Key) + ": " + p.What
 }
 
 // Problems is everything wrong with a policy file, in the order of its lines.

@@ -12,6 +12,8 @@
 // is given, and has never heard of the podman program.
 package policy
 
+import "strconv"
+
 //go:generate go run podman-executor/internal/docs policy ../../docs/policy.md
 
 // Policy is one policy file, read and checked. Its zero value allows nothing
@@ -29,6 +31,21 @@ func (p *Policy) File() string { return p.file }
 // Line returns the line of a key such as "general.podman.image_allow_list", or
 // 0 where the file does not have it.
 func (p *Policy) Line(key string) int { return p.lines[key] }
+
+// Where returns the place of a key for a message, as `file:line: key`, or as `file: key`
+// where the file does not have the key.
+func (p *Policy) Where(key string) string { return where(p.file, p.lines[key], key) }
+
+// where leaves out a line of 0 and an empty key.
+func where(file string, line int, key string) string {
+	if line > 0 {
+		file += ":" + strconv.Itoa(line)
+	}
+	if key != "" {
+		file += ": " + key
+	}
+	return file
+}
 
 // Images are the images that the administrator has chosen himself: those of the
 // runner container, of jobs without `image:`, and of the services of every job.
