@@ -117,7 +117,7 @@ func (c *checker) checkContainer(table string, t Container) {
 	c.checkText(table+".userns_mode", t.UsernsMode, checkUsernsMode)
 	c.checkMatches(table+".cgroup_parent", t.CgroupParent, regexp.MustCompile(`\A[A-Za-z0-9/_.:@-]+\z`), "a path of a cgroup, or a slice of systemd's")
 	c.checkText(table+".runtime", t.Runtime, checkRuntimeName)
-	if t.Runtime != "" && c.policy.General.Podman.HasService() {
+	if t.Runtime != "" && c.policy.General.Podman.UsesEndpoint() {
 		c.at(table+".runtime", "podman takes no runtime through a service (service_url)")
 	}
 }

@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// checkEndpoints checks the keys that say where podman's services are, and those that make
-// no sense with them.
+// checkEndpoints checks the keys of podman's endpoints, and those that need a remote one.
 func (c *checker) checkEndpoints(pm Podman) {
 	const single, list = "general.podman.service_url", "general.podman.service_urls"
 	c.checkEndpoint(single, pm.ServiceURL)
-	for i, address := range pm.ServiceURLs {
-		if address == "" || slices.Index(pm.ServiceURLs, address) < i {
+	for i, endpoint := range pm.ServiceURLs {
+		if endpoint == "" || slices.Index(pm.ServiceURLs, endpoint) < i {
 			c.at(list, "entry %d: want another unix:///… or ssh://…", i+1)
 			continue
 		}
-		c.checkEndpoint(list, address)
+		c.checkEndpoint(list, endpoint)
 	}
 	key := single
 	if len(pm.ServiceURLs) > 0 {
@@ -24,7 +23,7 @@ func (c *checker) checkEndpoints(pm Podman) {
 			c.at(list, "want either service_url or service_urls")
 		}
 	}
-	if slices.ContainsFunc(pm.Addresses(), IsElsewhere) {
+	if slices.ContainsFunc(pm.Endpoints(), IsRemote) {
 		c.checkRemote(key, pm)
 		return
 	}
@@ -37,20 +36,20 @@ func (c *checker) checkEndpoints(pm Podman) {
 	}
 }
 
-// checkEndpoint checks one address of a service. It is never shown: it may hold a password.
-func (c *checker) checkEndpoint(key, address string) {
-	if !c.given(key) || address == "" || strings.HasPrefix(address, unixScheme+"/") {
+// checkEndpoint checks one endpoint. A message never shows it: it may have a password.
+func (c *checker) checkEndpoint(key, endpoint string) {
+	if !c.given(key) || endpoint == "" || strings.HasPrefix(endpoint, unixScheme+"/") {
 		return
 	}
-	if !IsElsewhere(address) {
+	if !IsRemote(endpoint) {
 		c.at(key, "want unix:///… or ssh://…")
 		return
 	}
-	user, host, hasUser := strings.Cut(strings.TrimPrefix(address, sshScheme), "@")
+	user, host, hasUser := strings.Cut(strings.TrimPrefix(endpoint, sshScheme), "@")
 	if !hasUser {
 		user, host = "", user
 	}
-	parts := sshAddress.FindStringSubmatch(address)
+	parts := sshEndpoint.FindStringSubmatch(endpoint)
 	switch {
 	case strings.Contains(user, ":"):
 		c.at(key, "an address must not have a password: name a private key by identity")
@@ -61,8 +60,8 @@ func (c *checker) checkEndpoint(key, address string) {
 	}
 }
 
-// checkRemote checks what a policy with a service on another machine must have, and what
-// it cannot have: key is where the service stands.
+// checkRemote checks what a policy with a remote endpoint must have, and what it cannot
+// have. key is the key of the endpoint.
 func (c *checker) checkRemote(key string, pm Podman) {
 	for _, file := range []struct{ key, value, what string }{
 		{"identity", pm.Identity, "the file with the private key for ssh://"},

@@ -5,23 +5,23 @@ import (
 	"testing"
 )
 
-// afar is a policy of a service on another machine, with further lines of [general] and
+// remotePolicy is a policy with a remote endpoint and further lines of [general] and
 // [general.podman]; it ends in line 8.
-func afar(general, podman string) string {
+func remotePolicy(general, podman string) string {
 	return "[general]\nrun_mechanism = \"podman\"\n" + general + "[general.podman]\nrunner_image = \"r.example.org/r:1\"\n" +
 		"service_url = \"ssh://ci@node1.example.org:2222/run/user/1001/podman/podman.sock\"\nidentity = \"/etc/pe/id\"\nknown_hosts = \"/etc/pe/known_hosts\"\n" + podman
 }
 
-func TestServiceElsewhere(t *testing.T) {
-	p := parse(t, afar("", "runner_binary = \"none\"\nregistry_auth_file = \"/etc/pe/auth.json\"\nvolume_allow_list = [\"/data\"]\n[general.podman.container]\nvolumes = [\"shared:/shared\", \"/own\"]\n"))
-	if got := p.General.Podman.Addresses(); len(got) != 1 || !IsElsewhere(got[0]) || !p.General.Podman.HasService() {
+func TestRemoteEndpoint(t *testing.T) {
+	p := parse(t, remotePolicy("", "runner_binary = \"none\"\nregistry_auth_file = \"/etc/pe/auth.json\"\nvolume_allow_list = [\"/data\"]\n[general.podman.container]\nvolumes = [\"shared:/shared\", \"/own\"]\n"))
+	if got := p.General.Podman.Endpoints(); len(got) != 1 || !IsRemote(got[0]) || !p.General.Podman.UsesEndpoint() {
 		t.Errorf("got %q", got)
 	}
 	for key, why := range map[string]string{
 		"data_dir = \"/d\"":       "general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes of that machine, and it has no directory of this one",
 		"min_free_space = \"1g\"": "general.min_free_space: podman is on another machine (ssh:// in service_url, line 6): its disk cannot be looked at",
 	} {
-		wantProblems(t, afar(key+"\n", ""), "p.toml:3: "+why)
+		wantProblems(t, remotePolicy(key+"\n", ""), "p.toml:3: "+why)
 	}
 	for key, why := range map[string]string{
 		"runner_binary = \"/opt/gitlab-runner\"":                    "8: general.podman.runner_binary: podman is on another machine (ssh:// in service_url, line 5): it has no program of this one: put gitlab-runner into runner_image",
@@ -29,14 +29,14 @@ func TestServiceElsewhere(t *testing.T) {
 		"[general.podman.container]\nvolumes = [\"/a:/a\"]":         "9: general.podman.container.volumes: podman is on another machine (ssh:// in service_url, line 5): it has no path of this host: name a podman volume, or a destination alone",
 		"[general.podman.service_container]\nvolumes = [\"/a:/a\"]": "9: general.podman.service_container.volumes: podman is on another machine (ssh:// in service_url, line 5): it has no path of this host: name a podman volume, or a destination alone",
 	} {
-		wantProblems(t, afar("", key+"\n"), "p.toml:"+why)
+		wantProblems(t, remotePolicy("", key+"\n"), "p.toml:"+why)
 	}
-	wantProblems(t, afar("data_dir = \"/d\"\n", "step_script_only = true\n"),
+	wantProblems(t, remotePolicy("data_dir = \"/d\"\n", "step_script_only = true\n"),
 		"p.toml:3: general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes of that machine, and it has no directory of this one",
 		"p.toml:9: general.podman.step_script_only: podman is on another machine (ssh:// in service_url, line 6): it has none of the files that steps on this host would make")
 }
 
-func TestSSHAddresses(t *testing.T) {
+func TestSSHEndpoints(t *testing.T) {
 	const keys = "identity = \"/etc/pe/id\"\nknown_hosts = \"/etc/pe/known_hosts\"\n"
 	for _, good := range []string{"ssh://u@h/p", "ssh://h/p", "ssh://ci_1.x@10.0.0.1:22/run/podman.sock", "ssh://u@[fe80::1]:65535/p", "ssh://u@node-1.example.org/run/user/1001/podman/podman.sock"} {
 		wantProblems(t, smallPolicy(fmt.Sprintf("service_urls = [%q]\n", good)+keys))

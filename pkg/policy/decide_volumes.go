@@ -143,7 +143,7 @@ func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denia
 // are pinned: podman on this machine mounts what was checked, whatever comes to
 // stand there. A service can do that only by path.
 func (p *Policy) changeable(source string) string {
-	if pm := p.General.Podman; !pm.HasService() || pm.Volumes.ReadOnly {
+	if pm := p.General.Podman; !pm.UsesEndpoint() || pm.Volumes.ReadOnly {
 		return ""
 	}
 	return p.mountableAbove(source)
