@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Request is what one job asks for.
 type Request struct {
@@ -26,7 +29,8 @@ type Request struct {
 	Reserved []string
 }
 
-// Grant is what one job gets. Whoever has it needs neither the policy nor the request.
+// Grant is what one job gets. Whoever has it needs neither the policy nor the request, and
+// shares no memory with them that could be written to.
 type Grant struct {
 	// RunnerImage is the zero Image where the policy has step_script_only.
 	RunnerImage Image
@@ -135,7 +139,7 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 // choose them.
 func (p *Policy) decideRunner(_ Request, g *Grant) *Denial {
 	pm := p.General.Podman
-	g.RunnerEntry = EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0}
+	g.RunnerEntry = EntryPoint{Words: slices.Clone(pm.RunnerEntryPoint), Shell: len(pm.RunnerEntryPoint) == 0}
 	if !pm.StepScriptOnly {
 		g.RunnerImage = mustParseImage(pm.RunnerImage)
 	}

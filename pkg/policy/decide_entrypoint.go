@@ -12,7 +12,7 @@ const maxEntrypoint = 32 << 10
 func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if len(pm.UserEntryPoint) > 0 {
-		g.UserEntry = EntryPoint{Words: pm.UserEntryPoint}
+		g.UserEntry = EntryPoint{Words: slices.Clone(pm.UserEntryPoint)}
 		return nil
 	}
 	g.UserEntry = EntryPoint{Shell: true}

@@ -16,7 +16,7 @@ func (c Container) forRunner() Container {
 		CgroupParent: c.CgroupParent, Ulimit: c.Ulimit, Runtime: c.Runtime,
 		DNS: c.DNS, DNSSearch: c.DNSSearch, ExtraHosts: c.ExtraHosts,
 		Volumes: c.Volumes,
-	}
+	}.clone()
 }
 
 // forImage returns the container of an image. It is privileged only where that is allowed for it.
@@ -24,6 +24,16 @@ func (c Container) forImage(image Image) Container {
 	if _, ok := match(c.AllowedPrivilegedImages, image.String()); len(c.AllowedPrivilegedImages) > 0 && !ok {
 		c.Privileged = false
 	}
+	return c.clone()
+}
+
+// clone returns a copy that shares no list with c.
+func (c Container) clone() Container {
+	c.Ulimit, c.Tmpfs, c.Sysctls = slices.Clone(c.Ulimit), slices.Clone(c.Tmpfs), slices.Clone(c.Sysctls)
+	c.Volumes, c.Devices, c.GPUs = slices.Clone(c.Volumes), slices.Clone(c.Devices), slices.Clone(c.GPUs)
+	c.CapAdd, c.CapDrop, c.SecurityOpt = slices.Clone(c.CapAdd), slices.Clone(c.CapDrop), slices.Clone(c.SecurityOpt)
+	c.GroupAdd, c.DNS, c.DNSSearch = slices.Clone(c.GroupAdd), slices.Clone(c.DNS), slices.Clone(c.DNSSearch)
+	c.ExtraHosts, c.AllowedPrivilegedImages = slices.Clone(c.ExtraHosts), slices.Clone(c.AllowedPrivilegedImages)
 	return c
 }
 

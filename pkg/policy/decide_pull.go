@@ -12,11 +12,11 @@ import (
 func (p *Policy) decidePull(r Request, g *Grant) *Denial {
 	g.RunnerPull = PullPolicies{config.PullPolicyMissing}
 	if own := p.General.Podman.ImagePullPolicy; len(own) > 0 {
-		g.RunnerPull = own
+		g.RunnerPull = slices.Clone(own)
 	}
 	inForce := p.pullInForce()
 	if g.DefaultImage {
-		inForce = g.RunnerPull
+		inForce = slices.Clone(g.RunnerPull)
 	}
 	var d *Denial
 	g.UserPull, d = p.decidePullPolicies(r.PullPolicies, inForce)
@@ -26,7 +26,7 @@ func (p *Policy) decidePull(r Request, g *Grant) *Denial {
 // pullInForce returns the pull policies for images of jobs without a pull policy.
 func (p *Policy) pullInForce() PullPolicies {
 	if own := p.General.Podman.ImagePullPolicy; len(own) > 0 {
-		return own
+		return slices.Clone(own)
 	}
 	return PullPolicies{config.PullPolicyAlways}
 }

@@ -59,8 +59,8 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	taken := map[string]bool{}
 	for i, added := range pm.Services {
 		s := ServiceGrant{
-			Image: mustParseImage(added.Name), Pull: g.RunnerPull, Added: true, Index: i,
-			Entrypoint: added.Entrypoint, Command: added.Command, Environment: added.Environment,
+			Image: mustParseImage(added.Name), Pull: slices.Clone(g.RunnerPull), Added: true, Index: i,
+			Entrypoint: slices.Clone(added.Entrypoint), Command: slices.Clone(added.Command), Environment: slices.Clone(added.Environment),
 		}
 		g.addService(s, added.Aliases, allowedAliases([]string{added.defaultAlias()}, nil), taken)
 	}
@@ -134,5 +134,5 @@ func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGran
 	if reason := badWords(r.Command); reason != "" {
 		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
-	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: r.Entrypoint, Command: r.Command}, nil
+	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: slices.Clone(r.Entrypoint), Command: slices.Clone(r.Command)}, nil
 }
