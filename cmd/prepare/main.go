@@ -51,7 +51,7 @@ type preparation struct {
 	job     *job.Job
 	owner   job.Process
 	attempt string
-	grant   *policy.Grant
+	grant   policy.Grant
 	podman  *podman.Podman
 	// host is the podman service that the job gets, with an empty URL where there is none;
 	// disconnect lets go of it.

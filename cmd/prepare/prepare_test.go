@@ -120,7 +120,7 @@ func TestIsAnotherOnHost(t *testing.T) {
 		{name: "a program before the shell", entry: policy.EntryPoint{Words: []string{"entry.sh"}, Shell: true}, want: true},
 		{name: "another option", options: []string{"--pids-limit=5"}},
 	} {
-		s := &preparation{policy: &policy.Policy{}, grant: &policy.Grant{User: tt.user, UserEntry: tt.entry}}
+		s := &preparation{policy: &policy.Policy{}, grant: policy.Grant{User: tt.user, UserEntry: tt.entry}}
 		s.policy.General.Podman.StepScriptOnly = true
 		s.grant.Container.UsernsMode = tt.granted
 		c := podman.Create{Options: tt.options, Isolation: podman.Isolation{UserNS: tt.mode}}

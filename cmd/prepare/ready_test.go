@@ -52,7 +52,7 @@ func servedJob(t *testing.T, services int, rules string) (s *preparation, said *
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &policy.Grant{}
+	g := policy.Grant{}
 	for i := range services {
 		g.Services = append(g.Services, policy.ServiceGrant{Aliases: []string{fmt.Sprintf("s%d", i)}, Added: true})
 	}

@@ -33,7 +33,7 @@ func variablesOf(t *testing.T, stderr *strings.Builder) (*preparation, string) {
 	s := &preparation{
 		call: &driver.Call{Program: "prepare", Stderr: stderr}, policy: &policy.Policy{}, job: &job.Job{ID: 42, RunnerToken: "t"},
 		podman: &podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}, owner: owner, attempt: "/tmp/custom-executor1",
-		grant: &policy.Grant{Services: []policy.ServiceGrant{{}}},
+		grant: policy.Grant{Services: []policy.ServiceGrant{{}}},
 	}
 	s.policy.General.StateDir = filepath.Join(dir, "state")
 	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
