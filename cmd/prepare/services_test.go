@@ -11,6 +11,8 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/spec"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -39,9 +41,22 @@ logs) echo "its last words" ;;
 esac
 `
 
-// servedJob is a preparation of a job with so many services, with a podman of
-// [countingPodman]; said is what the job's author reads.
-func servedJob(t *testing.T, services int, rules string) (s *preparation, said *bytes.Buffer) {
+// served is a job with services, and a podman of [countingPodman].
+type served struct {
+	in     inputs
+	podman *podman.Podman
+	facts  spec.Facts
+	plan   plan.Plan
+}
+
+// wait waits for the services, which have these images.
+func (s served) wait(t *testing.T, images []podman.Image) error {
+	t.Helper()
+	return waitForServices(t.Context(), s.in, s.podman, s.facts, s.plan, images)
+}
+
+// servedJob returns a job with so many services; said is what the job's author reads.
+func servedJob(t *testing.T, services int, rules string) (s served, said *bytes.Buffer) {
 	t.Helper()
 	home := t.TempDir()
 	program := filepath.Join(home, "podman")
@@ -52,20 +67,21 @@ func servedJob(t *testing.T, services int, rules string) (s *preparation, said *
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := policy.Grant{}
+	f := spec.Facts{Job: &job.Job{}, Policy: p, Variable: func(string) string { return "" }}
 	for i := range services {
-		g.Services = append(g.Services, policy.ServiceGrant{Aliases: []string{fmt.Sprintf("s%d", i)}, Added: true})
+		f.Grant.Services = append(f.Grant.Services, policy.ServiceGrant{Aliases: []string{fmt.Sprintf("s%d", i)}, Added: true})
 	}
 	said = &bytes.Buffer{}
-	return &preparation{
-		call: &driver.Call{Stdout: &bytes.Buffer{}, Stderr: said}, policy: p, grant: g, job: &job.Job{},
+	return served{
+		in:     inputs{call: &driver.Call{Stdout: &bytes.Buffer{}, Stderr: said}, policy: p},
 		podman: &podman.Podman{Program: program, Env: []string{"HOME=" + home, "PATH=" + podman.Path}},
+		facts:  f, plan: spec.Plan(f),
 	}, said
 }
 
 // counted returns how many podman commands there were, by their first word, and how many
 // at the same time.
-func (s *preparation) counted(t *testing.T) (calls map[string]int, most int) {
+func (s served) counted(t *testing.T) (calls map[string]int, most int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(s.podman.Program), "log"))
 	if err != nil {
@@ -86,7 +102,7 @@ func (s *preparation) counted(t *testing.T) (calls map[string]int, most int) {
 	return calls, most
 }
 
-func (s *preparation) withFile(t *testing.T, name string) {
+func (s served) withFile(t *testing.T, name string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(filepath.Dir(s.podman.Program), name), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -104,7 +120,7 @@ func TestManyServicesAreLookedAtTogether(t *testing.T) {
 		images[i].HealthCheck = podman.HealthCheck{Test: []string{"CMD", "well"}}
 	}
 	started := time.Now()
-	if err := s.waitForServices(t.Context(), images); err != nil {
+	if err := s.wait(t, images); err != nil {
 		t.Fatal(err)
 	}
 	calls, most := s.counted(t)
@@ -140,7 +156,7 @@ func TestServicesThatAreNeverReady(t *testing.T) {
 					images[i].HealthCheck = podman.HealthCheck{Test: []string{"CMD", "well"}}
 				}
 			}
-			if err := s.waitForServices(t.Context(), images); err != nil {
+			if err := s.wait(t, images); err != nil {
 				t.Fatal(err)
 			}
 			calls, most := s.counted(t)
@@ -165,7 +181,7 @@ func TestHealthCheckThatHangs(t *testing.T) {
 	check := func(word string) podman.Image {
 		return podman.Image{HealthCheck: podman.HealthCheck{Test: []string{"CMD", word}}}
 	}
-	if err := s.waitForServices(t.Context(), []podman.Image{check("hangs"), check("well")}); err != nil {
+	if err := s.wait(t, []podman.Image{check("hangs"), check("well")}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(said.String(), "the service s0 ()") || strings.Contains(said.String(), "the service s1 ()") {

@@ -1,4 +1,4 @@
-package main
+package memo
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"podman-executor/internal/memo"
 	"podman-executor/pkg/podman"
 )
 
@@ -29,40 +28,38 @@ type knownVersion struct {
 	Version podman.Version
 }
 
-// version is podman's. It is asked once for each file that is podman, and not by each
-// job: the answer is remembered until the file changes.
-func (s *preparation) version(ctx context.Context) (podman.Version, error) {
-	program, ok := s.podmanFile()
+// Version returns podman's. It is asked once for each file that is podman, and not by each
+// job: the answer is remembered until the file changes. forgetful is the error of an answer
+// that could not be remembered.
+func Version(ctx context.Context, pm *podman.Podman) (v podman.Version, forgetful, err error) {
+	program, ok := fileOf(pm)
 	if !ok {
-		return s.podman.Version(ctx)
+		v, err = pm.Version(ctx)
+		return v, nil, err
 	}
-	file := memo.File(s.podman, "version")
-	if text, _, ok := memo.Read(file); ok {
+	file := File(pm, "version")
+	if text, _, ok := Read(file); ok {
 		if known, err := parseVersion(text); err == nil && known.Program == program {
-			return known.Version, nil
+			return known.Version, nil, nil
 		}
 	}
-	v, err := s.podman.Version(ctx)
-	if err != nil || v.Service {
-		return v, err
+	if v, err = pm.Version(ctx); err != nil || v.Service {
+		return v, nil, err
 	}
-	text, err := json.Marshal(knownVersion{Program: program, Version: v})
-	if err == nil {
-		err = memo.Write(file, text)
+	text, forgetful := json.Marshal(knownVersion{Program: program, Version: v})
+	if forgetful == nil {
+		forgetful = Write(file, text)
 	}
-	if err != nil {
-		s.log.WithError(err).Warn("podman's version")
-	}
-	return v, nil
+	return v, forgetful, nil
 }
 
-// podmanFile returns the file that alone decides what podman answers: not so where it
+// fileOf returns the file that alone decides what podman answers: not so where it
 // is a script, which may call any podman, or where a service answers.
-func (s *preparation) podmanFile() (program programFile, ok bool) {
-	if s.podman.URL != "" {
+func fileOf(pm *podman.Podman) (program programFile, ok bool) {
+	if pm.URL != "" {
 		return program, false
 	}
-	path, err := filepath.EvalSymlinks(s.podman.Program)
+	path, err := filepath.EvalSymlinks(pm.Program)
 	if err != nil {
 		return program, false
 	}

@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"fmt"
@@ -7,63 +7,48 @@ import (
 	"slices"
 	"strings"
 
-	"podman-executor/internal/driver"
-	"podman-executor/internal/site"
+	"podman-executor/internal/job"
 	"podman-executor/internal/source"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
-// sources looks at the sources of a job's volumes.
-type sources struct {
-	policy  *policy.Policy
-	host    *source.Host
-	private source.Private
+// Machine is what of this machine's set-up is private.
+type Machine struct {
+	Policy *policy.Policy
+	// StateDir is the driver's directory of what outlives jobs, Attempt the runner's of
+	// this attempt at the job.
+	StateDir, Attempt string
+	// Runner is the runner's process, RunnerProgram its file if it is known.
+	Runner        job.Process
+	RunnerProgram string
+	// Getenv asks this program's own environment.
+	Getenv func(string) string
 }
 
-// lookAtSources finds out what no user volume may show, whatever volume_allow_list says.
-func (s *preparation) lookAtSources() (*sources, error) {
-	host, err := source.Look()
-	if err != nil {
-		return nil, &driver.Fault{Err: err, Hint: "mount /proc where gitlab-runner runs"}
-	}
-	return &sources{policy: s.policy, host: host, private: host.Private(s.privatePlaces())}, nil
-}
-
-// privatePlaces are where other jobs' plans, scripts and auth files lie, podman's files,
+// PrivatePlaces are where other jobs' plans, scripts and auth files lie, podman's files,
 // the runner's configuration, what the policy names for the driver itself, and what this
 // user runs at its next login. root in a container is this user.
-func (s *preparation) privatePlaces() []source.Place {
-	g := s.policy.General
+func (m Machine) PrivatePlaces() []source.Place {
+	g := m.Policy.General
 	uid := os.Getuid()
 	places := slices.Concat(
-		source.OfEnvironment(podman.Environment(s.call.Getenv, uid, g.Podman.Environment), uid),
-		source.OfEnvironment(s.callersEnvironment(), uid),
+		source.OfEnvironment(podman.Environment(m.Getenv, uid, g.Podman.Environment), uid),
+		source.OfEnvironment(m.callersEnvironment(), uid),
 		source.OfUser(uid))
 	// The runner's directories of all jobs: gitlab-runner
 	// executors/custom/custom.go:101.
-	names, _ := filepath.Glob(filepath.Join(filepath.Dir(s.attempt), "custom-executor*"))
+	names, _ := filepath.Glob(filepath.Join(filepath.Dir(m.Attempt), "custom-executor*"))
 	names = append(names,
-		s.attempt, absolute(s.policy.File()), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, site.StateDir(s.call, s.policy),
+		m.Attempt, absolute(m.Policy.File()), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, m.StateDir,
 		g.Podman.Identity, g.Podman.KnownHosts)
-	names = append(names, runnerConfig(s.owner.PID)...)
+	names = append(names, runnerConfig(m.Runner.PID)...)
 	for _, address := range g.Podman.Endpoints() {
 		if socket, ok := strings.CutPrefix(address, "unix://"); ok {
 			names = append(names, socket)
 		}
 	}
-	// Who can put another program in such a place runs it on the host.
-	programs := []string{g.Podman.ApplicationPath, s.runningProgram()}
-	if g.Podman.RunnerBinary != policy.NoRunnerBinary {
-		programs = append(programs, g.Podman.RunnerBinary)
-	}
-	if len(g.Podman.Launcher) > 0 {
-		programs = append(programs, g.Podman.Launcher[0])
-	}
-	if self, err := os.Executable(); err == nil {
-		programs = append(programs, self)
-	}
-	for _, program := range programs {
+	for _, program := range m.programs() {
 		if filepath.IsAbs(program) {
 			names = append(names, program)
 			// Directories beside it may be data.
@@ -76,12 +61,29 @@ func (s *preparation) privatePlaces() []source.Place {
 	return places
 }
 
+// programs are what runs on the host: who can put another program in the place of one runs
+// that.
+func (m Machine) programs() []string {
+	pm := m.Policy.General.Podman
+	programs := []string{pm.ApplicationPath, m.RunnerProgram}
+	if pm.RunnerBinary != policy.NoRunnerBinary {
+		programs = append(programs, pm.RunnerBinary)
+	}
+	if len(pm.Launcher) > 0 {
+		programs = append(programs, pm.Launcher[0])
+	}
+	if self, err := os.Executable(); err == nil {
+		programs = append(programs, self)
+	}
+	return programs
+}
+
 // callersEnvironment is what counts of this program's own environment: the rest is the
 // job's, or the runner's for one call.
-func (s *preparation) callersEnvironment() []string {
+func (m Machine) callersEnvironment() []string {
 	var environ []string
 	for _, name := range []string{"HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"} {
-		if value := s.call.Getenv(name); value != "" {
+		if value := m.Getenv(name); value != "" {
 			environ = append(environ, name+"="+value)
 		}
 	}
@@ -132,25 +134,4 @@ func nulTerminated(name string) []string {
 		return nil
 	}
 	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
-}
-
-// resolve asks the host's file system about the source of a volume.
-func (s *sources) resolve(v policy.UserVolume) policy.VolumeRequest {
-	r := policy.VolumeRequest{UserVolume: v}
-	if !s.policy.MayMount(v.Source) {
-		return r
-	}
-	r.PrivateName = s.private.Names(v.Source)
-	path := s.host.Resolve(v.Source, s.policy.Reaches)
-	if path.Name == "" {
-		return r
-	}
-	r.Private = s.private.Shows(path.Name)
-	if path.Missing {
-		r.Missing = path.Name
-		return r
-	}
-	r.Resolved = path.Name
-	r.Mountable = path.Info.IsDir() || path.Info.Mode().IsRegular()
-	return r
 }

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"sync"
@@ -6,21 +6,21 @@ import (
 	"testing"
 )
 
-// What is held by goroutines at the same time is let go of, all of it and once.
-func TestReleases(t *testing.T) {
-	var held releases
+// What goroutines add at the same time is released, all of it and once.
+func TestHeld(t *testing.T) {
+	var held Held
 	var released atomic.Int64
 	var holders sync.WaitGroup
 	for range 8 {
 		holders.Go(func() {
 			for range 100 {
-				held.add(func() { released.Add(1) })
+				held.Add(func() { released.Add(1) })
 			}
 		})
 	}
 	holders.Wait()
-	held.all()
-	held.all()
+	held.Release()
+	held.Release()
 	if n := released.Load(); n != 800 {
 		t.Errorf("%d were released, want 800", n)
 	}

@@ -1,4 +1,4 @@
-package main
+package spec
 
 import (
 	"crypto/sha256"
@@ -10,8 +10,8 @@ import (
 	"podman-executor/internal/job"
 )
 
-// launcherWords returns what the launcher's placeholders stand for.
-func launcherWords(j *job.Job) *strings.Replacer {
+// placeholders returns what the launcher's placeholders stand for.
+func placeholders(j *job.Job) *strings.Replacer {
 	return strings.NewReplacer(
 		"{job_id}", strconv.FormatInt(j.ID, 10), "{job_name}", slug(j.JobName),
 		"{project_id}", strconv.FormatInt(j.ProjectID, 10), "{project}", projectWord(j.ProjectPath))

@@ -1,9 +1,9 @@
-package main
+// Package ready waits until the services of a job take connections.
+package ready
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,55 +11,51 @@ import (
 	"sync"
 	"time"
 
-	"podman-executor/internal/driver"
+	"podman-executor/internal/job"
 	"podman-executor/pkg/podman"
 )
 
 const (
-	// servicesTimeout is how long a job waits for its services where the
-	// policy does not say (gitlab-runner executors/docker/services.go:140).
-	servicesTimeout = 30 * time.Second
 	// Between two looks at the services lies a tenth of the time that they are waited for
 	// already, and no less and no more than these.
 	shortestPause = 200 * time.Millisecond
 	longestPause  = 2 * time.Second
 	// mostChecks is how many health checks of a job run at the same time: each is a podman.
 	mostChecks = 8
-	// serviceLines is how much of a service's log a warning shows, in lines.
-	serviceLines = 20
 )
 
-// waitForServices waits until all services are ready, or the time is over. A
-// service that is not ready is a warning with its last words: the job may not
-// need it.
-func (s *preparation) waitForServices(ctx context.Context, images []podman.Image) error {
-	timeout := servicesTimeout
-	if t := s.policy.General.Podman.WaitForServicesTimeout; t.Set && t.Value != 0 {
-		timeout = time.Duration(t.Value) * time.Second
+// Service is a service to wait for.
+type Service struct {
+	// Container is the name of its container.
+	Container string
+	// Ports are the TCP ports to look at, see [Ports]. A service without one, and without
+	// a health check, is ready when its container runs.
+	Ports []int
+	// HealthCheck is the image's, which decides where it has a test.
+	HealthCheck podman.HealthCheck
+}
+
+// Wait waits until all services are ready, or for the end of ctx. It returns, for each of
+// them, why it is not ready: empty for one that is.
+func Wait(ctx context.Context, pm *podman.Podman, services []Service) []string {
+	w := waiting{podman: pm}
+	for _, s := range services {
+		w.services = append(w.services, &service{name: s.Container, ports: s.Ports, check: s.HealthCheck})
 	}
-	if len(s.grant.Services) == 0 || timeout < 0 {
-		return nil
-	}
-	s.note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))
-	bounded, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	w := waiting{podman: s.podman}
-	for i, image := range images {
-		w.services = append(w.services, &waited{name: s.serviceName(i), ports: s.servicePorts(i, image), check: image.HealthCheck})
-	}
-	w.wait(bounded)
-	for i, service := range w.services {
-		if !service.ready && ctx.Err() == nil {
-			s.warnOfService(ctx, i, cmp.Or(service.problem, "it is not ready after the timeout"))
+	w.wait(ctx)
+	problems := make([]string, len(services))
+	for i, s := range w.services {
+		if !s.ready {
+			problems[i] = cmp.Or(s.problem, "it is not ready after the timeout")
 		}
 	}
-	return ctx.Err()
+	return problems
 }
 
 // waiting is for services to be ready. One podman command looks at all of them.
 type waiting struct {
 	podman   *podman.Podman
-	services []*waited
+	services []*service
 	// checks are the ends of checks by podman.
 	checks  chan checked
 	running sync.WaitGroup
@@ -67,8 +63,8 @@ type waiting struct {
 	busy int
 }
 
-// waited is one service.
-type waited struct {
+// service is one of them.
+type service struct {
 	name  string
 	ports []int
 	check podman.HealthCheck
@@ -82,12 +78,12 @@ type waited struct {
 
 // checked is a check that has ended.
 type checked struct {
-	service *waited
+	service *service
 	ready   bool
 }
 
 // done tells that there is nothing to wait for.
-func (w *waited) done() bool { return w.ready || w.problem != "" }
+func (s *service) done() bool { return s.ready || s.problem != "" }
 
 // wait waits for all services, or for the end of ctx.
 func (w *waiting) wait(ctx context.Context) {
@@ -122,9 +118,9 @@ func (w *waiting) until(ctx context.Context, next <-chan time.Time) bool {
 
 // open are the services that are still waited for, those that were checked least first:
 // a check that takes long keeps no other service from being checked.
-func (w *waiting) open() []*waited {
-	list := slices.DeleteFunc(slices.Clone(w.services), func(s *waited) bool { return s.done() })
-	slices.SortStableFunc(list, func(a, b *waited) int { return cmp.Compare(a.checked, b.checked) })
+func (w *waiting) open() []*service {
+	list := slices.DeleteFunc(slices.Clone(w.services), func(s *service) bool { return s.done() })
+	slices.SortStableFunc(list, func(a, b *service) int { return cmp.Compare(a.checked, b.checked) })
 	return list
 }
 
@@ -159,7 +155,7 @@ func (w *waiting) look(ctx context.Context) {
 }
 
 // begin begins a check by podman, unless so many run already.
-func (w *waiting) begin(s *waited, check func() bool) {
+func (w *waiting) begin(s *service, check func() bool) {
 	if w.busy == mostChecks {
 		return
 	}
@@ -169,15 +165,13 @@ func (w *waiting) begin(s *waited, check func() bool) {
 	w.running.Go(func() { w.checks <- checked{service: s, ready: check()} })
 }
 
-// servicePorts are the TCP ports to look at: HEALTHCHECK_TCP_PORT of the service's
+// Ports are the TCP ports to look at: HEALTHCHECK_TCP_PORT of the service's
 // own variables, else those that the image exposes
 // (gitlab-runner executors/docker/docker.go:2011).
-func (s *preparation) servicePorts(i int, image podman.Image) []int {
-	if service := s.grant.Services[i]; !service.Added {
-		for _, v := range s.job.Services[service.Index].Variables {
-			if port, err := strconv.Atoi(v.Value); strings.EqualFold(v.Key, "HEALTHCHECK_TCP_PORT") && err == nil {
-				return []int{port}
-			}
+func Ports(variables []job.Variable, image podman.Image) []int {
+	for _, v := range variables {
+		if port, err := strconv.Atoi(v.Value); strings.EqualFold(v.Key, "HEALTHCHECK_TCP_PORT") && err == nil {
+			return []int{port}
 		}
 	}
 	var ports []int
@@ -188,17 +182,4 @@ func (s *preparation) servicePorts(i int, image podman.Image) []int {
 		}
 	}
 	return ports
-}
-
-// warnOfService shows a service's last words.
-func (s *preparation) warnOfService(ctx context.Context, i int, problem string) {
-	service := s.grant.Services[i]
-	s.call.Warn("the service %s (%s) probably didn't start properly: %s", service.Aliases[0], service.Image, problem)
-	lines, err := s.podman.Logs(ctx, s.serviceName(i), time.Time{}, serviceLines)
-	if err != nil {
-		lines = []string{err.Error()}
-	}
-	for _, line := range lines {
-		fmt.Fprintf(s.call.Stderr, "[service:%s] %s\n", service.Aliases[0], driver.Printable(line))
-	}
 }
