@@ -100,12 +100,12 @@ func clean(ctx context.Context, p plan.Plan, log *site.Log) error {
 		log.Info("the job's containers are kept")
 		return nil
 	}
-	pm := p.Podman.Client(log.Podman)
-	disconnect, err := site.Connect(ctx, pm, p.Podman.Host())
+	connected, disconnect, err := site.Connect(ctx, *p.Podman.Client(log.Podman), p.Podman.Host())
 	if err != nil {
 		return err
 	}
 	defer disconnect()
+	pm := &connected
 	if err := remove(ctx, pm, p); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, err),

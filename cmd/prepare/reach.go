@@ -21,7 +21,7 @@ func (s *preparation) reach(ctx context.Context) error {
 	}
 	var silent *remote.SilentError
 	for _, h := range remote.Order(hosts, s.job.VolumeName("builds")) {
-		err := s.connect(ctx, h, site.ConnectSurely)
+		err := s.connect(ctx, h, site.ConnectAndPing)
 		if err == nil {
 			s.note("Using the podman service %s", h.URL)
 			return nil
@@ -41,12 +41,12 @@ func (s *preparation) reach(ctx context.Context) error {
 	}
 }
 
-type connector func(context.Context, *podman.Podman, remote.Host) (func(), error)
+type connector func(context.Context, podman.Podman, remote.Host) (podman.Podman, func(), error)
 
 func (s *preparation) connect(ctx context.Context, h remote.Host, how connector) error {
-	closed, err := how(ctx, s.podman, h)
+	connected, closed, err := how(ctx, *s.podman, h)
 	if err == nil {
-		s.host, s.disconnect = h, closed
+		s.podman, s.host, s.disconnect = &connected, h, closed
 	}
 	return err
 }
@@ -83,7 +83,7 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 
 func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, secrets []leftovers.Orphan, now time.Time) error {
 	memo := other
-	closed, err := site.ConnectSurely(ctx, &other, h)
+	other, closed, err := site.ConnectAndPing(ctx, other, h)
 	if err != nil {
 		return err
 	}

@@ -87,12 +87,12 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	if err != nil {
 		return err
 	}
-	pm := p.Podman.Client(log.Podman)
-	disconnect, err := site.Connect(ctx, pm, p.Podman.Host())
+	connected, disconnect, err := site.Connect(ctx, *p.Podman.Client(log.Podman), p.Podman.Host())
 	if err != nil {
 		return err
 	}
 	defer disconnect()
+	pm := &connected
 	streams := podman.Streams{Stdin: step.Input(text, clean), Stdout: call.Stdout, Stderr: call.Stderr}
 	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	started := time.Now()
