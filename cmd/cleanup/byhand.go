@@ -146,16 +146,17 @@ func (h *housekeeping) everywhere(ctx context.Context, do func(context.Context) 
 	}
 	connect := site.Connect
 	if len(hosts) > 1 {
-		connect = site.ConnectSurely
+		connect = site.ConnectAndPing
 	}
+	local := *h.podman
 	var problems []error
 	for _, host := range hosts {
-		disconnect, err := connect(ctx, h.podman, host)
+		connected, disconnect, err := connect(ctx, local, host)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		h.service = host.URL
+		h.podman, h.service = &connected, host.URL
 		if h.table.title = ""; len(hosts) > 1 {
 			h.table.title = host.URL
 		}
@@ -203,21 +204,15 @@ func (h *housekeeping) begin() (err error) {
 		return err
 	}
 	g := h.policy.General
-	program, err := site.FindPodman(h.policy)
+	pm, err := site.Podman(h.call, h.policy, nil)
 	if err != nil {
-		return err
-	}
-	if err := site.CheckTrust(h.call, h.policy); err != nil {
 		return err
 	}
 	if h.log, err = site.OpenLog(h.call, plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0); err != nil {
 		return err
 	}
-	h.podman = &podman.Podman{
-		Program: program, Observe: h.log.Podman,
-		Env:      podman.Environment(h.call.Getenv, os.Getuid(), g.Podman.Environment),
-		Timeouts: podman.Timeouts{Command: g.Podman.Timeouts.CommandTime()},
-	}
+	pm.Observe = h.log.Podman
+	h.podman = &pm
 	return nil
 }
 

@@ -127,16 +127,15 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 }
 
 // removeOn removes leftovers on a service that the job did not get, with secrets that are there.
-func removeOn(ctx context.Context, log *site.Log, other podman.Podman, h remote.Host, f spec.Facts, p plan.Plan, secrets []leftovers.Orphan) error {
-	memo := other
-	closed, err := site.ConnectSurely(ctx, &other, h)
+func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Host, f spec.Facts, p plan.Plan, secrets []leftovers.Orphan) error {
+	other, disconnect, err := site.ConnectAndPing(ctx, pm, h)
 	if err != nil {
 		return err
 	}
-	defer closed()
+	defer disconnect()
 	removed, elsewhere, err := leftovers.Containers(ctx, &other, f.Now, p.Containers()...)
 	if err != nil {
-		return errors.Join(err, leftovers.LookFailed(&memo))
+		return errors.Join(err, leftovers.LookFailed(&pm))
 	}
 	for _, name := range removed {
 		log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
@@ -148,7 +147,7 @@ func removeOn(ctx context.Context, log *site.Log, other podman.Podman, h remote.
 	if err != nil || elsewhere {
 		return err
 	}
-	return leftovers.Looked(&memo)
+	return leftovers.Looked(&pm)
 }
 
 // removeLaunched removes what launched jobs of dead runners left behind, and an earlier

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,27 +18,10 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// findPodman returns the podman of the policy, which is not connected to a service yet.
-func findPodman(in inputs) (*podman.Podman, error) {
-	pm := in.policy.General.Podman
-	program, err := site.FindPodman(in.policy)
-	if err != nil {
-		return nil, err
-	}
-	if err := site.CheckTrust(in.call, in.policy); err != nil {
-		return nil, err
-	}
-	return &podman.Podman{
-		Program: program, Observe: in.log.Podman,
-		Env:      podman.Environment(in.call.Getenv, os.Getuid(), pm.Environment),
-		Timeouts: podman.Timeouts{Pull: pm.Timeouts.PullTime(), Command: pm.Timeouts.CommandTime()},
-	}, nil
-}
-
 // checkHost ends a job that this machine cannot run before anything is done for it.
 // It runs no command. Warnings are for the administrator's log: a job's author can
 // do nothing about them.
-func checkHost(in inputs, pm *podman.Podman) error {
+func checkHost(in inputs, pm podman.Podman) error {
 	general := in.policy.General
 	if general.DataDir != "" && general.MinFreeSpace > 0 {
 		if err := checkFree(in, general.DataDir); err != nil {
@@ -80,21 +62,22 @@ func checkFree(in inputs, dir string) error {
 
 // reach returns a podman that is connected to the service that the job gets: with
 // service_urls to the first that answers, in the order that the job's project has in this
-// slot.
-func reach(ctx context.Context, in inputs, pm *podman.Podman) (*podman.Podman, remote.Host, func(), error) {
+// slot. The host's URL is empty where podman works on this machine itself.
+func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Host, func(), error) {
 	hosts := site.Hosts(in.policy)
 	if in.policy.General.Podman.ServiceURL != "" {
-		return connect(ctx, pm, hosts[0], site.Connect)
+		connected, disconnect, err := site.Connect(ctx, pm, hosts[0])
+		return connected, hosts[0], disconnect, err
 	}
 	var silent *remote.SilentError
 	for _, h := range remote.Order(hosts, in.job.VolumeName("builds")) {
-		connected, h, disconnect, err := connect(ctx, pm, h, site.ConnectSurely)
+		connected, disconnect, err := site.ConnectAndPing(ctx, pm, h)
 		if err == nil {
 			in.note("Using the podman service %s", h.URL)
 			return connected, h, disconnect, nil
 		}
 		if !errors.As(err, &silent) {
-			return nil, h, nil, err
+			return pm, h, nil, err
 		}
 		in.note("Passing over a service: %v", err)
 		in.log.WithError(err).Warn("a service is passed over")
@@ -102,20 +85,10 @@ func reach(ctx context.Context, in inputs, pm *podman.Podman) (*podman.Podman, r
 	if len(hosts) == 0 {
 		return pm, remote.Host{}, func() {}, nil
 	}
-	return nil, remote.Host{}, nil, &driver.Fault{
+	return pm, remote.Host{}, nil, &driver.Fault{
 		Err:  errors.New("none of the podman services answers"),
 		Hint: "see why above, and general.podman.service_urls in " + in.policy.File(),
 	}
-}
-
-// connector is one of site's ways to connect a podman to a service.
-type connector func(context.Context, *podman.Podman, remote.Host) (func(), error)
-
-// connect returns a connected copy of a podman.
-func connect(ctx context.Context, pm *podman.Podman, h remote.Host, how connector) (*podman.Podman, remote.Host, func(), error) {
-	connected := *pm
-	disconnect, err := how(ctx, &connected, h)
-	return &connected, h, disconnect, err
 }
 
 // checkPodman asks podman for its version, says which podman the job gets, and ends a job

@@ -12,10 +12,10 @@ import (
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/request"
-	"podman-executor/internal/secret"
 	"podman-executor/internal/site"
 	"podman-executor/internal/spec"
 	"podman-executor/internal/step"
+	"podman-executor/internal/teardown"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -47,21 +47,21 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		in.log.WithError(err).Warn("the job is refused")
 		return err
 	}
-	pm, err := findPodman(in)
+	local, err := site.Podman(in.call, in.policy, in.log.Podman)
 	if err != nil {
 		return err
 	}
-	if err := checkHost(in, pm); err != nil {
+	if err := checkHost(in, local); err != nil {
 		in.log.WithError(err).Error("the machine cannot run jobs")
 		return err
 	}
-	pm, host, disconnect, err := reach(ctx, in, pm)
+	connected, host, disconnect, err := reach(ctx, in, local)
 	if err != nil {
 		in.log.WithError(err).Error("no podman service")
 		return err
 	}
 	defer disconnect()
-	f := factsOf(in, grant, pm, host)
+	pm, f := &connected, factsOf(in, grant, connected, host)
 	p := spec.Plan(f)
 	if err := removeLeftovers(ctx, in, pm, f, p); err != nil {
 		return err
@@ -138,23 +138,10 @@ func makeJob(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p 
 func undo(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	err := pm.Remove(ctx, p.Containers()...)
-	if p.Network != "" {
-		err = errors.Join(err, pm.RemoveNetworks(ctx, p.Network))
-	}
-	if p.PinDir != "" {
-		err = errors.Join(err, pin.Undo(ctx, pm, p.PinDir))
-	}
-	if p.SecretsDir != "" {
-		err = errors.Join(err, secret.Remove(ctx, pm, p.SecretsDir))
-	}
 	if dir := f.LaunchDir(); dir != "" {
-		err = errors.Join(err, os.RemoveAll(dir))
+		p.Launch = &plan.Launch{Dir: dir}
 	}
-	if err == nil {
-		err = os.RemoveAll(p.AuthDir)
-	}
-	if err != nil {
+	if err := teardown.Undo(ctx, pm, p); err != nil {
 		in.log.WithError(err).Warn("removing the containers of a failed prepare")
 	}
 }

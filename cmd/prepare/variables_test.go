@@ -36,13 +36,13 @@ func servedVariables(t *testing.T, stderr *strings.Builder) (*variables, string)
 		call: &driver.Call{Program: "prepare", Stderr: stderr}, policy: &policy.Policy{}, job: &job.Job{ID: 42, RunnerToken: "t"},
 		runner: runner, attempt: "/tmp/custom-executor1", stateDir: filepath.Join(dir, "state"),
 	}
-	pm := &podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}
+	pm := podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}
 	f := factsOf(in, policy.Grant{Services: []policy.ServiceGrant{{Aliases: []string{"s"}}}}, pm, remote.Host{})
 	p := spec.Plan(f)
 	if err := os.MkdirAll(p.AuthDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &variables{in: in, podman: pm, facts: f, plan: p}, filepath.Join(dir, "values")
+	return &variables{in: in, podman: &pm, facts: f, plan: p}, filepath.Join(dir, "values")
 }
 
 // Variables that podman's files cannot have go by podman secrets, whatever their names are,

@@ -38,7 +38,7 @@ func (p Place) Judge(o trust.Identity) error {
 // them. Policy and podman are not among them, see [LoadPolicy] and [FindPodman].
 func Places(c *driver.Call, p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
-	env := &podman.Podman{Env: podman.Environment(c.Getenv, os.Getuid(), pm.Environment)}
+	env := Client(c, p, "", nil)
 	places := slices.Concat(below("general.data_dir", g.DataDir, "builds", "cache", "chosen", ".podman-executor"),
 		below("general.state_dir", StateDir(c, p), "used", "private-images", "secrets"))
 	places = append(places, []Place{
@@ -104,4 +104,29 @@ func FindPodman(p *policy.Policy) (string, error) {
 		return "", &driver.Fault{Err: fmt.Errorf("podman cannot be trusted: %w", err), Hint: trust.Hint(err)}
 	}
 	return program, nil
+}
+
+// Podman returns the podman of the policy, which tells observe, where set, of each command.
+// A program, or another of the policy's [Places], that cannot be trusted is a [driver.Fault].
+// It is not connected yet: see [Connect].
+func Podman(c *driver.Call, p *policy.Policy, observe func(podman.Command)) (podman.Podman, error) {
+	program, err := FindPodman(p)
+	if err != nil {
+		return podman.Podman{}, err
+	}
+	if err := CheckTrust(c, p); err != nil {
+		return podman.Podman{}, err
+	}
+	return Client(c, p, program, observe), nil
+}
+
+// Client returns a podman program with the environment and the timeouts of the policy. It
+// judges nothing.
+func Client(c *driver.Call, p *policy.Policy, program string, observe func(podman.Command)) podman.Podman {
+	pm := p.General.Podman
+	return podman.Podman{
+		Program: program, Observe: observe,
+		Env:      podman.Environment(c.Getenv, os.Getuid(), pm.Environment),
+		Timeouts: podman.Timeouts{Pull: pm.Timeouts.PullTime(), Command: pm.Timeouts.CommandTime()},
+	}
 }

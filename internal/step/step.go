@@ -54,6 +54,10 @@ func PlaceOf(name string) Place {
 	return User
 }
 
+// IsScript reports whether the step of that name is the job's script: its before_script and
+// its script together.
+func IsScript(name string) bool { return name == "build_script" || name == "step_script" }
+
 // Dir is the mount point, in both containers, of the tmpfs that holds the
 // script while it runs. Nothing else may be mounted there.
 const Dir = "/run/podman-executor"
