@@ -50,6 +50,17 @@ func TestPullPoliciesOfTheJob(t *testing.T) {
 	succeeded(t, m.run(s))
 }
 
+// Pull policies that the administrator does not allow are refused before any registry is asked.
+func TestPullPolicyRefused(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults(`allowed_pull_policies = ["always", "if-not-present"]`))
+	j := in(busyboxImage, job("never, then newer", "echo ran"))
+	j.Image.PullPolicy = []string{"never", "newer"}
+	refused(t, m.run(j), `pull_policy ["never" "newer"]`, `"always", "missing" only`)
+	j.Image.PullPolicy = []string{"if-not-present"}
+	succeeded(t, m.run(j))
+}
+
 // An image that one project has pulled with its credentials is not another's, even
 // where the pull policy would take it from the local storage.
 func TestImageOfAnotherProject(t *testing.T) {

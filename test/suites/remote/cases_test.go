@@ -53,25 +53,28 @@ func kinds(t *testing.T) map[string]string {
 	return listed
 }
 
-// TestPodman5: `make test-podman5` would run nothing for a name that no test has.
-func TestPodman5(t *testing.T) {
-	text, err := os.ReadFile("../../harness/debian13/security.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, seen := endToEndTests(t), map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		name := strings.TrimSpace(line)
-		if name == "" || strings.HasPrefix(name, "#") {
-			continue
+// TestNamesExist: `make test-podman5` and `make test-core` would run nothing for a name that no test has.
+func TestNamesExist(t *testing.T) {
+	tests := endToEndTests(t)
+	for _, list := range []string{"../../harness/debian13/security.txt", "../e2e/core.txt"} {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, ok := tests[name]; !ok || seen[name] {
-			t.Errorf("debian13/security.txt has %s, which is not an end-to-end test, or is there twice", name)
+		seen := map[string]bool{}
+		for line := range strings.Lines(string(text)) {
+			name := strings.TrimSpace(line)
+			if name == "" || strings.HasPrefix(name, "#") {
+				continue
+			}
+			if _, ok := tests[name]; !ok || seen[name] {
+				t.Errorf("%s has %s, which is not an end-to-end test, or is there twice", list, name)
+			}
+			seen[name] = true
 		}
-		seen[name] = true
-	}
-	if len(seen) == 0 {
-		t.Error("debian13/security.txt names no test")
+		if len(seen) == 0 {
+			t.Errorf("%s names no test", list)
+		}
 	}
 }
 
