@@ -4,8 +4,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,28 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// textsOf are the texts of the plot, and how often it has each.
+func textsOf(t *testing.T, r results.Results) map[string]int {
+	t.Helper()
+	svg, err := plotOf(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]int{}
+	for decoder := xml.NewDecoder(strings.NewReader(string(svg))); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return texts
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+			texts[string(text)]++
+		}
+	}
+}
+
 func TestPlotIsSVGWithAllNames(t *testing.T) {
 	t.Parallel()
 	r := sample()
@@ -104,20 +128,7 @@ func TestPlotIsSVGWithAllNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var texts []string
-	for decoder := xml.NewDecoder(strings.NewReader(string(svg))); ; {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, ok := token.(xml.CharData); ok {
-			texts = append(texts, string(text))
-		}
-	}
-	all := strings.Join(texts, "\n")
+	all := strings.Join(slices.Collect(maps.Keys(textsOf(t, r))), "\n")
 	for _, name := range []string{"The driver", "docker executor", "shell executor", "hello"} {
 		if !strings.Contains(all, name) {
 			t.Errorf("the plot lacks %q", name)

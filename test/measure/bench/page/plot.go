@@ -24,6 +24,12 @@ var colours = []color.Color{
 	color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff},
 }
 
+// The plot's font, and those that browsers take where it is missing: the first two have its widths.
+const (
+	fontFamily = "font-family:Liberation Sans"
+	fallbacks  = ",Arial,Helvetica,sans-serif"
+)
+
 // The size of the plot.
 const (
 	width  = 26 * vg.Centimeter
@@ -49,10 +55,10 @@ func plotOf(r results.Results) ([]byte, error) {
 	p := plot.New()
 	p.Y.Label.Text = "time, docker executor = 1"
 	p.Y.Min = 0
-	p.Legend.Top = true
 	grid := plotter.NewGrid()
 	grid.Vertical.Color = nil
 	p.Add(grid)
+	var entries []entry
 	bar := vg.Length(0.62) * width / vg.Length(len(kinds)*len(r.Executors))
 	for i, e := range r.Executors {
 		values := make(plotter.Values, len(kinds))
@@ -68,15 +74,25 @@ func plotOf(r results.Results) ([]byte, error) {
 		bars.LineStyle.Width = 0
 		bars.Offset = bar * (vg.Length(i) - vg.Length(len(r.Executors)-1)/2)
 		p.Add(bars)
-		p.Legend.Add(e.Title, bars)
+		entries = append(entries, entry{title: e.Title, colour: bars.Color})
 	}
 	p.NominalX(names...)
 	p.X.Min, p.X.Max = -0.5, float64(len(kinds))-0.5
-	// Room for the legend above the bars.
-	p.Y.Max *= 1.5
-	canvas := vgsvg.New(width, height)
-	p.Draw(draw.New(canvas))
+	p.Y.Max *= 1.05
+	return drawn(p, entries)
+}
+
+// drawn is the plot below its legend, as SVG.
+func drawn(p *plot.Plot, entries []entry) ([]byte, error) {
+	file := vgsvg.New(width, height)
+	canvas := draw.New(file)
+	canvas.FillPolygon(color.White, []vg.Point{{X: 0, Y: 0}, {X: width, Y: 0}, {X: width, Y: height}, {X: 0, Y: height}})
+	style := legendStyle(p)
+	taken := drawLegend(canvas, style, place(entries, style, width))
+	p.Draw(draw.Crop(canvas, margin, -margin, 0, -taken))
 	var svg bytes.Buffer
-	_, err := canvas.WriteTo(&svg)
-	return svg.Bytes(), err
+	if _, err := file.WriteTo(&svg); err != nil {
+		return nil, err
+	}
+	return bytes.ReplaceAll(svg.Bytes(), []byte(fontFamily+";"), []byte(fontFamily+fallbacks+";")), nil
 }
