@@ -60,13 +60,15 @@ func mustParse(t *testing.T, text string) *Pipeline {
 	return p
 }
 
+type pipelineTest struct {
+	name, text string
+	want       []string // job and state
+	order      string   // of pickup
+	passed     bool
+}
+
 func TestPipelineRun(t *testing.T) {
-	tests := []struct {
-		name, text string
-		want       []string // job and state
-		order      string   // of pickup
-		passed     bool
-	}{
+	tests := []pipelineTest{
 		{
 			"stages", "t: {script: t}\nd: {stage: deploy, script: d}\nb2: {stage: build, script: b2}\nb1: {stage: build, script: b1}\n",
 			[]string{"b2 success", "b1 success", "t success", "d success"},
@@ -100,31 +102,36 @@ func TestPipelineRun(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			server, c := start(t)
-			stop := serving(t, c)
-			results, err := mustParse(t, test.text).Run(timeout(t), server, PipelineOptions{})
-			var got, order []string
-			for _, j := range stop() {
-				order = append(order, j.Info.Name)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range results {
-				got = append(got, r.Job+" "+string(r.State))
-				if r.State != StateSkipped && (r.Run == nil || r.Duration <= 0) {
-					t.Errorf("%s: run %v, duration %v", r.Job, r.Run, r.Duration)
-				}
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("results (-want +got):\n%s", diff)
-			}
-			if got := strings.Join(order, " "); got != test.order || Passed(results) != test.passed {
-				t.Errorf("picked up %s, passed %t; want %s, %t", got, Passed(results), test.order, test.passed)
-			}
-			wantExpected(t, server)
+			test.run(t)
 		})
 	}
+}
+
+func (test pipelineTest) run(t *testing.T) {
+	t.Helper()
+	server, c := start(t)
+	stop := serving(t, c)
+	results, err := mustParse(t, test.text).Run(timeout(t), server, PipelineOptions{})
+	var got, order []string
+	for _, j := range stop() {
+		order = append(order, j.Info.Name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		got = append(got, r.Job+" "+string(r.State))
+		if r.State != StateSkipped && (r.Run == nil || r.Duration <= 0) {
+			t.Errorf("%s: run %v, duration %v", r.Job, r.Run, r.Duration)
+		}
+	}
+	if diff := cmp.Diff(test.want, got); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	if got := strings.Join(order, " "); got != test.order || Passed(results) != test.passed {
+		t.Errorf("picked up %s, passed %t; want %s, %t", got, Passed(results), test.order, test.passed)
+	}
+	wantExpected(t, server)
 }
 
 func TestPipelineJobsAreComplete(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	driver "podman-executor/internal/slurm"
+	"podman-executor/test/harness/slurm"
 )
 
 // A job that waits is looked for by its directory until it is known, and then by its id: each
@@ -27,18 +28,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	chdir := driver.ChdirOption(dir)
-	if got := srun(t, "", chdir, "true"); got.code != 0 {
-		t.Fatalf("srun has left %+v", got)
-	}
-	waitState(t, "COMPLETED")
-	if err := c.Drain("n1"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Resume("n1"); err != nil {
-			t.Error(err)
-		}
-	})
+	runBefore(t, c, chdir)
 	calls := filepath.Join(t.TempDir(), "calls")
 	program := noting(t, calls)
 	array := command(t, "sbatch", "--parsable", "--hold", "--array=1-3", "--output=/dev/null", "--wrap=true")
@@ -69,6 +59,38 @@ func TestWatch(t *testing.T) {
 	wait()
 	<-watched
 	close(told)
+	checkStates(t, first, told)
+	checkCalls(t, calls, first.ID)
+	if job, found, err := unnoted.Find(ctx, filepath.Dir(dir)); found || err != nil {
+		t.Errorf("in a directory without a job there is %+v, %v", job, err)
+	}
+	if got := state(t); !strings.HasPrefix(got, "PENDING|") {
+		t.Errorf("the other job of that name is %s", got)
+	}
+	command(t, "scancel", jobID(t))
+	waitOther()
+}
+
+// runBefore runs an earlier job in a directory, and drains the first node, so that the next one waits.
+func runBefore(t *testing.T, c slurm.Cluster, chdir string) {
+	t.Helper()
+	if got := srun(t, "", chdir, "true"); got.code != 0 {
+		t.Fatalf("srun has left %+v", got)
+	}
+	waitState(t, "COMPLETED")
+	if err := c.Drain("n1"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Resume("n1"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// checkStates checks what the watch has told of a job that waited and was cancelled: of no other job, in this order.
+func checkStates(t *testing.T, first driver.Job, told <-chan driver.Job) {
+	t.Helper()
 	states := []string{first.State}
 	for j := range told {
 		if j.ID != first.ID {
@@ -79,15 +101,6 @@ func TestWatch(t *testing.T) {
 	if got := strings.Join(slices.Compact(states), " "); got != "PENDING CANCELLED" {
 		t.Errorf("the watch has told of %s", got)
 	}
-	checkCalls(t, calls, first.ID)
-	if job, found, err := unnoted.Find(ctx, filepath.Dir(dir)); found || err != nil {
-		t.Errorf("in a directory without a job there is %+v, %v", job, err)
-	}
-	if got := state(t); !strings.HasPrefix(got, "PENDING|") {
-		t.Errorf("the other job of that name is %s", got)
-	}
-	command(t, "scancel", jobID(t))
-	waitOther()
 }
 
 // noting returns a program that is squeue, and notes its words when that has answered, one

@@ -142,27 +142,12 @@ func TestOrphans(t *testing.T) {
 		}
 	}
 
-	table, stderr, status := m.byHand("--orphans", "--dry-run")
-	if status != 0 || stderr != "" {
-		t.Errorf("--dry-run ends with %d and says %s", status, stderr)
-	}
-	left := strings.Join(m.leftovers(), "\n")
-	for _, o := range orphans {
-		if !row(table, o[0], o[1], "its runner is gone") {
-			t.Errorf("the table lacks the %s %s:\n%s", o[0], o[1], table)
-		}
-		if !strings.Contains(left, filepath.Base(o[1])) {
-			t.Errorf("after --dry-run the %s %s is gone", o[0], o[1])
-		}
-	}
-	if strings.Contains(table, others.token) {
-		t.Errorf("the table has what is of a living runner:\n%s", table)
-	}
+	m.dryRunNames(orphans, others.token)
 
 	// A foreign container on the network of the dead job: neither goes, and that is said.
 	joined := "joined-" + m.token
 	podman(t, "create", "--name", joined, "--network", prefix+"network", busyboxImage, "true")
-	_, stderr, status = m.byHand("--orphans")
+	_, stderr, status := m.byHand("--orphans")
 	if status != 1 || !strings.Contains(stderr, "podman-executor-cleanup: error: removing the network "+prefix+"network: ") {
 		t.Errorf("it ends with %d and says %s", status, stderr)
 	}
@@ -173,6 +158,27 @@ func TestOrphans(t *testing.T) {
 	m.nothingLeft()
 	check()
 	others.survived(runs)
+}
+
+// dryRunNames checks that a dry run names the orphans, kinds and names, and nothing of a living runner, and removes nothing.
+func (m *machine) dryRunNames(orphans [][2]string, living string) {
+	m.Helper()
+	table, stderr, status := m.byHand("--orphans", "--dry-run")
+	if status != 0 || stderr != "" {
+		m.Errorf("--dry-run ends with %d and says %s", status, stderr)
+	}
+	left := strings.Join(m.leftovers(), "\n")
+	for _, o := range orphans {
+		if !row(table, o[0], o[1], "its runner is gone") {
+			m.Errorf("the table lacks the %s %s:\n%s", o[0], o[1], table)
+		}
+		if !strings.Contains(left, filepath.Base(o[1])) {
+			m.Errorf("after --dry-run the %s %s is gone", o[0], o[1])
+		}
+	}
+	if strings.Contains(table, living) {
+		m.Errorf("the table has what is of a living runner:\n%s", table)
+	}
 }
 
 // A job is over when its runner says so, although its cleanup has failed: its

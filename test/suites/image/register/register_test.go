@@ -46,17 +46,21 @@ shutdown_timeout = 60 # as long as graceful_kill_timeout
     force_kill_timeout = 10
 `
 
+// No other test's processes have these tokens on their command lines.
+const auth, legacy = "glrt-register_0123456789", "GR1348941aB-registration_1"
+
+const verify, register = "POST /api/v4/runners/verify", "POST /api/v4/runners"
+
+type registerTest struct {
+	name, secret string
+	env, options []string
+	path         string
+	parts        []string // of the call's body
+	token        string   // in config.toml
+}
+
 func TestRegister(t *testing.T) {
-	// No other test's processes have these on their command lines.
-	const auth, legacy = "glrt-register_0123456789", "GR1348941aB-registration_1"
-	const verify, register = "POST /api/v4/runners/verify", "POST /api/v4/runners"
-	tests := []struct {
-		name, secret string
-		env, options []string
-		path         string
-		parts        []string // of the call's body
-		token        string   // in config.toml
-	}{
+	tests := []registerTest{
 		{"authentication token", auth, nil, nil, verify, []string{`"token":"` + auth + `"`}, auth},
 		{"with white space around it", " \t" + auth + "\r\n\n", nil, nil, verify, []string{`"token":"` + auth + `"`}, auth},
 		{"as a variable", "", []string{"REGISTRATION_TOKEN=" + auth + "\n"}, nil, verify, []string{`"token":"` + auth + `"`}, auth},
@@ -83,38 +87,43 @@ func TestRegister(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o := gitlab.Options{RegistrationToken: legacy}
-			if tt.path == verify {
-				o.RunnerToken = tt.token
-			}
-			i, g := newImage(t), newGitLab(t, o)
-			i.env = append(i.env, tt.env...)
-			i.env = append(i.env, "CI_SERVER_URL="+g.address)
-			i.write("config.toml", "")
-			if tt.secret != "" {
-				i.write(tokenFile, tt.secret)
-			}
-			r := i.mustRun("register", tt.options...)
-
-			body := g.call(t, tt.path)
-			for _, p := range tt.parts {
-				if !strings.Contains(body, p) {
-					t.Errorf("GitLab was not told %s: %s", p, body)
-				}
-			}
-			got := strings.Replace(i.read("config.toml"), tt.token, "TOKEN", 1)
-			if diff := cmp.Diff(registered, made.ReplaceAllString(got, "$1…")); diff != "" {
-				t.Errorf("config.toml (-want +got):\n%s", diff)
-			}
-			wantMode(t, i.path("config.toml"), 0o600)
-			if !strings.Contains(g.commands, "gitlab-runner register --non-interactive") {
-				t.Errorf("gitlab-runner is not among the processes:\n%s", g.commands)
-			}
-			wantSecret(t, tt.token, r, g)
-			wantSecret(t, legacy, r, g)
-			wantEmpty(t, i.path("tmp"))
+			tt.run(t)
 		})
 	}
+}
+
+func (tt registerTest) run(t *testing.T) {
+	t.Helper()
+	o := gitlab.Options{RegistrationToken: legacy}
+	if tt.path == verify {
+		o.RunnerToken = tt.token
+	}
+	i, g := newImage(t), newGitLab(t, o)
+	i.env = append(i.env, tt.env...)
+	i.env = append(i.env, "CI_SERVER_URL="+g.address)
+	i.write("config.toml", "")
+	if tt.secret != "" {
+		i.write(tokenFile, tt.secret)
+	}
+	r := i.mustRun("register", tt.options...)
+
+	body := g.call(t, tt.path)
+	for _, p := range tt.parts {
+		if !strings.Contains(body, p) {
+			t.Errorf("GitLab was not told %s: %s", p, body)
+		}
+	}
+	got := strings.Replace(i.read("config.toml"), tt.token, "TOKEN", 1)
+	if diff := cmp.Diff(registered, made.ReplaceAllString(got, "$1…")); diff != "" {
+		t.Errorf("config.toml (-want +got):\n%s", diff)
+	}
+	wantMode(t, i.path("config.toml"), 0o600)
+	if !strings.Contains(g.commands, "gitlab-runner register --non-interactive") {
+		t.Errorf("gitlab-runner is not among the processes:\n%s", g.commands)
+	}
+	wantSecret(t, tt.token, r, g)
+	wantSecret(t, legacy, r, g)
+	wantEmpty(t, i.path("tmp"))
 }
 
 // wantSecret checks that a token is neither in a program's output nor in what ps
