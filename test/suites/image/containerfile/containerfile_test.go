@@ -46,9 +46,13 @@ func TestRunnerImageIsTheSameInBoth(t *testing.T) {
 // run, runleast and update start the same container but for what their names say;
 // no label has what runlabel's two splits at spaces would change.
 func TestLabels(t *testing.T) {
-	labels := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^(?:LABEL|     ) (\w+)="(.*)"`).FindAllStringSubmatch(read(t, "Containerfile"), -1) {
-		labels[m[1]] = strings.ReplaceAll(m[2], `\$IMAGE`, "$IMAGE")
+	text, labels := read(t, "Containerfile"), map[string]string{}
+	arguments := []string{`\$IMAGE`, "$IMAGE"}
+	for _, m := range regexp.MustCompile(`(?m)^ARG (\w+)="(.*)"`).FindAllStringSubmatch(text, -1) {
+		arguments = append(arguments, "${"+m[1]+"}", m[2])
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(?:LABEL|     ) (\w+)="(.*)"`).FindAllStringSubmatch(text, -1) {
+		labels[m[1]] = strings.NewReplacer(arguments...).Replace(m[2])
 	}
 	for name, text := range labels {
 		if strings.ContainsAny(text, `'"\;&|<>()`+"`") || strings.Count(text, "$") != strings.Count(text, "$IMAGE") || !strings.HasPrefix(text, "podman ") {
