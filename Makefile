@@ -10,6 +10,8 @@ FUZZTIME ?= 1m
 STAGES := config prepare run cleanup
 PROGRAMS := $(STAGES:%=bin/podman-executor-%)
 LDFLAGS := -s -w -X podman-executor/internal/driver.version=$(VERSION) -X podman-executor/internal/driver.commit=$(COMMIT)
+# A go.work is for a contributor's editor.
+export GOWORK := off
 # The tools' versions stand in test/tools/go.mod.
 TOOL = go tool -modfile=$(CURDIR)/test/tools/go.mod
 GOTESTSUM = $(TOOL) gotestsum --format pkgname
