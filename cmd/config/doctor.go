@@ -124,7 +124,7 @@ func (e *examination) checkLauncher(name string) {
 // directories.
 func (e *examination) checkFiles(context.Context) {
 	e.checkTrust()
-	if !e.policy.General.Podman.HasService() {
+	if !e.policy.General.Podman.UsesEndpoint() {
 		user := preflight.CurrentUser()
 		for _, r := range preflight.Host(e.podman.Getenv, user) {
 			// podman says below which storage it has.

@@ -17,7 +17,7 @@ import (
 // to the runner (docs/decisions/0013).
 func (s *preparation) userNamespace(image podman.Image) string {
 	pm := s.policy.General.Podman
-	if !pm.StepScriptOnly || pm.HasService() || os.Getuid() == 0 {
+	if !pm.StepScriptOnly || pm.UsesEndpoint() || os.Getuid() == 0 {
 		return ""
 	}
 	user := cmp.Or(s.grant.User, image.Config.User)

@@ -20,7 +20,7 @@ func (s *preparation) checkHost() error {
 			return err
 		}
 	}
-	if general.Podman.HasService() {
+	if general.Podman.UsesEndpoint() {
 		return nil
 	}
 	return s.report(preflight.Host(s.podman.Getenv, preflight.CurrentUser())...)
@@ -42,7 +42,7 @@ func (s *preparation) report(results ...preflight.Result) error {
 
 // checkSpace looks, where the policy asks for it, whether podman's storage has room.
 func (s *preparation) checkSpace(ctx context.Context) error {
-	if s.policy.General.MinFreeSpace == 0 || s.policy.General.Podman.HasService() {
+	if s.policy.General.MinFreeSpace == 0 || s.policy.General.Podman.UsesEndpoint() {
 		return nil
 	}
 	info, err := s.askInfo(ctx)

@@ -46,7 +46,7 @@ func (s *preparation) privatePlaces() []source.Place {
 		s.attempt, absolute(s.policy.File()), g.DataDir, g.LogFile, g.Podman.RegistryAuthFile, s.call.StateDir(s.policy),
 		g.Podman.Identity, g.Podman.KnownHosts)
 	names = append(names, runnerConfig(s.owner.PID)...)
-	for _, address := range g.Podman.Addresses() {
+	for _, address := range g.Podman.Endpoints() {
 		if socket, ok := strings.CutPrefix(address, "unix://"); ok {
 			names = append(names, socket)
 		}

@@ -16,9 +16,9 @@ import (
 func Hosts(p *policy.Policy) []remote.Host {
 	pm := p.General.Podman
 	var hosts []remote.Host
-	for _, address := range pm.Addresses() {
+	for _, address := range pm.Endpoints() {
 		h := remote.Host{URL: address}
-		if policy.IsElsewhere(address) {
+		if policy.IsRemote(address) {
 			h.Identity, h.KnownHosts = pm.Identity, pm.KnownHosts
 		}
 		hosts = append(hosts, h)

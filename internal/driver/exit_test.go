@@ -36,7 +36,7 @@ func (bare) Error() string { return "it broke" }
 
 // TestFinish is the exit-status table.
 func TestFinish(t *testing.T) {
-	denial := &policy.Denial{Subject: "image \"x\"", Reason: "no", Advice: "ask"}
+	denial := &policy.Denial{Subject: "image \"x\"", Reason: "no", Rule: "p:1: k"}
 	tests := []struct {
 		name    string
 		err     error
@@ -50,8 +50,8 @@ func TestFinish(t *testing.T) {
 		{"script, wrapped", fmt.Errorf("running: %w", &ScriptError{Code: 255}), false, 1, "", "255\n"},
 		{"refusal", &Refusal{Err: bare{}, Todo: "mend it"}, false, 1, "prog: error: it broke\nprog: hint: mend it\n", ""},
 		{"refusal, wrapped", fmt.Errorf("doing: %w", &Refusal{Err: bare{}, Todo: "mend it"}), false, 1, "prog: error: doing: it broke\nprog: hint: mend it\n", ""},
-		{"refusal with the error's own hint", &Refusal{Err: denial}, false, 1, "prog: error: policy denies image \"x\": no\nprog: hint: ask\n", ""},
-		{"denial that nobody made a refusal", denial, false, 2, "prog: error: policy denies image \"x\": no\nprog: hint: ask\n", ""},
+		{"refusal with the error's own hint", &Refusal{Err: denial}, false, 1, "prog: error: policy denies image \"x\": no\nprog: hint: p:1: k lists what is allowed; ask the administrator of this runner for more\n", ""},
+		{"denial that nobody made a refusal", denial, false, 2, "prog: error: policy denies image \"x\": no\nprog: hint: p:1: k lists what is allowed; ask the administrator of this runner for more\n", ""},
 		{"fault", &Fault{Err: bare{}, Todo: "mend it"}, false, 2, "prog: error: it broke\nprog: hint: mend it\n", ""},
 		{"fault without a hint", &Fault{Err: bare{}}, false, 2, "prog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"the first hint counts", &Fault{Err: &Fault{Err: bare{}, Todo: "inner"}, Todo: "outer"}, false, 2, "prog: error: it broke\nprog: hint: outer\n", ""},

@@ -40,8 +40,8 @@ func TestAllocationsOfDecisions(t *testing.T) {
 	}
 }
 
-// To read a long list costs little more than the TOML library takes for it, and a key
-// does not cost more where another has a long list.
+// To read a long list costs what the TOML library and the regular expressions take for
+// it, and a key does not cost more where another has a long list.
 func TestAllocationsOfLongLists(t *testing.T) {
 	for _, list := range longLists {
 		text := longList(list.entry)
@@ -49,7 +49,7 @@ func TestAllocationsOfLongLists(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		parse(t, text)
 		runtime.ReadMemStats(&after)
-		if times, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; times > 80_000 || bytes > 8<<20 {
+		if times, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; times > 300_000 || bytes > 22<<20 {
 			t.Errorf("%s: to read the policy took %d allocations of %d bytes in all", list.name, times, bytes)
 		}
 	}

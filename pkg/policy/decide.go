@@ -1,14 +1,6 @@
 package policy
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
-
-// maxEntrypoint bounds an entry point or command of a job's, in bytes of all its
-// words: it travels on a command line.
-const maxEntrypoint = 32 << 10
+import "fmt"
 
 // Request is what one job asks for, as parsed from what the runner says.
 type Request struct {
@@ -78,184 +70,75 @@ type EntryPoint struct {
 	Shell bool
 }
 
-// Denial is a request that the policy does not allow, or that makes no sense.
-// The job's author can mend it.
+// Denial is the error of a request that the policy does not allow, or that is invalid.
+// The job's author can change it.
 type Denial struct {
-	// Subject is what was asked for, quoted; Reason why it is refused.
+	// Subject is what was asked for, quoted. Reason is why it is refused.
 	Subject, Reason string
-	// Rule is the key that decides, as file:line: key, where there is one.
+	// Rule is the key that decides, see [Policy.Where]. It is empty where no key does.
 	Rule string
-	// Advice is what to do, where it can be said.
-	Advice string
+	// hint is what the author can do. It is empty where only the administrator can help.
+	hint string
 }
 
 // Error returns the denial in one line.
 func (d *Denial) Error() string { return fmt.Sprintf("policy denies %s: %s", d.Subject, d.Reason) }
 
-// Hint returns what to do, and where the rule stands.
+// Hint returns what to do, with the place of the rule in the policy file.
 func (d *Denial) Hint() string {
 	switch {
-	case d.Advice == "":
+	case d.hint == "":
 		return d.Rule + " lists what is allowed; ask the administrator of this runner for more"
 	case d.Rule == "":
-		return d.Advice
+		return d.hint
 	default:
-		return d.Advice + " (" + d.Rule + ")"
+		return d.hint + " (" + d.Rule + ")"
 	}
 }
 
-// denial makes a Denial that points at the key of the policy file, where the
-// file has it, or at the file.
-func (p *Policy) denial(subject, key, reason, advice string) *Denial {
+// denial makes a Denial by a rule of the policy file. An empty key: no rule decides.
+func (p *Policy) denial(subject, key, reason, hint string) *Denial {
 	rule := ""
 	if key != "" {
-		rule = fmt.Sprintf("%s: %s", p.file, key)
-		if line := p.Line(key); line > 0 {
-			rule = fmt.Sprintf("%s:%d: %s", p.file, line, key)
-		}
+		rule = p.Where(key)
 	}
-	return &Denial{Subject: subject, Reason: reason, Rule: rule, Advice: advice}
+	return &Denial{Subject: subject, Reason: reason, Rule: rule, hint: hint}
 }
 
-// Decide returns what a job gets, or a *[Denial]: all of what it asks for or
+// parts are the parts of a decision, in their order. Each adds its own to the Grant, and
+// may read what those before it have added.
+var parts = []func(*Policy, Request, *Grant) *Denial{
+	(*Policy).decideRunner,
+	(*Policy).decideImage,
+	(*Policy).decidePull,
+	(*Policy).decidePlatform,
+	(*Policy).decideEntrypoint,
+	(*Policy).decideUser,
+	(*Policy).decideVolumes,
+	(*Policy).decideLimits,
+	(*Policy).decideServices,
+	(*Policy).decideNetwork,
+	(*Policy).decideLauncher,
+}
+
+// Decide returns what a job gets, or a *[Denial]. A job gets all of what it asks for or
 // nothing.
 func (p *Policy) Decide(r Request) (*Grant, error) {
-	pm := p.General.Podman
-	g := &Grant{
-		RunnerEntry: EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0},
-	}
-	if !pm.StepScriptOnly {
-		g.RunnerImage = mustParseImage(pm.RunnerImage)
-	}
-	if d := p.decideImage(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decidePull(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decidePlatform(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideEntrypoint(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideUser(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideVolumes(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideLimits(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideServices(r, g); d != nil {
-		return nil, d
-	}
-	if d := p.decideNetwork(g); d != nil {
-		return nil, d
-	}
-	if d := p.decideLauncher(r, g); d != nil {
-		return nil, d
+	g := &Grant{}
+	for _, decide := range parts {
+		if d := decide(p, r, g); d != nil {
+			return nil, d
+		}
 	}
 	return g, nil
 }
 
-func (p *Policy) decideImage(r Request, g *Grant) *Denial {
-	const key = "general.podman.image_allow_list"
+// decideRunner grants the runner container, about which a job has no say.
+func (p *Policy) decideRunner(_ Request, g *Grant) *Denial {
 	pm := p.General.Podman
-	if r.Image == "" {
-		if pm.DefaultImage == "" {
-			return p.denial("a job without an image", "",
-				"the job names no image, and the policy has no default_image",
-				fmt.Sprintf("add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in %s", p.file))
-		}
-		g.UserImage, g.DefaultImage = mustParseImage(pm.DefaultImage), true
-		return nil
-	}
-	image, err := ParseImage(r.Image)
-	if err != nil {
-		return p.denial("the job's image", "", err.Error(), "write `image:` in .gitlab-ci.yml as registry/path:tag")
-	}
-	g.UserImage = image
-	if len(pm.ImageAllowList) == 0 {
-		return nil
-	}
-	rule, ok := match(pm.ImageAllowList, image.String())
-	if !ok {
-		return p.denial(fmt.Sprintf("image %q", image), key, "no entry of image_allow_list matches", "")
-	}
-	g.ImageRule = rule.Expression
-	return nil
-}
-
-func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
-	pm := p.General.Podman
-	if len(pm.UserEntryPoint) > 0 {
-		g.UserEntry = EntryPoint{Words: pm.UserEntryPoint}
-		return nil
-	}
-	g.UserEntry = EntryPoint{Shell: true}
-	// [""] means: no entry point (gitlab-runner executors/docker/docker.go:1371).
-	if len(r.Entrypoint) == 0 || slices.Equal(r.Entrypoint, []string{""}) {
-		g.ImageEntry = pm.ImageEntryPoint && len(r.Entrypoint) == 0
-		return nil
-	}
-	if reason := badEntrypoint(r.Entrypoint); reason != "" {
-		return p.denial("the job's image:entrypoint", "", reason, "mend `entrypoint:` in .gitlab-ci.yml")
-	}
-	g.UserEntry.Words = slices.Clone(r.Entrypoint)
-	return nil
-}
-
-// badEntrypoint says why words cannot be an entry point, or nothing.
-func badEntrypoint(words []string) string {
-	if len(words) > 1 && words[0] == "" {
-		return "its first word is empty"
-	}
-	return badWords(words)
-}
-
-// badWords says why no command line can have the words, or nothing.
-func badWords(words []string) string {
-	size := 0
-	for _, w := range words {
-		size += len(w)
-		if strings.ContainsRune(w, 0) {
-			return "it has a NUL byte"
-		}
-	}
-	if size > maxEntrypoint {
-		return "it is longer than 32 KiB"
-	}
-	return ""
-}
-
-func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
-	seen := map[string]string{}
-	for _, t := range p.General.Podman.Container.Tmpfs {
-		seen[t.Path] = "a tmpfs of the policy"
-	}
-	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
-	for _, v := range r.Volumes {
-		m, d := p.volume(v, reserved)
-		if d != nil {
-			return d
-		}
-		if other, taken := seen[m.Destination]; taken {
-			return p.denial(fmt.Sprintf("%s: destination %q", v.Variable, m.Destination), "",
-				"it is the destination of "+other+" already", "give each volume a destination of its own")
-		}
-		seen[m.Destination] = v.Variable
-		g.Mounts = append(g.Mounts, m)
+	g.RunnerEntry = EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0}
+	if !pm.StepScriptOnly {
+		g.RunnerImage = mustParseImage(pm.RunnerImage)
 	}
 	return nil
-}
-
-// mustParseImage parses an image of the policy, which Parse has checked.
-func mustParseImage(name string) Image {
-	image, err := ParseImage(name)
-	if err != nil {
-		panic("policy: an image that was checked at parsing: " + err.Error())
-	}
-	return image
 }

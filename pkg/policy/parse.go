@@ -2,14 +2,11 @@ package policy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 )
 
 // maxFileSize bounds what is read of a policy file, in bytes. A list of 10,000
@@ -29,16 +26,7 @@ type Problem struct {
 
 // String returns the problem as `file:line: key: what is wrong`.
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-	}
-	if p.Key != "" {
-		b.WriteString(": " + p.Key)
-	}
-	b.WriteString(": " + p.What)
-	return b.String()
+	return where(p.File, p.Line, p.Key) + ": " + p.What
 }
 
 // Problems is everything wrong with a policy file, in the order of its lines.
@@ -79,73 +67,17 @@ func Parse(name string, r io.Reader) (*Policy, error) {
 	if len(text) > maxFileSize {
 		return nil, Problems{{File: name, What: fmt.Sprintf("larger than %d MiB", maxFileSize>>20)}}
 	}
-	d := &decoder{policy: &Policy{file: name, lines: map[string]int{}}, duplicates: map[string]bool{}}
-	tables, ok := d.syntax(string(text))
+	p, problems, ok := decode(name, string(text))
 	if ok {
-		d.table(nil, tables)
-		d.check()
+		c := checker{policy: p, lines: p.lines, problems: problems}
+		c.check()
+		problems = c.problems
 	}
-	if len(d.problems) > 0 {
-		slices.SortStableFunc(d.problems, func(a, b Problem) int {
+	if len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
 		})
-		return nil, d.problems
+		return nil, problems
 	}
-	return d.policy, nil
-}
-
-// syntax parses TOML. Of duplicate keys and tables the later ones are renamed
-// and reported, so that what else is wrong can be reported in the same run; any
-// other error of syntax ends it.
-func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
-	for {
-		var tables map[string]toml.Primitive
-		meta, err := toml.Decode(text, &tables)
-		if err == nil {
-			d.meta = meta
-			return tables, true
-		}
-		var parse toml.ParseError
-		if !errors.As(err, &parse) {
-			d.problem(Problem{What: err.Error()})
-			return nil, false
-		}
-		line := parse.Position.Line
-		key, isDuplicate := strings.CutSuffix(parse.Message, "' has already been defined.")
-		if !isDuplicate {
-			d.problem(Problem{Line: line, What: strings.TrimSuffix(parse.Message, ".")})
-			return nil, false
-		}
-		name := fmt.Sprintf("duplicate-on-line-%d", line)
-		if d.duplicates[name] {
-			// It is inside the value, as in { a = 1, a = 2 }, and was reported.
-			return nil, false
-		}
-		d.problem(Problem{Line: line, Key: strings.TrimPrefix(key, "Key '"), What: "duplicate: the key stands in the file already"})
-		d.duplicates[name] = true
-		var ok bool
-		if text, ok = rename(text, line, name); !ok {
-			return nil, false
-		}
-	}
-}
-
-// rename gives the key, or the table, that begins on one line, counted from 1,
-// another name. Its value stays, over however many lines.
-func rename(text string, line int, name string) (string, bool) {
-	lines := strings.SplitAfter(text, "\n")
-	if line < 1 || line > len(lines) {
-		return text, false
-	}
-	was := strings.TrimSpace(lines[line-1])
-	_, value, isKey := strings.Cut(was, "=")
-	switch {
-	case strings.HasPrefix(was, "["):
-		lines[line-1] = "[" + name + "]\n"
-	case isKey:
-		lines[line-1] = name + " =" + value + "\n"
-	default:
-		return text, false
-	}
-	return strings.Join(lines, ""), true
+	return p, nil
 }

@@ -23,7 +23,7 @@ const (
 	volumes = "general.podman.volumes"
 )
 
-// every has each key of types.go once, but the tables `services`, which
+// every has each key of keys.go once, but the tables `services`, which
 // service_test.go has: see TestEveryKeyIsTested.
 var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
@@ -150,7 +150,7 @@ func TestEveryKeyIsTested(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the keys of types.go and of these tests (-types +tests):\n%s", diff)
+		t.Errorf("the keys of keys.go and of these tests (-types +tests):\n%s", diff)
 	}
 }
 

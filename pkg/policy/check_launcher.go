@@ -1,0 +1,63 @@
+package policy
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// placeholder finds what looks like one.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// checkLauncher checks the launcher, and that the policy has nothing that a container on
+// another machine cannot have.
+func (c *checker) checkLauncher() {
+	const key = "general.podman.launcher"
+	pm := c.policy.General.Podman
+	c.checkOneOf(key+"_mode", pm.LauncherMode, LauncherAttached, LauncherBatch)
+	c.checkVariableName("general.podman.scheduler_variable", pm.SchedulerVariable)
+	if len(pm.Launcher) == 0 {
+		return
+	}
+	c.checkWords(key, pm.Launcher)
+	program := pm.Launcher[0]
+	if strings.Contains(program, "/") && (!path.IsAbs(program) || path.Clean(program) != program) {
+		c.at(key, "want a program's name or its absolute path, got %q", program)
+	}
+	for i, word := range pm.Launcher {
+		for _, found := range placeholder.FindAllString(word, -1) {
+			if !slices.Contains(LauncherPlaceholders, found) {
+				c.at(key, "entry %d: unknown placeholder %s: want %s", i+1, found, strings.Join(LauncherPlaceholders, ", "))
+			}
+		}
+	}
+	if batch := path.Base(program) == "sbatch"; batch != (pm.LauncherMode == LauncherBatch) {
+		c.at(key, "sbatch and launcher_mode = %q need each other, got %q", LauncherBatch, program)
+	}
+	if !pm.StepScriptOnly && !c.wrong("general.podman.step_script_only") {
+		c.missing("general.podman.step_script_only", "a launcher needs step_script_only = true: only the job's own scripts run elsewhere")
+	}
+	c.checkNotWithLauncher()
+}
+
+// checkNotWithLauncher reports keys of what only this machine's podman has.
+func (c *checker) checkNotWithLauncher() {
+	for _, other := range []struct{ key, why string }{
+		{"service_url", "a launcher runs podman itself"},
+		{"service_urls", "a launcher runs podman itself"},
+		{"disable_container_removal", "with a launcher a container is gone with its step"},
+		{"require_limits", "with a launcher limits are enforced elsewhere, where the driver cannot look"},
+		{"user_volume_variable", "where the container runs, the driver cannot see to it that a mount stays what was checked"},
+		{"services", "with a launcher there is no network of the job's own"},
+	} {
+		if key := "general.podman." + other.key; c.given(key) {
+			c.at(key, "not with a launcher: %s", other.why)
+		}
+	}
+	for _, v := range c.policy.General.Podman.Container.Volumes {
+		if v.Source == "" {
+			c.at("general.podman.container.volumes", "not with a launcher: %s would be a volume of the project's own, which each machine has for itself; name a directory of the host", v.Destination)
+		}
+	}
+}

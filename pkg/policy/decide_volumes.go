@@ -1,0 +1,206 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// VolumeRequest is a user's volume with what the host's file system says of
+// its source. The decision is made on that, so that it needs no file system.
+type VolumeRequest struct {
+	UserVolume
+	// Resolved is the source with all symbolic links resolved, empty where it
+	// does not exist.
+	Resolved string
+	// Missing is the resolved path of a source that does not exist: what is missing is in
+	// it by its name. Both are empty where the host cannot say, or was not asked.
+	Missing string
+	// Private tells that Resolved, or Missing, shows what the runner keeps there for
+	// itself or for other jobs; PrivateName, that the source does by its mere name.
+	Private, PrivateName bool
+	// Mountable tells that it is a directory or a regular file: no socket,
+	// device or pipe.
+	Mountable bool
+}
+
+// Mount is a granted volume of the host.
+type Mount struct {
+	Source      string
+	Destination string
+	// Options are in a fixed order, the access mode first.
+	Options []string
+	// Rule is the entry of volume_allow_list that allowed it, Variable the CI
+	// variable that asked for it.
+	Rule     string
+	Variable string
+}
+
+func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
+	seen := map[string]string{}
+	for _, t := range p.General.Podman.Container.Tmpfs {
+		seen[t.Path] = "a tmpfs of the policy"
+	}
+	reserved := slices.Concat(r.Reserved, p.General.Podman.Container.Volumes.Destinations())
+	for _, v := range r.Volumes {
+		m, d := p.decideVolume(v, reserved)
+		if d != nil {
+			return d
+		}
+		if other, taken := seen[m.Destination]; taken {
+			return p.denial(fmt.Sprintf("%s: destination %q", v.Variable, m.Destination), "",
+				"it is the destination of "+other+" already", "give each volume a destination of its own")
+		}
+		seen[m.Destination] = v.Variable
+		g.Mounts = append(g.Mounts, m)
+	}
+	return nil
+}
+
+// Sources that no rule can allow: they are the host, not data.
+var neverSources = []string{"/proc", "/sys", "/dev"}
+
+func isNeverSource(source string) bool { return source == "/" || within(source, neverSources) }
+
+// MayMount tells whether a source can be allowed at all, as far as its name says it: of
+// others the host need not be asked.
+func (p *Policy) MayMount(source string) bool {
+	return len(p.General.Podman.VolumeAllowList) > 0 && !isNeverSource(path.Clean(source))
+}
+
+// Reaches tells whether an entry of volume_allow_list may match a path, or one below it:
+// by the text that all that it matches begins with.
+func (p *Policy) Reaches(name string) bool {
+	for i := range p.General.Podman.VolumeAllowList {
+		prefix := p.General.Podman.VolumeAllowList[i].prefix()
+		if strings.HasPrefix(name, prefix) || within(prefix, []string{name}) {
+			return true
+		}
+	}
+	return false
+}
+
+// Destinations that would replace what podman, or the container's own
+// accounts, depend on. The driver's own mounts come with the request.
+var neverDestinations = []string{
+	"/proc", "/sys", "/dev", "/etc/passwd", "/etc/group", "/etc/shadow",
+	"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv",
+}
+
+// decideVolume decides on one mount.
+func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denial) {
+	const key = "general.podman.volume_allow_list"
+	pm := p.General.Podman
+	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
+	source := path.Clean(v.Source)
+	if isNeverSource(source) {
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+	}
+	if len(pm.VolumeAllowList) == 0 {
+		return Mount{}, p.denial(subject, key, "the policy has no volume_allow_list, so no user volume is allowed",
+			fmt.Sprintf("the administrator can allow it with a line such as volume_allow_list = [%q] under [general.podman] in %s",
+				regexp.QuoteMeta(source)+"(/.*)?", p.file))
+	}
+	end := cmp.Or(v.Resolved, v.Missing)
+	rule, allowed := match(pm.VolumeAllowList, end)
+	_, named := match(pm.VolumeAllowList, source)
+	switch {
+	case named && v.PrivateName, end != "" && allowed && v.Private:
+		// Before all that depends on what is there: whether something is is private, too.
+		return Mount{}, p.denial(subject, key, "this runner keeps files of its own, or of other jobs, there", "mount a directory that holds data only")
+	case end == "" || !allowed:
+		// Neither where a link leads nor whether something is there is said
+		// of places that are not allowed: a job could ask for the host's
+		// files one by one.
+		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source, its symbolic links resolved", "")
+	case end == "/" || within(end, neverSources):
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+	case v.Resolved == "":
+		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
+	case strings.ContainsAny(v.Resolved, ":\n"):
+		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
+	case p.changeable(v.Resolved) != "":
+		return Mount{}, p.denial(subject, key, fmt.Sprintf("jobs can mount %q, too, and so change what this is", p.changeable(v.Resolved)),
+			"podman is a service here (service_url), where a source cannot be pinned: the administrator can allow one of the two, or mount read-only (volumes.read_only)")
+	case !v.Mountable:
+		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "sockets, devices and pipes are not for jobs")
+	}
+	if d := p.decideDestination(subject, v.Destination, reserved); d != nil {
+		return Mount{}, d
+	}
+	options, d := p.decideMountOptions(subject, v.Options)
+	if d != nil {
+		return Mount{}, d
+	}
+	return Mount{Source: v.Resolved, Destination: v.Destination, Options: options, Rule: rule.Expression, Variable: v.Variable}, nil
+}
+
+// changeable returns a directory above a source that a job can mount, and so
+// change while another uses the source; empty where there is none, or where sources
+// are pinned: podman on this machine mounts what was checked, whatever comes to
+// stand there. A service can do that only by path.
+func (p *Policy) changeable(source string) string {
+	if pm := p.General.Podman; !pm.UsesEndpoint() || pm.Volumes.ReadOnly {
+		return ""
+	}
+	return p.mountableAbove(source)
+}
+
+// mountableAbove returns a directory above a path that jobs can mount.
+func (p *Policy) mountableAbove(source string) string {
+	for dir := path.Dir(source); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if _, ok := match(p.General.Podman.VolumeAllowList, dir); ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+// decideDestination refuses mount points that lie under, or above, the driver's own.
+func (p *Policy) decideDestination(subject, destination string, reserved []string) *Denial {
+	for _, r := range slices.Concat(reserved, neverDestinations) {
+		if within(destination, []string{r}) || within(r, []string{destination}) {
+			return p.denial(subject, "", fmt.Sprintf("the destination %q is taken by %s", destination, r), "choose another destination, such as /data")
+		}
+	}
+	return nil
+}
+
+// decideMountOptions returns the options in a fixed order, with the access mode first.
+func (p *Policy) decideMountOptions(subject string, asked []string) ([]string, *Denial) {
+	volumes := p.General.Podman.Volumes
+	modes := []string{"ro", "rw"}
+	if volumes.ReadOnly {
+		modes = modes[:1]
+	}
+	mode := ""
+	var others []string
+	for _, o := range asked {
+		switch {
+		case (o == "ro" || o == "rw") && (mode == "" || mode == o):
+			mode = o
+		case o == "ro" || o == "rw":
+			return nil, p.denial(subject, "", "it asks for both ro and rw", "keep one of them")
+		case slices.Contains(volumes.AllowedOptions, o):
+			others = append(others, o)
+		default:
+			return nil, p.denial(subject, "general.podman.volumes.allowed_options",
+				fmt.Sprintf("the mount option %q is not allowed", truncate(o, 40)),
+				"allowed are "+strings.Join(slices.Concat(modes, volumes.AllowedOptions), ", "))
+		}
+	}
+	if volumes.ReadOnly {
+		if mode == "rw" {
+			return nil, p.denial(subject, "general.podman.volumes.read_only", "user volumes are read-only here", "write ro instead of rw")
+		}
+		mode = "ro"
+	}
+	if mode == "" {
+		mode = "rw"
+	}
+	slices.Sort(others)
+	return append([]string{mode}, slices.Compact(others)...), nil
+}

@@ -1,0 +1,18 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// aliasForm is what a name on the job's network looks like: RFC 1123, and the
+// underscores of docker's default names.
+var aliasForm = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\z`)
+
+// Names that mean something else in a container, whatever network it is on.
+var reservedAliases = []string{"localhost", "host.containers.internal", "host.docker.internal"}
+
+func isAlias(s string) bool {
+	return aliasForm.MatchString(s) && !slices.Contains(reservedAliases, strings.ToLower(s))
+}

@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Platform is what an image is made for. The zero Platform is the machine's own.
+type Platform struct{ OS, Arch, Variant string }
+
+// String returns OS/ARCHITECTURE[/VARIANT]; nothing for the zero Platform.
+func (p Platform) String() string {
+	if p == (Platform{}) {
+		return ""
+	}
+	return strings.TrimSuffix(p.OS+"/"+p.Arch+"/"+p.Variant, "/")
+}
+
+// platformPart is one part of a platform, such as "arm64" or "v8".
+var platformPart = regexp.MustCompile(`\A[a-z0-9][a-z0-9_]{0,31}\z`)
+
+// architectures are those that a platform may consist of alone
+// (go tool dist list, linux).
+var architectures = []string{
+	"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x",
+}
+
+// otherNames are those of the architectures that people write otherwise
+// (github.com/containerd/platforms database.go).
+var otherNames = map[string][2]string{
+	"x86_64": {"amd64", ""}, "i386": {"386", ""}, "aarch64": {"arm64", ""}, "armhf": {"arm", "v7"}, "armel": {"arm", "v6"},
+}
+
+// ParsePlatform reads what a job's `docker:platform` says. An architecture alone
+// means linux; nothing at all is the zero Platform. Of other systems than linux no
+// image can run.
+func ParsePlatform(s string) (Platform, error) {
+	if s == "" {
+		return Platform{}, nil
+	}
+	bad := fmt.Errorf("%q is no platform: want OS/ARCHITECTURE[/VARIANT]", truncate(s, 80))
+	parts := strings.Split(strings.ToLower(s), "/")
+	if len(parts) > 3 || slices.ContainsFunc(parts, func(part string) bool { return !platformPart.MatchString(part) }) {
+		return Platform{}, bad
+	}
+	alone := len(parts) == 1
+	if alone {
+		parts = []string{"linux", parts[0]}
+	}
+	p := Platform{OS: parts[0], Arch: parts[1]}
+	if len(parts) == 3 {
+		p.Variant = parts[2]
+	}
+	if name, ok := otherNames[p.Arch]; ok {
+		p.Arch = name[0]
+		if p.Variant == "" {
+			p.Variant = name[1]
+		}
+	}
+	if alone && !slices.Contains(architectures, p.Arch) {
+		return Platform{}, bad
+	}
+	if p.OS != "linux" {
+		return Platform{}, fmt.Errorf("%q is a platform that podman does not run: want linux", truncate(s, 80))
+	}
+	return p, nil
+}

@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// userForm is USER[:GROUP], names or numbers.
+var userForm = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?\z`)
+
+// parseUser returns a user with its numbers in their shortest form: a comparison
+// of texts would let "00" pass where "0" may not.
+func parseUser(s string) (string, error) {
+	if !userForm.MatchString(s) {
+		return "", fmt.Errorf("%q is no user: want USER or USER:GROUP", truncate(s, 80))
+	}
+	parts := strings.Split(s, ":")
+	for i, part := range parts {
+		if strings.Trim(part, "0123456789") != "" {
+			continue
+		}
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return "", fmt.Errorf("%q is no user: %s is too large", truncate(s, 80), part)
+		}
+		parts[i] = strconv.FormatUint(n, 10)
+	}
+	return strings.Join(parts, ":"), nil
+}
+
+// withGroup gives a number without a group the group of that number. Without one podman
+// takes the group and further groups of the image's /etc/passwd and /etc/group, which
+// may be 0; with one, none of these (podman 4.3.1 and 5.4.2:
+// libpod/container_internal_common.go, "if a group wasn't directly specified").
+func withGroup(user string) string {
+	if strings.Trim(user, "0123456789") != "" {
+		return user
+	}
+	return user + ":" + user
+}
