@@ -112,3 +112,34 @@ func decision(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// Links to decisions lead to files, wherever they stand.
+func TestLinksToDecisions(t *testing.T) {
+	link := regexp.MustCompile(`[(/](\d{4}-[a-z0-9-]+\.md)\)`)
+	names := recordNames(t)
+	seen := 0
+	err := filepath.WalkDir("../..", func(file string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "bin"):
+			return filepath.SkipDir
+		case entry.IsDir() || !slices.Contains([]string{".md", ".tmpl"}, filepath.Ext(file)):
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			seen++
+			if !slices.Contains(names, m[1]) {
+				t.Errorf("%s links to %s, which is not there", file, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 50 {
+		t.Errorf("%d links to decisions; where are the others?", seen)
+	}
+}
