@@ -71,7 +71,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// What this program does not know is no silent part of the configuration.
+// A key that this program does not know is an error.
 func TestUnknownKey(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, ".golangci.yml", "version: \"2\"\nlinters:\n  default: none\n  enable: [errorlint]\n  settings:\n    errorlint:\n      errorf: true\n")
