@@ -19,6 +19,7 @@ func (c *config) analyzers() ([]*analysis.Analyzer, error) {
 		switch name {
 		case "errorlint":
 			a = errorlint.NewAnalyzer()
+			err = a.Flags.Set("errorf", "true") // as golangci-lint has it
 		case "forbidigo":
 			a, err = c.forbidigo()
 		case "depguard":

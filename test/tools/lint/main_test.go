@@ -41,6 +41,10 @@ var wrong = []struct{ name, text, want string }{
 		"internal/e/e.go", "package e\n\nimport \"io\"\n\nfunc E(err error) bool { return err == io.ErrNoProgress }\n",
 		"internal/e/e.go:5:33: comparing with == will fail on wrapped errors. Use errors.Is to check for a specific error (errorlint)",
 	},
+	{
+		"internal/f/f.go", "package f\n\nimport \"fmt\"\n\nfunc F(err error) error { return fmt.Errorf(\"f: %v\", err) }\n",
+		"internal/f/f.go:5:54: non-wrapping format verb for fmt.Errorf. Use `%w` to format errors (errorlint)",
+	},
 }
 
 // Each rule of .golangci.yml finds what it is there for, and nothing else is found.
