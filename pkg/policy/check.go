@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// The smallest packet of IPv4 and the largest that there is, in bytes (RFC 791).
+// The smallest and the largest packet of IPv4, in bytes (RFC 791).
 const minMTU, maxMTU = 68, 65535
 
 // checker looks for what a single value of a decoded policy does not show. It knows the
@@ -169,7 +169,7 @@ func (c *checker) checkImage(key, name string) {
 	}
 }
 
-// checkPullPolicies refuses an empty list: nothing could be pulled by it.
+// checkPullPolicies refuses an empty list: with it no image could be found.
 func (c *checker) checkPullPolicies(key string, list PullPolicies) {
 	if c.given(key) && len(list) == 0 {
 		c.at(key, "want at least one pull policy")
@@ -187,7 +187,8 @@ func (c *checker) checkUsers(key string, users []string) {
 	}
 }
 
-// checkServicesLimit reports a limit that the policy's own services exceed: no job would run.
+// checkServicesLimit reports a limit that is too low for the policy's services: then no job
+// could run.
 func (c *checker) checkServicesLimit(pm Podman) {
 	const services = "general.podman.services"
 	limit := pm.servicesLimit()
@@ -203,7 +204,8 @@ func (c *checker) checkVariableName(key, name string) {
 	}
 }
 
-// checkEnvironment checks the shape only and never shows a value: it may be a secret.
+// checkEnvironment checks the form of NAME=value. A message never shows the value: it may
+// be a secret.
 func (c *checker) checkEnvironment(key string, variables []string) {
 	if !c.given(key) {
 		return
@@ -229,8 +231,8 @@ func (c *checker) checkWords(key string, words []string) {
 	}
 }
 
-// Options that change the host's files (U), read or write other host paths (O
-// takes upperdir=), or undo nodev and nosuid are not for jobs.
+// forbiddenMountOptions are not for jobs. They change the host's files (U), read or write
+// other host paths (O takes upperdir=), or undo nodev and nosuid.
 var forbiddenMountOptions = []string{"U", "O", "idmap", "dev", "suid", "ro", "rw"}
 
 func (c *checker) checkMountOptions(key string, options []string) {

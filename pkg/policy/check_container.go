@@ -14,8 +14,8 @@ import (
 	"github.com/moby/sys/capability"
 )
 
-// Mount points of the driver's own in the job's containers. Those of data_dir
-// are in the policy itself.
+// driverMounts are the driver's mount points in the job's containers. With data_dir, that
+// directory is another one.
 var driverMounts = []string{"/builds", "/cache", "/run/podman-executor"}
 
 // checkNetworkMode checks the form of a network mode.
@@ -58,7 +58,7 @@ func (c *checker) checkUserContainer(table string, t UserContainer) {
 	}
 }
 
-// ownMounts are the mount points of the driver's own.
+// ownMounts returns the mount points of the driver, with data_dir.
 func (c *checker) ownMounts() []string {
 	if dir := c.policy.General.DataDir; dir != "" && c.given("general.data_dir") {
 		return append(slices.Clone(driverMounts), dir)
@@ -92,8 +92,8 @@ func (c *checker) checkVolumes(table string, t Container) {
 	}
 }
 
-// mountable returns what jobs can mount of a path: itself, or a directory above it;
-// empty where that is nothing, or for reading only.
+// mountable returns the path itself, or a directory above it, if jobs can mount it for
+// writing. Otherwise it returns an empty string.
 func (c *checker) mountable(source string) string {
 	if !path.IsAbs(source) || c.policy.General.Podman.Volumes.ReadOnly {
 		return ""
@@ -101,7 +101,7 @@ func (c *checker) mountable(source string) string {
 	return c.policy.mountableAbove(source + "/x")
 }
 
-// checkContainer checks what both tables have.
+// checkContainer checks the keys that both tables of containers have.
 func (c *checker) checkContainer(table string, t Container) {
 	c.checkLimits(table, t)
 	c.checkVolumes(table, t)
@@ -122,7 +122,7 @@ func (c *checker) checkContainer(table string, t Container) {
 	}
 }
 
-// checkLimits checks numbers, and those that need another.
+// checkLimits checks the limits, also those that depend on each other.
 func (c *checker) checkLimits(table string, t Container) {
 	cpuList := regexp.MustCompile(`\A[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*\z`)
 	c.checkLeast(table+".cpus", int64(t.CPUs), int64(minCPUs), "want at least 0.01 CPUs")
@@ -152,7 +152,7 @@ func (c *checker) checkLimits(table string, t Container) {
 	}
 }
 
-// checkSize checks a size of the file: 0 is none, as in docker.
+// checkSize checks a size. 0 means no limit, as in docker.
 func (c *checker) checkSize(key string, s, least Size, unlimited bool) {
 	switch {
 	case !c.given(key) || s == 0:
@@ -237,8 +237,8 @@ func checkGPU(s string) error {
 	return nil
 }
 
-// checkCapability takes a capability as podman does: with CAP_ or without, in
-// whatever case.
+// checkCapability takes a capability as podman does: with or without CAP_, in upper or
+// lower case.
 func checkCapability(s string) error {
 	name := strings.TrimPrefix(strings.ToLower(s), "cap_")
 	known := func(c capability.Cap) bool { return c.String() == name }
@@ -248,7 +248,8 @@ func checkCapability(s string) error {
 	return nil
 }
 
-// securityWords are podman's (pkg/specgenutil/specgen.go).
+// securityWords are the first words of podman's security options
+// (pkg/specgenutil/specgen.go).
 var securityWords = []string{"apparmor", "label", "mask", "proc-opts", "seccomp", "unmask"}
 
 func checkSecurityOption(s string) error {

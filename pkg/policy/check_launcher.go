@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// placeholder finds what looks like one.
+// placeholder matches everything that looks like a placeholder, known or not.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// checkLauncher checks the launcher, and that the policy has nothing that a container on
-// another machine cannot have.
+// checkLauncher checks the launcher, and refuses keys that cannot work for a container on
+// another machine.
 func (c *checker) checkLauncher() {
 	const key = "general.podman.launcher"
 	pm := c.policy.General.Podman
@@ -41,7 +41,7 @@ func (c *checker) checkLauncher() {
 	c.checkNotWithLauncher()
 }
 
-// checkNotWithLauncher reports keys of what only this machine's podman has.
+// checkNotWithLauncher reports keys that need podman on this machine.
 func (c *checker) checkNotWithLauncher() {
 	for _, other := range []struct{ key, why string }{
 		{"service_url", "a launcher runs podman itself"},

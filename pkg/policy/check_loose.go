@@ -2,15 +2,15 @@ package policy
 
 import "strings"
 
-// LooseRule is an entry of a list of images whose registry is not one registry: a dot in
-// its host name stands for any character, so `registry.example.com/.*` is
-// registry-example.com's images, too, a name that anybody may register.
+// LooseRule is an entry of a list of images that allows more than one registry: a dot in
+// its host name matches any character. So `registry.example.com/.*` also allows images of
+// registry-example.com, a name that anybody may register.
 type LooseRule struct {
-	// Key and Line are those of the list, Entry counts from 1.
+	// Key and Line are those of the list. Entry is the number of the entry, from 1.
 	Key         string
 	Line, Entry int
 	Expression  string
-	// Instead is what is meant, presumably.
+	// Instead is the expression that is probably meant.
 	Instead string
 }
 
@@ -33,14 +33,16 @@ func (p *Policy) LooseRules() []LooseRule {
 	return loose
 }
 
-// hostScan reads an expression up to its end, and knows where a host name is.
+// hostScan reads an expression to its end, and keeps track of the host name in it.
 type hostScan struct {
 	out strings.Builder
-	// dots are where, in out, dots of a host begin whose slash has not come yet.
+	// dots are the places in out of dots in a host name. They are replaced at the slash
+	// that ends the name.
 	dots []dot
-	// inPath tells that the slash has come, and named that the host has letters of its own.
+	// inPath reports whether that slash was read. named reports whether the host name has
+	// a letter, a digit or an escaped dot.
 	inPath, named bool
-	// groups are the states at the beginnings of the groups that are open.
+	// groups are the states at the beginning of each open group.
 	groups []hostState
 }
 
@@ -51,10 +53,10 @@ type dot struct {
 
 type hostState struct{ inPath, named bool }
 
-// escapeHost returns an expression with each dot that stands in the host name of a
-// registry, before the first slash, made one that means a dot: `\.`, or, where it is
-// repeated beside other text, any character but a slash. Where no slash comes, and the name
-// goes on with whatever there is, as in `registry\.example\.com.*`, it gets one.
+// escapeHost returns an expression in which the dots of a registry's host name, which ends
+// at the first slash, no longer match any character. A dot becomes `\.`. A repeated dot
+// beside other text, such as `.*`, becomes `[^/]`. A host name without a slash that ends in
+// `.*`, as in `registry\.example\.com.*`, gets a slash.
 func escapeHost(expression string) string {
 	s := hostScan{}
 	for i := 0; i < len(expression); {
@@ -72,8 +74,8 @@ func escapeHost(expression string) string {
 	return text
 }
 
-// next returns the length of what an expression begins with, and takes note of it. Where
-// a host's slash comes, what was written of the host is mended.
+// next reads the first element of an expression, and returns its length. At the slash that
+// ends a host name, the dots of the name are replaced.
 func (s *hostScan) next(rest string) int {
 	switch c := rest[0]; {
 	case strings.HasPrefix(rest, `\Q`):
@@ -104,7 +106,7 @@ func (s *hostScan) next(rest string) int {
 	return 1
 }
 
-// slash ends a host name.
+// slash ends a host name, and replaces the dots in it.
 func (s *hostScan) slash() {
 	if s.inPath {
 		return
@@ -124,7 +126,7 @@ func (s *hostScan) slash() {
 	s.dots, s.inPath = nil, true
 }
 
-// quoted passes over `\Q…\E`.
+// quoted reads `\Q…\E`, and returns its length.
 func (s *hostScan) quoted(rest string) int {
 	text, _, closed := strings.Cut(rest[2:], `\E`)
 	n := 2 + len(text)
@@ -140,7 +142,7 @@ func (s *hostScan) quoted(rest string) int {
 
 // classLength is the length of a character class.
 func classLength(rest string) int {
-	// A bracket that comes first, or first behind ^, is one of its characters.
+	// A closing bracket that comes first, or first after ^, is a character of the class.
 	i := len("[")
 	if strings.HasPrefix(rest[i:], "^") {
 		i++

@@ -1,8 +1,11 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Request is what one job asks for, as parsed from what the runner says.
+// Request is what one job asks for.
 type Request struct {
 	// Image is the job's `image:name`, empty where the job has none.
 	Image string
@@ -17,56 +20,55 @@ type Request struct {
 	Volumes  []VolumeRequest
 	Services []ServiceRequest
 	Limits   LimitRequest
-	// LauncherOptions are the words of the policy's scheduler_variable.
+	// LauncherOptions are the words of the variable that the policy calls
+	// scheduler_variable.
 	LauncherOptions []string
 	// ReservedAliases are host names that no service may take, in lower case.
 	ReservedAliases []string
-	// Reserved are the paths in the containers that the driver mounts itself.
+	// Reserved are the driver's mount points in the containers.
 	Reserved []string
 }
 
-// Grant is what the policy allowed one job. Nothing in it needs another look at
-// the policy or at the request.
+// Grant is what one job gets. Whoever has it needs neither the policy nor the request, and
+// shares no memory with them that could be written to.
 type Grant struct {
 	// RunnerImage is the zero Image where the policy has step_script_only.
 	RunnerImage Image
 	UserImage   Image
-	// DefaultImage tells that UserImage is the administrator's, not the job's.
+	// DefaultImage reports whether UserImage is the administrator's, not the job's.
 	DefaultImage bool
-	// ImageRule is the entry of image_allow_list that allowed the image; empty
-	// where no rule was needed.
+	// ImageRule is the entry of image_allow_list that allowed the image. It is empty if
+	// none was needed.
 	ImageRule string
-	// RunnerPull and UserPull are the pull policies of the two images, to be
-	// tried in order.
+	// RunnerPull and UserPull are the pull policies of the two images.
 	RunnerPull, UserPull PullPolicies
-	// Platform is that of the user container, the zero Platform for the
-	// machine's own. The runner container always has the machine's own.
+	// Platform is the platform of the user container. The runner container always has
+	// the platform of the machine.
 	Platform Platform
 	RunnerEntry,
 	UserEntry EntryPoint
-	// ImageEntry tells that the image's own ENTRYPOINT, where it has one, is to
-	// be the words of UserEntry.
+	// ImageEntry reports whether the image's ENTRYPOINT, if it has one, is used for the
+	// words of UserEntry.
 	ImageEntry bool
-	// User is the user of the user container, USER[:GROUP], empty for the
-	// image's own.
+	// User is the user of the user container, USER[:GROUP]. Empty: the image's user.
 	User     string
 	Mounts   []Mount
 	Services []ServiceGrant
-	// Container is what the user container gets, and RunnerContainer what the
-	// runner container gets. Hostname is that of both, empty where the policy has none.
+	// Container is what the user container gets, and RunnerContainer what the runner
+	// container gets. Hostname is for both. It is empty if the policy has none.
 	Container, RunnerContainer Container
 	Hostname                   string
 	Network                    Network
-	// LauncherOptions come behind the words of the policy's launcher.
+	// LauncherOptions come after the words of the policy's launcher.
 	LauncherOptions []string
-	// Notices are for the job's author: what is not as the job may expect.
+	// Notices are for the job log: they say what the job asks for and does not get.
 	Notices []string
 }
 
 // EntryPoint is what comes before the script file on a container's command line.
 type EntryPoint struct {
 	Words []string
-	// Shell tells that the words are followed by the image's best shell.
+	// Shell reports whether the image's best shell comes after the words.
 	Shell bool
 }
 
@@ -133,10 +135,11 @@ func (p *Policy) Decide(r Request) (*Grant, error) {
 	return g, nil
 }
 
-// decideRunner grants the runner container, about which a job has no say.
+// decideRunner grants the image and the entry point of the runner container. A job cannot
+// choose them.
 func (p *Policy) decideRunner(_ Request, g *Grant) *Denial {
 	pm := p.General.Podman
-	g.RunnerEntry = EntryPoint{Words: pm.RunnerEntryPoint, Shell: len(pm.RunnerEntryPoint) == 0}
+	g.RunnerEntry = EntryPoint{Words: slices.Clone(pm.RunnerEntryPoint), Shell: len(pm.RunnerEntryPoint) == 0}
 	if !pm.StepScriptOnly {
 		g.RunnerImage = mustParseImage(pm.RunnerImage)
 	}

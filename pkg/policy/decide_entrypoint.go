@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// maxEntrypoint bounds an entry point or command of a job's, in bytes of all its
-// words: it travels on a command line.
+// maxEntrypoint is the largest entry point or command of a job, in bytes of all its words.
+// It is part of a command line.
 const maxEntrypoint = 32 << 10
 
 func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if len(pm.UserEntryPoint) > 0 {
-		g.UserEntry = EntryPoint{Words: pm.UserEntryPoint}
+		g.UserEntry = EntryPoint{Words: slices.Clone(pm.UserEntryPoint)}
 		return nil
 	}
 	g.UserEntry = EntryPoint{Shell: true}
@@ -28,7 +28,7 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	return nil
 }
 
-// badEntrypoint says why words cannot be an entry point, or nothing.
+// badEntrypoint returns why words cannot be an entry point. Empty: they can.
 func badEntrypoint(words []string) string {
 	if len(words) > 1 && words[0] == "" {
 		return "its first word is empty"
@@ -36,7 +36,7 @@ func badEntrypoint(words []string) string {
 	return badWords(words)
 }
 
-// badWords says why no command line can have the words, or nothing.
+// badWords returns why a command line cannot have the words. Empty: it can.
 func badWords(words []string) string {
 	size := 0
 	for _, w := range words {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// decideLauncher takes the options that the job has for the launcher.
+// decideLauncher grants the job's options for the launcher.
 func (p *Policy) decideLauncher(r Request, g *Grant) *Denial {
 	const key = "general.podman.scheduler_allow_list"
 	pm := p.General.Podman

@@ -16,7 +16,7 @@ func (c Container) forRunner() Container {
 		CgroupParent: c.CgroupParent, Ulimit: c.Ulimit, Runtime: c.Runtime,
 		DNS: c.DNS, DNSSearch: c.DNSSearch, ExtraHosts: c.ExtraHosts,
 		Volumes: c.Volumes,
-	}
+	}.clone()
 }
 
 // forImage returns the container of an image. It is privileged only where that is allowed for it.
@@ -24,11 +24,21 @@ func (c Container) forImage(image Image) Container {
 	if _, ok := match(c.AllowedPrivilegedImages, image.String()); len(c.AllowedPrivilegedImages) > 0 && !ok {
 		c.Privileged = false
 	}
+	return c.clone()
+}
+
+// clone returns a copy that shares no list with c.
+func (c Container) clone() Container {
+	c.Ulimit, c.Tmpfs, c.Sysctls = slices.Clone(c.Ulimit), slices.Clone(c.Tmpfs), slices.Clone(c.Sysctls)
+	c.Volumes, c.Devices, c.GPUs = slices.Clone(c.Volumes), slices.Clone(c.Devices), slices.Clone(c.GPUs)
+	c.CapAdd, c.CapDrop, c.SecurityOpt = slices.Clone(c.CapAdd), slices.Clone(c.CapDrop), slices.Clone(c.SecurityOpt)
+	c.GroupAdd, c.DNS, c.DNSSearch = slices.Clone(c.GroupAdd), slices.Clone(c.DNS), slices.Clone(c.DNSSearch)
+	c.ExtraHosts, c.AllowedPrivilegedImages = slices.Clone(c.ExtraHosts), slices.Clone(c.AllowedPrivilegedImages)
 	return c
 }
 
-// LimitRequest is what a job asks for its container, as the variables have it;
-// empty where it does not ask.
+// LimitRequest has the values of the variables by which a job asks for limits of its
+// container. Empty: it does not ask.
 type LimitRequest struct {
 	CPUs       string // PODMAN_CPUS
 	Memory     string // PODMAN_MEMORY
@@ -40,8 +50,8 @@ type LimitRequest struct {
 // ask is one limit that a job may ask for.
 type ask struct {
 	variable, value string
-	// key is the maximum's, in [general.podman.container]; most its value, 0
-	// where the file does not have it.
+	// key is the key of the maximum in [general.podman.container]. most is its value, or
+	// 0 if the file does not have it.
 	key   string
 	most  int64
 	parse func(string) (int64, error)
@@ -49,8 +59,8 @@ type ask struct {
 	grant func(int64)
 }
 
-// decideLimits grants what a job asks for up to the maxima. What is granted is
-// the number that was read, never the job's text.
+// decideLimits grants what a job asks for up to the maxima. It grants the number that was
+// read, never the job's text.
 func (p *Policy) decideLimits(r Request, g *Grant) *Denial {
 	t := p.General.Podman.Container
 	c := t.forImage(g.UserImage)
@@ -102,8 +112,8 @@ func (p *Policy) decideLimit(a ask, g *Grant) (bool, *Denial) {
 	return true, nil
 }
 
-// decideMemory keeps the three limits of memory in order where a job has changed one:
-// podman refuses them otherwise. More memory leaves the swap beside it as it was.
+// decideMemory adapts the three limits of memory to each other if a job has changed one:
+// otherwise podman would refuse them. With more memory the amount of swap stays the same.
 func (p *Policy) decideMemory(g *Grant, memory, swap bool) *Denial {
 	const key = "general.podman.container.max_memory_swap"
 	was, c := p.General.Podman.Container, &g.Container
@@ -151,7 +161,7 @@ func swapSize(s string) (int64, error) {
 	return int64(n), err
 }
 
-// shmSize refuses 0, which podman takes for no limit.
+// shmSize refuses 0, which means no limit to podman.
 func shmSize(s string) (int64, error) {
 	n, err := ParseSize(s)
 	if err == nil && n == 0 {
@@ -162,12 +172,11 @@ func shmSize(s string) (int64, error) {
 
 func showNumber(n int64) string { return strconv.FormatInt(n, 10) }
 
-// Controlled is a limit in force that the kernel enforces by a cgroup controller
-// alone.
+// Controlled is a limit that the kernel enforces only with a cgroup controller.
 type Controlled struct{ Limit, Controller string }
 
-// Controlled returns the limits of all of a job's containers that need a cgroup
-// controller, each once.
+// Controlled returns the limits of the job's containers that need a cgroup controller, each
+// once.
 func (g *Grant) Controlled() []Controlled {
 	containers := []Container{g.Container}
 	for _, s := range g.Services {
@@ -193,8 +202,8 @@ func (g *Grant) Controlled() []Controlled {
 	return list
 }
 
-// MoreMemory says how a job gets more memory than its container has, or, with
-// [Unlimited], the runner container, for which it cannot ask.
+// MoreMemory returns a hint: how a job gets more memory than its container has. [Unlimited]
+// stands for the runner container, whose memory a job cannot choose.
 func (p *Policy) MoreMemory(than Size) string {
 	most := p.General.Podman.Container.MaxMemory
 	if than != Unlimited && most > than {

@@ -8,18 +8,18 @@ import (
 
 // Network is how a job's containers are connected.
 type Network struct {
-	// Own tells that the job has a network of its own, with DNS for its
-	// services; Mode is empty then.
+	// Own reports whether the job has a private network, with DNS for its services. Mode
+	// is empty then.
 	Own bool
-	// Mode is the `--network` of the user container and of services, empty for
-	// podman's default; Runner is that of the runner container.
+	// Mode is the `--network` of the user container and of services. Runner is that of the
+	// runner container. Empty: podman's default.
 	Mode, Runner string
-	// Aliases tells that the network knows services by their aliases: it is the
-	// job's own. On a network that others are on, too, a service could take the name
-	// of any host from all of them.
+	// Aliases reports whether services get their aliases on the network. They do so only on
+	// the job's private network. On a shared one a service could take the name of any host
+	// for all other containers.
 	Aliases bool
-	// Hosts tells that the user container has the services' addresses as lines of
-	// /etc/hosts, by their aliases, and each service those of the ones before it.
+	// Hosts reports whether /etc/hosts of the user container has the aliases and addresses
+	// of the services. That of a service has those of the services before it.
 	Hosts bool
 }
 
@@ -27,18 +27,18 @@ type Network struct {
 type networkKind int
 
 const (
-	// bridged is podman's default bridge, which has no DNS, or the key's
-	// absence: jobs with services get a network of their own.
+	// bridged is podman's default bridge, which has no DNS, or a policy without the key.
+	// Jobs with services get a private network.
 	bridged networkKind = iota
-	// named is a network of the administrator's, which others are on, too.
+	// named is a network of the administrator. Other containers share it.
 	named
 	// ofHost is the host's network: services are at 127.0.0.1.
 	ofHost
-	// apart is a network that no other container of the job reaches.
+	// apart is a network that the job's other containers cannot reach.
 	apart
 )
 
-// kindOf tells the kind of a network mode (podman-create(1), --network).
+// kindOf returns the kind of a network mode (podman-create(1), --network).
 func kindOf(mode string) networkKind {
 	word, _, _ := strings.Cut(mode, ":")
 	switch word {
@@ -52,9 +52,9 @@ func kindOf(mode string) networkKind {
 	return named
 }
 
-// decideNetwork connects the containers of a job whose services are granted. An
-// administrator's `--network` among the options of a container replaces
-// network_mode there: podman takes both together for two networks.
+// decideNetwork connects the job's containers. A `--network` in runner_options or
+// custom_options replaces network_mode for that container: podman would take both for two
+// networks.
 func (p *Policy) decideNetwork(_ Request, g *Grant) *Denial {
 	const key = "general.podman.container.network_mode"
 	pm := p.General.Podman
@@ -79,7 +79,7 @@ func (p *Policy) decideNetwork(_ Request, g *Grant) *Denial {
 	return nil
 }
 
-// setsNetwork tells whether options of podman's have a network.
+// setsNetwork reports whether options of podman have a network.
 func setsNetwork(options []string) bool {
 	return slices.ContainsFunc(options, func(o string) bool {
 		name, _, _ := strings.Cut(o, "=")
@@ -87,7 +87,7 @@ func setsNetwork(options []string) bool {
 	})
 }
 
-// hostServices gives services on the host's network their aliases.
+// hostServices makes the aliases of services on the host's network names of 127.0.0.1.
 func (g *Grant) hostServices() {
 	var hosts []string
 	for _, s := range g.Services {

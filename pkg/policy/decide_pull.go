@@ -7,33 +7,33 @@ import (
 	"github.com/containers/common/pkg/config"
 )
 
-// decidePull gives the administrator's images the policies in force, and the
-// job's image what the job asks for within what is allowed.
+// decidePull grants the pull policies of the policy for the administrator's images, and
+// those that the job asks for and may choose for its own image.
 func (p *Policy) decidePull(r Request, g *Grant) *Denial {
 	g.RunnerPull = PullPolicies{config.PullPolicyMissing}
 	if own := p.General.Podman.ImagePullPolicy; len(own) > 0 {
-		g.RunnerPull = own
+		g.RunnerPull = slices.Clone(own)
 	}
 	inForce := p.pullInForce()
 	if g.DefaultImage {
-		inForce = g.RunnerPull
+		inForce = slices.Clone(g.RunnerPull)
 	}
 	var d *Denial
 	g.UserPull, d = p.decidePullPolicies(r.PullPolicies, inForce)
 	return d
 }
 
-// pullInForce is how the images of jobs are pulled that do not say how.
+// pullInForce returns the pull policies for images of jobs without a pull policy.
 func (p *Policy) pullInForce() PullPolicies {
 	if own := p.General.Podman.ImagePullPolicy; len(own) > 0 {
-		return own
+		return slices.Clone(own)
 	}
 	return PullPolicies{config.PullPolicyAlways}
 }
 
-// decidePullPolicies returns the policies that a job asks for and may have, in the job's order
-// (gitlab-runner helpers/pull_policies/pull_policies.go:12). Without a list of
-// allowed ones a job can only confirm those in force.
+// decidePullPolicies returns those pull policies that a job asks for and may have, in the
+// job's order (gitlab-runner helpers/pull_policies/pull_policies.go:12). If the policy has
+// no allowed_pull_policies, a job may only name those in force.
 func (p *Policy) decidePullPolicies(asked []string, inForce PullPolicies) (PullPolicies, *Denial) {
 	if len(asked) == 0 {
 		return inForce, nil

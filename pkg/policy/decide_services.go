@@ -9,8 +9,7 @@ import (
 // ServiceRequest is one service that a job asks for.
 type ServiceRequest struct {
 	Image string
-	// Aliases are those of the job's author, DefaultAliases the ones that the
-	// image's name makes.
+	// Aliases are chosen by the job's author. DefaultAliases come from the image's name.
 	Aliases, DefaultAliases []string
 	Entrypoint, Command     []string
 	PullPolicies            []string
@@ -19,19 +18,18 @@ type ServiceRequest struct {
 
 // ServiceGrant is one service that a job gets.
 type ServiceGrant struct {
-	Image Image
-	Pull  PullPolicies
-	// Platform is the zero Platform for the machine's own.
+	Image    Image
+	Pull     PullPolicies
 	Platform Platform
-	// Added tells that the policy adds it; Index is its place among the
-	// policy's services, or among the job's.
+	// Added reports whether the policy adds the service. Index is its place among the
+	// services of the policy, or among those of the job.
 	Added bool
 	Index int
 	// Aliases are the names on the job's network.
 	Aliases             []string
 	Entrypoint, Command []string
 	Environment         []string
-	// User is USER[:GROUP], empty for the image's.
+	// User is USER[:GROUP]. Empty: the image's user.
 	User string
 	// Container is what the service's container gets.
 	Container Container
@@ -48,10 +46,9 @@ func allowedAliases(defaults, reserved []string) []string {
 	return slices.DeleteFunc(slices.Clone(defaults), func(alias string) bool { return !mayHaveAlias(alias, reserved) })
 }
 
-// decideServices grants the policy's services and the job's. Of two services with
-// one alias the first has it; one that is left without any is not started, as in
-// docker (gitlab-runner executors/docker/services.go:172), and stands in
-// Grant.Notices.
+// decideServices grants the policy's services and the job's. If two services have the same
+// alias, the first gets it. A service without an alias is not started, as with the docker
+// executor (gitlab-runner executors/docker/services.go:172), and a notice says so.
 func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if asked, limit := len(pm.Services)+len(r.Services), pm.servicesLimit(); limit >= 0 && asked > limit {
@@ -62,8 +59,8 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	taken := map[string]bool{}
 	for i, added := range pm.Services {
 		s := ServiceGrant{
-			Image: mustParseImage(added.Name), Pull: g.RunnerPull, Added: true, Index: i,
-			Entrypoint: added.Entrypoint, Command: added.Command, Environment: added.Environment,
+			Image: mustParseImage(added.Name), Pull: slices.Clone(g.RunnerPull), Added: true, Index: i,
+			Entrypoint: slices.Clone(added.Entrypoint), Command: slices.Clone(added.Command), Environment: slices.Clone(added.Environment),
 		}
 		g.addService(s, added.Aliases, allowedAliases([]string{added.defaultAlias()}, nil), taken)
 	}
@@ -81,7 +78,7 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	return nil
 }
 
-// addService gives a service the aliases that are free, the author's own first.
+// addService adds a service with those of its aliases that are not taken.
 func (g *Grant) addService(s ServiceGrant, own, defaults []string, taken map[string]bool) {
 	for i, alias := range slices.Concat(own, defaults) {
 		if key := strings.ToLower(alias); !taken[key] {
@@ -137,5 +134,5 @@ func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGran
 	if reason := badWords(r.Command); reason != "" {
 		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
 	}
-	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: r.Entrypoint, Command: r.Command}, nil
+	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: slices.Clone(r.Entrypoint), Command: slices.Clone(r.Command)}, nil
 }

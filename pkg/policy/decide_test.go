@@ -2,6 +2,8 @@ package policy
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +51,56 @@ func TestDecideIsPure(t *testing.T) {
 	}
 	if p.File() != "p.toml" || len(r.Volumes[0].Options) != 3 || r.Volumes[0].Options[0] != "z" {
 		t.Errorf("deciding changed the request: %+v", r)
+	}
+}
+
+// Writing to a Grant changes neither the policy, nor the request, nor another Grant.
+func TestGrantSharesNothing(t *testing.T) {
+	text, _ := write(every)
+	p := parse(t, text+serviceTables)
+	words := func() []string { return []string{"a", "b"} }
+	r := Request{
+		Image: "docker:27", Entrypoint: words(), PullPolicies: []string{"always"},
+		Volumes:  []VolumeRequest{volumeRequest(t, "/data/x:/mnt/x:z")},
+		Services: []ServiceRequest{{Image: "redis", Aliases: words(), Entrypoint: words(), Command: words()}},
+	}
+	first, second := grant(t, p, r), grant(t, p, r)
+	lists := map[uintptr]string{}
+	for name, from := range map[string]any{"policy": p.General, "request": r, "other grant": second} {
+		eachList(reflect.ValueOf(from), name, func(name string, at uintptr) { lists[at] = name })
+	}
+	seen := 0
+	eachList(reflect.ValueOf(first), "grant", func(name string, at uintptr) {
+		seen++
+		if other, shared := lists[at]; shared {
+			t.Errorf("%s is %s", name, other)
+		}
+		lists[at] = name
+	})
+	if seen < 40 {
+		t.Errorf("only %d lists were looked at", seen)
+	}
+}
+
+// eachList calls found for each list in a value that is not empty, with its name and where
+// its first entry is.
+func eachList(v reflect.Value, name string, found func(name string, at uintptr)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.Type() != reflect.TypeFor[*lazyRegexp]() {
+			eachList(v.Elem(), name, found)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachList(v.Field(i), name+"."+v.Type().Field(i).Name, found)
+		}
+	case reflect.Slice:
+		if v.Len() > 0 {
+			found(name, v.Pointer())
+		}
+		for i := range v.Len() {
+			eachList(v.Index(i), fmt.Sprintf("%s[%d]", name, i), found)
+		}
 	}
 }
 

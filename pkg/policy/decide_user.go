@@ -22,9 +22,9 @@ func (p *Policy) decideServiceUser(asked, service string) (string, *Denial) {
 	return p.decideUserByList(asked, service, service+": ", key, list)
 }
 
-// decideUserByList grants a user by a list of the policy. Who asks for none gets none: the
-// image's own. A denial of what is no user is about subject; one of a user that the list
-// does not have begins with of.
+// decideUserByList grants a user by a list of the policy. An empty user stays empty: it is
+// the image's user. A denial is about subject if asked is not a valid user. If the list does
+// not have the user, the denial is about the user, and begins with of.
 func (p *Policy) decideUserByList(asked, subject, of, key string, list []string) (string, *Denial) {
 	if asked == "" {
 		return "", nil

@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// VolumeRequest is a user's volume with what the host's file system says of
-// its source. The decision is made on that, so that it needs no file system.
+// VolumeRequest is a user's volume with what the caller found out about its source on the
+// host. So the decision itself does not read the file system.
 type VolumeRequest struct {
 	UserVolume
-	// Resolved is the source with all symbolic links resolved, empty where it
+	// Resolved is the source with all symbolic links resolved. It is empty if the source
 	// does not exist.
 	Resolved string
-	// Missing is the resolved path of a source that does not exist: what is missing is in
-	// it by its name. Both are empty where the host cannot say, or was not asked.
+	// Missing is the resolved path of a source that does not exist, with its missing parts
+	// by their names. Resolved and Missing are both empty if nothing is known.
 	Missing string
-	// Private tells that Resolved, or Missing, shows what the runner keeps there for
-	// itself or for other jobs; PrivateName, that the source does by its mere name.
+	// Private reports whether files of the runner, or of other jobs, are at Resolved or
+	// Missing. PrivateName reports whether the unresolved source is such a path.
 	Private, PrivateName bool
-	// Mountable tells that it is a directory or a regular file: no socket,
-	// device or pipe.
+	// Mountable reports whether the source is a directory or a regular file, and not a
+	// socket, device or pipe.
 	Mountable bool
 }
 
@@ -33,7 +33,7 @@ type Mount struct {
 	Destination string
 	// Options are in a fixed order, the access mode first.
 	Options []string
-	// Rule is the entry of volume_allow_list that allowed it, Variable the CI
+	// Rule is the entry of volume_allow_list that allowed the mount. Variable is the CI
 	// variable that asked for it.
 	Rule     string
 	Variable string
@@ -60,19 +60,19 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 	return nil
 }
 
-// Sources that no rule can allow: they are the host, not data.
+// neverSources cannot be allowed by a rule: they are parts of the host, not data.
 var neverSources = []string{"/proc", "/sys", "/dev"}
 
 func isNeverSource(source string) bool { return source == "/" || within(source, neverSources) }
 
-// MayMount tells whether a source can be allowed at all, as far as its name says it: of
-// others the host need not be asked.
+// MayMount reports whether a source with this name can be allowed at all. If not, callers
+// need not look at the source.
 func (p *Policy) MayMount(source string) bool {
 	return len(p.General.Podman.VolumeAllowList) > 0 && !isNeverSource(path.Clean(source))
 }
 
-// Reaches tells whether an entry of volume_allow_list may match a path, or one below it:
-// by the text that all that it matches begins with.
+// Reaches reports whether an entry of volume_allow_list may match a path, or one below it.
+// It compares the path with the literal text at the beginning of each entry.
 func (p *Policy) Reaches(name string) bool {
 	for i := range p.General.Podman.VolumeAllowList {
 		prefix := p.General.Podman.VolumeAllowList[i].prefix()
@@ -83,8 +83,8 @@ func (p *Policy) Reaches(name string) bool {
 	return false
 }
 
-// Destinations that would replace what podman, or the container's own
-// accounts, depend on. The driver's own mounts come with the request.
+// neverDestinations would hide files that podman, or the accounts in the container, need.
+// The driver's mount points are in the request.
 var neverDestinations = []string{
 	"/proc", "/sys", "/dev", "/etc/passwd", "/etc/group", "/etc/shadow",
 	"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv",
@@ -109,12 +109,12 @@ func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denia
 	_, named := match(pm.VolumeAllowList, source)
 	switch {
 	case named && v.PrivateName, end != "" && allowed && v.Private:
-		// Before all that depends on what is there: whether something is is private, too.
+		// This comes before the cases below: they show whether the source exists, which
+		// is private as well.
 		return Mount{}, p.denial(subject, key, "this runner keeps files of its own, or of other jobs, there", "mount a directory that holds data only")
 	case end == "" || !allowed:
-		// Neither where a link leads nor whether something is there is said
-		// of places that are not allowed: a job could ask for the host's
-		// files one by one.
+		// The denial must not show where a link leads, or whether the source exists:
+		// otherwise a job could find out about the host's files one by one.
 		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source, its symbolic links resolved", "")
 	case end == "/" || within(end, neverSources):
 		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
@@ -138,10 +138,10 @@ func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denia
 	return Mount{Source: v.Resolved, Destination: v.Destination, Options: options, Rule: rule.Expression, Variable: v.Variable}, nil
 }
 
-// changeable returns a directory above a source that a job can mount, and so
-// change while another uses the source; empty where there is none, or where sources
-// are pinned: podman on this machine mounts what was checked, whatever comes to
-// stand there. A service can do that only by path.
+// changeable returns a directory above a source if a job can mount the directory for
+// writing: the job could replace the source before podman mounts it for another job. It
+// returns an empty string where sources are pinned: podman on this machine mounts what was
+// checked, even if something else has its path now. A podman service mounts by path.
 func (p *Policy) changeable(source string) string {
 	if pm := p.General.Podman; !pm.UsesEndpoint() || pm.Volumes.ReadOnly {
 		return ""
@@ -159,7 +159,7 @@ func (p *Policy) mountableAbove(source string) string {
 	return ""
 }
 
-// decideDestination refuses mount points that lie under, or above, the driver's own.
+// decideDestination refuses mount points below or above those of the driver and podman.
 func (p *Policy) decideDestination(subject, destination string, reserved []string) *Denial {
 	for _, r := range slices.Concat(reserved, neverDestinations) {
 		if within(destination, []string{r}) || within(r, []string{destination}) {

@@ -284,13 +284,13 @@ type AddedService struct {
 	Environment         []string
 }
 
-// Integer is a whole number that the file may have.
+// Integer is a whole number. Set reports whether the file has it.
 type Integer struct {
 	Value int
 	Set   bool
 }
 
-// What the file does not say, and the longest that it may, in seconds: a week.
+// The defaults, and the longest time that the file may have, in seconds: a week.
 const (
 	defaultPullTimeout    = 3600
 	defaultCommandTimeout = 120
@@ -303,7 +303,7 @@ func (t Timeouts) PullTime() time.Duration { return t.Pull.seconds(defaultPullTi
 // CommandTime is how long any other command may take.
 func (t Timeouts) CommandTime() time.Duration { return t.Command.seconds(defaultCommandTimeout) }
 
-// seconds returns the number, or the one for a file that does not have it.
+// seconds returns the number as a duration, or absent if the file does not have the key.
 func (n Integer) seconds(absent int) time.Duration {
 	if !n.Set {
 		n.Value = absent
@@ -317,10 +317,11 @@ const (
 	LauncherBatch    = "batch"
 )
 
-// LauncherPlaceholders are what a word of the launcher may have of the job.
+// LauncherPlaceholders may be part of a word of the launcher, and stand for values of the
+// job.
 var LauncherPlaceholders = []string{"{job_id}", "{job_name}", "{project_id}", "{project}"}
 
-// defaultAlias is the last part of the image's path.
+// defaultAlias returns the last part of the image's path.
 func (s AddedService) defaultAlias() string {
 	name := mustParseImage(s.Name).String()
 	name, _, _ = strings.Cut(name[strings.LastIndex(name, "/")+1:], "@")
@@ -328,13 +329,13 @@ func (s AddedService) defaultAlias() string {
 	return name
 }
 
-// defaultServicesLimit is more than jobs are seen to have, and few enough that a job of
-// busy services does not take the machine from all others.
+// defaultServicesLimit is more than usual jobs have. A job with that many busy services
+// still leaves something of the machine to others.
 const defaultServicesLimit = 16
 
 const servicesLimitKey = "general.podman.services_limit"
 
-// servicesLimit is how many services a job may have, negative for any number.
+// servicesLimit returns how many services a job may have. Negative: any number.
 func (pm Podman) servicesLimit() int {
 	if pm.ServicesLimit.Set {
 		return pm.ServicesLimit.Value

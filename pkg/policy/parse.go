@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// maxFileSize bounds what is read of a policy file, in bytes. A list of 10,000
-// images takes well under a tenth of it.
+// maxFileSize is the largest policy file, in bytes. A list of 10,000 images is less than a
+// tenth of it.
 const maxFileSize = 16 << 20
 
 // Problem is one thing wrong with a policy file.
 type Problem struct {
 	File string
-	// Line starts at 1; 0 where the problem is with the file as a whole.
+	// Line starts at 1. 0: the problem is with the file as a whole.
 	Line int
-	// Key is the full key, such as "general.podman.runner_image"; empty for
-	// errors of TOML's own syntax.
+	// Key is the full key, such as "general.podman.runner_image". It is empty for
+	// errors of TOML syntax.
 	Key  string
 	What string
 }
@@ -32,7 +32,7 @@ func (p Problem) String() string {
 // Problems is everything wrong with a policy file, in the order of its lines.
 type Problems []Problem
 
-// Error returns one problem a line.
+// Error returns the problems, one per line.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -41,13 +41,13 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Hint tells the administrator what to do.
+// Hint returns what the administrator can do.
 func (ps Problems) Hint() string {
 	return "no job runs until the policy is mended; docs/policy.md lists every key"
 }
 
-// Load reads the policy file of that name. What is wrong inside the file comes
-// back as [Problems].
+// Load reads the policy file of that name. Its error is [Problems] if the content of the
+// file is wrong.
 func Load(name string) (*Policy, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -57,8 +57,8 @@ func Load(name string) (*Policy, error) {
 	return Parse(name, f)
 }
 
-// Parse reads a policy. The name is for messages only. What is wrong inside the
-// text comes back as [Problems], all of it at once.
+// Parse reads a policy. The name is only for messages. Its error is [Problems], with every
+// problem of the text, if the content is wrong.
 func Parse(name string, r io.Reader) (*Policy, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
 	if err != nil {

@@ -19,8 +19,8 @@ type decoder struct {
 	duplicates map[string]bool
 }
 
-// decode returns the policy of a text. It is not ok where errors of syntax hide what else
-// the text has.
+// decode returns the policy of a text. ok is false after an error of syntax: then the rest
+// of the text is not known.
 func decode(name, text string) (p *Policy, wrong Problems, ok bool) {
 	d := &decoder{policy: &Policy{file: name, lines: map[string]int{}}, duplicates: map[string]bool{}}
 	tables, ok := d.syntax(text)
@@ -30,10 +30,11 @@ func decode(name, text string) (p *Policy, wrong Problems, ok bool) {
 	return d.policy, d.problems, ok
 }
 
-// value returns what stands under a key, and its line, 0 where the TOML library does not
-// know it. The library tells lines in errors only: so it is asked for what no value can
-// be. An error that has the position as a number would have a copy of the whole file,
-// too, for each key (BurntSushi/toml decode.go, MetaData.e and MetaData.parseErr).
+// value returns the value of a key and its line, which is 0 if the TOML library does not
+// know it. The library has lines only in errors, so it is asked to decode the value as a
+// channel, which always fails. The line is read from the text of that error: a ParseError,
+// which has the line as a number, would hold a copy of the whole file for each key
+// (BurntSushi/toml decode.go, MetaData.e and MetaData.parseErr).
 func (d *decoder) value(p toml.Primitive) (value any, line int) {
 	_ = d.meta.PrimitiveDecode(p, &value) // anything can be any
 	if err := d.meta.PrimitiveDecode(p, new(chan int)); err != nil {
@@ -47,7 +48,7 @@ func (d *decoder) problem(p Problem) {
 	d.problems = append(d.problems, p)
 }
 
-// table fills the struct for the table with that path from the keys of the file.
+// table fills the struct of the table at path from the keys of the file.
 func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 	known := fields(d.target(path))
 	for _, name := range sorted(keys) {
@@ -62,7 +63,7 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 			d.problem(Problem{Line: line, Key: key, What: unknown(name, known)})
 			continue
 		}
-		// 0 would mean that the file does not have it.
+		// A line of 0 would mean that the file does not have the key.
 		d.policy.lines[key] = max(line, 1)
 		entries, hasEntries := field.Addr().Interface().(entryReader)
 		if hasEntries || isTable(field.Type()) {
@@ -84,8 +85,7 @@ func (d *decoder) table(path []string, keys map[string]toml.Primitive) {
 	}
 }
 
-// valueReader is a field that reads its own value of the file, and says what is
-// wrong with it.
+// valueReader is a field that reads its value itself, and returns what is wrong with it.
 type valueReader interface{ read(value any) []string }
 
 // entryReader is a field for a table whose keys the administrator chooses.
@@ -93,7 +93,7 @@ type entryReader interface {
 	readEntry(name string, value any) error
 }
 
-// entries fills such a field in the order of the keys.
+// entries gives an entryReader its keys, in the order of their names.
 func (d *decoder) entries(path []string, keys map[string]toml.Primitive, field entryReader) {
 	for _, name := range sorted(keys) {
 		if d.duplicates[name] {
@@ -108,15 +108,14 @@ func (d *decoder) entries(path []string, keys map[string]toml.Primitive, field e
 	}
 }
 
-// isTable tells whether a field stands for a table, not for a value: its type has
-// keys.
+// isTable reports whether a field is a table, and not a value: its type has keys.
 func isTable(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
 		return f.Tag.Get("toml") != ""
 	})
 }
 
-// target returns the struct that stands for the table with that path.
+// target returns the struct of the table at path.
 func (d *decoder) target(path []string) reflect.Value {
 	v := reflect.ValueOf(d.policy).Elem()
 	for _, name := range path {
@@ -125,8 +124,8 @@ func (d *decoder) target(path []string) reflect.Value {
 	return v
 }
 
-// fields returns the fields of a table's struct, those of an embedded struct
-// among them, by their TOML key.
+// fields returns the fields of a table's struct by their TOML key. Fields of an embedded
+// struct are among them.
 func fields(v reflect.Value) map[string]reflect.Value {
 	byKey := map[string]reflect.Value{}
 	for _, f := range reflect.VisibleFields(v.Type()) {
@@ -146,7 +145,7 @@ func sorted[V any](m map[string]V) []string {
 	return keys
 }
 
-// assign stores a value of the file in a field, and says what is wrong with it.
+// assign stores a value of the file in a field, and returns what is wrong with it.
 func assign(field reflect.Value, value any) []string {
 	switch to := field.Addr().Interface().(type) {
 	case *string:
@@ -190,7 +189,7 @@ func assign(field reflect.Value, value any) []string {
 	return nil
 }
 
-// eachString gives take each string of a list, and says which entries are wrong.
+// eachString calls take for each string of a list, and returns what is wrong with which.
 func eachString(value any, take func(string) error) (wrong []string) {
 	items, ok := value.([]any)
 	if !ok {
@@ -207,8 +206,8 @@ func eachString(value any, take func(string) error) (wrong []string) {
 	return wrong
 }
 
-// describe names a value of the file in TOML's terms. It does not show strings:
-// under some keys they may be secrets.
+// describe names a value of the file in TOML's terms. It does not show strings: some may
+// be secrets.
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -226,7 +225,7 @@ func describe(value any) string {
 	}
 }
 
-// unknown says that a key is none of those known, and which may be meant.
+// unknown returns the message for an unknown key, with the known key that may be meant.
 func unknown(name string, known map[string]reflect.Value) string {
 	nearest, best := 3, ""
 	for _, k := range sorted(known) {
@@ -240,7 +239,7 @@ func unknown(name string, known map[string]reflect.Value) string {
 	return fmt.Sprintf("unknown key (did you mean %q?)", best)
 }
 
-// distance is the edit distance of two keys; two letters swapped are one edit.
+// distance is the edit distance of two keys. Two swapped letters are one edit.
 func distance(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {

@@ -43,7 +43,7 @@ func (u *Ulimits) readEntry(name string, value any) error {
 	return nil
 }
 
-// limitOf makes no limit the largest.
+// limitOf returns a number for comparisons: no limit is the largest.
 func limitOf(n int64) int64 {
 	if n == Unlimited {
 		return math.MaxInt64
@@ -51,8 +51,8 @@ func limitOf(n int64) int64 {
 	return n
 }
 
-// readEntry takes options as of mount(8). What lies above one of the
-// driver's mounts is allowed: podman makes mounts in the order of their paths.
+// readEntry takes options of mount(8). A path above one of the driver's mounts is allowed:
+// podman makes mounts in the order of their paths.
 func (t *TmpfsMounts) readEntry(name string, value any) error {
 	options, ok := value.(string)
 	switch {
@@ -90,11 +90,11 @@ func (s *Sysctls) readEntry(name string, value any) error {
 	return nil
 }
 
-// notInOption are what cuts an option of podman's into several, and control
-// characters.
+// notInOption has the characters that would split an option of podman into several, and
+// control characters.
 func notInOption(r rune) bool { return r == ',' || r == '"' || unicode.IsControl(r) }
 
-// read takes a list. A string is what docker's `--gpus` has.
+// read takes a list. A string, as for docker's `--gpus`, is an error.
 func (g *GPUs) read(value any) []string {
 	if _, ok := value.(string); ok {
 		return []string{`want a list of names of CDI devices, such as ["nvidia.com/gpu=all"], got a string`}

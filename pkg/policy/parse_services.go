@@ -30,7 +30,7 @@ func serviceList(value any) (list []AddedService, wrong []string) {
 	return list, wrong
 }
 
-// addedService reads one of those tables.
+// addedService reads one of the tables [[general.podman.services]].
 func addedService(table map[string]any) (s AddedService, wrong []string) {
 	for _, name := range sorted(table) {
 		var problems []string
@@ -75,7 +75,7 @@ func appendTo(list *[]string) func(string) error {
 	}
 }
 
-// appendWord refuses what no command line can have.
+// appendWord refuses words that a command line cannot have.
 func appendWord(list *[]string) func(string) error {
 	return func(s string) error {
 		if strings.ContainsRune(s, 0) {
@@ -85,7 +85,7 @@ func appendWord(list *[]string) func(string) error {
 	}
 }
 
-// appendVariable never shows a value: it may be a secret.
+// appendVariable takes NAME=value. Its errors do not show the value: it may be a secret.
 func appendVariable(list *[]string) func(string) error {
 	return func(s string) error {
 		name, value, ok := strings.Cut(s, "=")

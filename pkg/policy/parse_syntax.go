@@ -8,9 +8,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// syntax parses TOML. Of duplicate keys and tables the later ones are renamed
-// and reported, so that what else is wrong can be reported in the same run; any
-// other error of syntax ends it.
+// syntax parses TOML. The TOML library stops at a duplicate key or table. So each duplicate
+// is reported and renamed, and the text is parsed again: all problems can be reported at
+// once. Any other error of syntax ends the parsing.
 func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 	for {
 		var tables map[string]toml.Primitive
@@ -32,7 +32,7 @@ func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 		}
 		name := fmt.Sprintf("duplicate-on-line-%d", line)
 		if d.duplicates[name] {
-			// It is inside the value, as in { a = 1, a = 2 }, and was reported.
+			// The duplicate is inside the value, as in { a = 1, a = 2 }, and was reported.
 			return nil, false
 		}
 		d.problem(Problem{Line: line, Key: strings.TrimPrefix(key, "Key '"), What: "duplicate: the key stands in the file already"})
@@ -44,8 +44,8 @@ func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 	}
 }
 
-// rename gives the key, or the table, that begins on one line, counted from 1,
-// another name. Its value stays, over however many lines.
+// rename renames the key, or the table, that begins on a line. Lines are counted from 1.
+// The value of the key is unchanged, also if it has several lines.
 func rename(text string, line int, name string) (string, bool) {
 	lines := strings.SplitAfter(text, "\n")
 	if line < 1 || line > len(lines) {

@@ -24,7 +24,7 @@ const (
 )
 
 // every has each key of keys.go once, but the tables `services`, which
-// service_test.go has: see TestEveryKeyIsTested.
+// parse_services_test.go has: see TestEveryKeyIsTested.
 var every = append([]entry{
 	{general, "run_mechanism", `"podman"`},
 	{general, "data_dir", `"/var/lib/podman-executor"`},

@@ -1,23 +1,39 @@
-// Package policy reads the administrator's policy file and decides, for one
-// job at a time, what the job may have.
+// Package policy reads the administrator's policy file and decides, for one job at a
+// time, what the job may have.
 //
-// The file is TOML with the keys of Jacamar CI's podman run mechanism and a few
-// more; keys.go says what each means. [Parse] is strict: a key that it does
-// not know, a duplicate, a wrong type or a bad value makes the whole file
-// unusable, and all problems are reported at once with their lines. A policy
-// that cannot be read allows nothing.
+// The package runs nothing, and reads no file but the one that [Load] is given. It does not
+// know the podman program.
 //
-// [Policy.Decide] is pure: the same request gets the same [Grant] or the same
-// [Denial]. The package runs nothing, touches no file but the one that [Load]
-// is given, and has never heard of the podman program.
+// # Keys
+//
+// The file is TOML with the keys of Jacamar CI's podman run mechanism and some more.
+// [General], [Podman] and [UserContainer] say what each key means and what its absence
+// means. docs/policy.md is made from their comments.
+//
+// # Parsing
+//
+// [Parse] is strict. An unknown key, a duplicate, a wrong type or a bad value makes the
+// whole file unusable. All [Problems] are reported at once, with their lines. A policy that
+// cannot be read allows nothing.
+//
+// # Deciding
+//
+// [Policy.Decide] is pure: the same [Request] always gets the same [Grant] or the same
+// [Denial]. A Grant has all that the job gets, so that nothing later needs another look at
+// the policy or at the request. What depends on the file system, such as where a symbolic
+// link leads, is part of the request: see [VolumeRequest].
+//
+// # Files
+//
+// The first word of a file's name is its phase: keys, value (what a key or a job's word
+// can be), parse, check, decide.
 package policy
 
 import "strconv"
 
 //go:generate go run podman-executor/internal/docs policy ../../docs/policy.md
 
-// Policy is one policy file, read and checked. Its zero value allows nothing
-// useful: only [Parse] and [Load] make one.
+// Policy is one policy file, read and checked. Only [Parse] and [Load] make one.
 type Policy struct {
 	General General `toml:"general"`
 

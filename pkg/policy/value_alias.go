@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// aliasForm is what a name on the job's network looks like: RFC 1123, and the
+// aliasForm is the form of a name on the job's network: that of RFC 1123, and the
 // underscores of docker's default names.
 var aliasForm = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\z`)
 
-// Names that mean something else in a container, whatever network it is on.
+// reservedAliases mean something else in a container, on every network.
 var reservedAliases = []string{"localhost", "host.containers.internal", "host.docker.internal"}
 
 func isAlias(s string) bool {

@@ -12,9 +12,8 @@ import (
 // maxImageName bounds an image name in bytes, as registries do.
 const maxImageName = 255
 
-// Image is an image name that was parsed and normalised: with its registry, its
-// whole path, and a tag or a digest. "debian:12" is
-// "docker.io/library/debian:12".
+// Image is a normalised image name: with its registry, its whole path, and a tag or a
+// digest. "debian:12" becomes "docker.io/library/debian:12".
 type Image struct{ name string }
 
 // String returns the fully qualified name: what rules are matched against, and
@@ -34,9 +33,9 @@ func RepositoryOf(name string) string {
 	return name
 }
 
-// ParseImage normalises an image name, or says why it is none. Names with a
-// transport ("docker://", "dir:/", "oci-archive:/") and image IDs are no image
-// names: podman would read host paths, or another project's images, for them.
+// ParseImage normalises an image name. Its errors are for the job's author. Names with a
+// transport ("docker://", "dir:/", "oci-archive:/") and image IDs are errors: with these
+// podman would use host paths, or another project's images.
 func ParseImage(name string) (Image, error) {
 	if len(name) > maxImageName {
 		return Image{}, fmt.Errorf("the image name is longer than %d bytes: %q", maxImageName, truncate(name, 60))
@@ -58,7 +57,7 @@ func ParseImage(name string) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("%q is no image name: %w", shown, plainReason(err))
 	}
-	// podman takes a tag or a digest, not both; the digest is the stronger.
+	// podman takes a tag or a digest, not both. The digest is more exact.
 	if digested, ok := named.(reference.Digested); ok {
 		if named, err = reference.WithDigest(reference.TrimNamed(named), digested.Digest()); err != nil {
 			return Image{}, fmt.Errorf("%q is no image name: %w", shown, err)
@@ -71,15 +70,15 @@ func ParseImage(name string) (Image, error) {
 	return image, nil
 }
 
-// isRegistry tells whether podman, too, takes the first part of a name for a
-// registry. The parser takes FOO in FOO/bar for one; podman looks for foo/bar in
-// the registries of its configuration.
+// isRegistry reports whether podman also takes the first part of a name for a registry.
+// The parser takes FOO in FOO/bar for one, but podman looks for foo/bar in the registries
+// of its configuration.
 func isRegistry(host string) bool {
 	return strings.ContainsAny(host, ".:") || host == "localhost"
 }
 
-// withoutUser returns a name for a message. What stands before an @ in front of
-// the path may be a password.
+// withoutUser returns a name for a message, without the user of its registry: there may be
+// a password.
 func withoutUser(name string) string {
 	host := name[:strings.LastIndexByte(name, '/')+1]
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {
@@ -88,10 +87,11 @@ func withoutUser(name string) string {
 	return name
 }
 
-// oneHost writes the registry of an image name as rules, credentials and podman's
-// storage have it: in lower case, and Docker Hub by one name. registry-1.docker.io,
-// where Docker Hub's images are, gets the credentials of docker.io, too (containers/image
-// pkg/docker/config/config.go, normalizeRegistry); the parser itself knows index.docker.io.
+// oneHost writes the registry of an image name as rules, credentials and podman's storage
+// have it: in lower case, and Docker Hub always as docker.io. podman uses the credentials
+// of docker.io for registry-1.docker.io, which is Docker Hub's server (containers/image
+// pkg/docker/config/config.go, normalizeRegistry). The parser itself replaces
+// index.docker.io.
 func oneHost(name string) string {
 	host, rest, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(host, ".:") {

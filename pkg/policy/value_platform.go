@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// Platform is what an image is made for. The zero Platform is the machine's own.
+// Platform is the system and the architecture of an image. The zero Platform is the
+// machine's own.
 type Platform struct{ OS, Arch, Variant string }
 
-// String returns OS/ARCHITECTURE[/VARIANT]; nothing for the zero Platform.
+// String returns OS/ARCHITECTURE[/VARIANT], and an empty string for the zero Platform.
 func (p Platform) String() string {
 	if p == (Platform{}) {
 		return ""
@@ -21,21 +22,20 @@ func (p Platform) String() string {
 // platformPart is one part of a platform, such as "arm64" or "v8".
 var platformPart = regexp.MustCompile(`\A[a-z0-9][a-z0-9_]{0,31}\z`)
 
-// architectures are those that a platform may consist of alone
-// (go tool dist list, linux).
+// architectures may be a whole platform, without a system (go tool dist list, linux).
 var architectures = []string{
 	"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x",
 }
 
-// otherNames are those of the architectures that people write otherwise
+// otherNames are other names for an architecture and a variant
 // (github.com/containerd/platforms database.go).
 var otherNames = map[string][2]string{
 	"x86_64": {"amd64", ""}, "i386": {"386", ""}, "aarch64": {"arm64", ""}, "armhf": {"arm", "v7"}, "armel": {"arm", "v6"},
 }
 
-// ParsePlatform reads what a job's `docker:platform` says. An architecture alone
-// means linux; nothing at all is the zero Platform. Of other systems than linux no
-// image can run.
+// ParsePlatform reads a job's `docker:platform`. An architecture alone means linux, and an
+// empty string is the zero Platform. Systems other than linux are errors: podman cannot run
+// their images.
 func ParsePlatform(s string) (Platform, error) {
 	if s == "" {
 		return Platform{}, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/containers/common/pkg/config"
 )
 
-// PullPolicies are podman's pull policies, tried in order until one gives an
+// PullPolicies are podman's pull policies. They are tried in their order until one gives an
 // image. Nil: the file does not have the key.
 type PullPolicies []config.PullPolicy
 
@@ -41,9 +41,9 @@ func (ps *PullPolicies) read(value any) []string {
 	}
 }
 
-// parsePullPolicy takes podman's names, checked by podman's own library, and
-// GitLab's "if-not-present". The library also takes older spellings and the
-// empty string; neither a policy file nor a job is a place for them.
+// parsePullPolicy takes the names that podman's library takes, and GitLab's
+// "if-not-present". The library also takes older names and the empty string; these are
+// errors here.
 func parsePullPolicy(s string) (config.PullPolicy, error) {
 	name := s
 	if s == "if-not-present" {

@@ -80,7 +80,7 @@ func textIn(tree *syntax.Regexp) (text string, exact bool) {
 	return literal(tree)
 }
 
-// literal returns the only text that a part of an expression matches.
+// literal returns the text of a part that matches only that text.
 func literal(part *syntax.Regexp) (string, bool) {
 	if part.Op != syntax.OpLiteral || part.Flags&syntax.FoldCase != 0 {
 		return "", false

@@ -9,25 +9,24 @@ import (
 	"strings"
 )
 
-// Unlimited is a limit that is none, where a key may say so.
+// Unlimited is the value of a key that sets no limit.
 const Unlimited = -1
 
-// Size is a number of bytes; 0 where the file does not have it, [Unlimited]
-// where there is to be no limit.
+// Size is a number of bytes. 0: the file does not have the key. [Unlimited]: no limit.
 type Size int64
 
-// CPUs is a number of CPUs in billionths, as docker's NanoCPUs; 0 where the
-// file does not have it.
+// CPUs is a number of CPUs in billionths, like docker's NanoCPUs. 0: the file does not have
+// the key.
 type CPUs int64
 
 const (
-	// minMemory is the least memory that a shell starts in: docker's own least.
+	// minMemory is enough for a shell to start. docker has the same minimum.
 	minMemory = Size(6 << 20)
-	// minCPUs is the least that the kernel takes: 1 ms of every 100.
+	// minCPUs is the smallest share that the kernel takes: 1 ms of every 100 ms.
 	minCPUs = CPUs(10_000_000)
 	oneCPU  = CPUs(1_000_000_000)
 	maxCPUs = 65_536 * oneCPU
-	// maxSize keeps the sum of two sizes a number.
+	// maxSize is small enough that the sum of two sizes does not overflow.
 	maxSize = Size(1 << 60)
 )
 
@@ -36,8 +35,8 @@ var (
 	cpusForm = regexp.MustCompile(`\A[0-9]{1,6}(\.[0-9]{1,9})?\z`)
 )
 
-// ParseSize reads a size as podman and docker take it (docker/go-units
-// RAMInBytes): "512m", "1.5g", "512MB", a number of bytes. Units are of 1024.
+// ParseSize reads a size as podman and docker do (docker/go-units RAMInBytes): "512m",
+// "1.5g", "512MB" or a number of bytes. 1k is 1024 bytes.
 func ParseSize(s string) (Size, error) {
 	parts := sizeForm.FindStringSubmatch(strings.ToLower(s))
 	if parts == nil {
@@ -83,7 +82,7 @@ func ParseCPUs(s string) (CPUs, error) {
 	return n, nil
 }
 
-// String returns the number without needless digits: "1.5".
+// String returns the number without zeros at its end: "1.5".
 func (c CPUs) String() string {
 	text := fmt.Sprintf("%d.%09d", c/oneCPU, c%oneCPU)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")

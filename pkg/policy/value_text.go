@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// IsVariableName tells whether a string is the name of an environment variable.
+// IsVariableName reports whether a string is the name of an environment variable.
 func IsVariableName(s string) bool {
 	for i, c := range s {
 		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
@@ -16,8 +16,8 @@ func IsVariableName(s string) bool {
 	return s != ""
 }
 
-// ShownVariable returns the name of a variable of a job's for a message: a name of an
-// environment variable as it is, anything else in quotes, and what is too long cut.
+// ShownVariable returns the name of a job's variable for a message. Names of environment
+// variables of at most 200 bytes are unchanged. Anything else is quoted, and cut there.
 func ShownVariable(name string) string {
 	const most = 200
 	if IsVariableName(name) && len(name) <= most {

@@ -10,8 +10,8 @@ import (
 // userForm is USER[:GROUP], names or numbers.
 var userForm = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?\z`)
 
-// parseUser returns a user with its numbers in their shortest form: a comparison
-// of texts would let "00" pass where "0" may not.
+// parseUser returns a user with its numbers in their shortest form. Otherwise "00" would
+// pass where "0" is not allowed.
 func parseUser(s string) (string, error) {
 	if !userForm.MatchString(s) {
 		return "", fmt.Errorf("%q is no user: want USER or USER:GROUP", truncate(s, 80))
@@ -30,10 +30,10 @@ func parseUser(s string) (string, error) {
 	return strings.Join(parts, ":"), nil
 }
 
-// withGroup gives a number without a group the group of that number. Without one podman
-// takes the group and further groups of the image's /etc/passwd and /etc/group, which
-// may be 0; with one, none of these (podman 4.3.1 and 5.4.2:
-// libpod/container_internal_common.go, "if a group wasn't directly specified").
+// withGroup adds the group of the same number to a number without a group. Without a group
+// podman takes the groups of the image's /etc/passwd and /etc/group, which may be 0. With
+// one it takes none of these (podman 4.3.1 and 5.4.2: libpod/container_internal_common.go,
+// "if a group wasn't directly specified").
 func withGroup(user string) string {
 	if strings.Trim(user, "0123456789") != "" {
 		return user

@@ -23,8 +23,8 @@ type UserVolume struct {
 	Options     []string
 }
 
-// ParseUserVolume parses the value of a volume variable. It checks what can be
-// said without the policy: the shape, absolute paths, no control characters.
+// ParseUserVolume parses the value of a volume variable. It checks what does not depend on
+// the policy: the form, absolute paths, no control characters.
 func ParseUserVolume(variable, value string) (UserVolume, error) {
 	if len(value) > maxVolumeValue {
 		return UserVolume{}, fmt.Errorf("longer than %d bytes", maxVolumeValue)
@@ -55,18 +55,10 @@ func ParseUserVolume(variable, value string) (UserVolume, error) {
 // ContainerVolume is a mount that the policy gives to every job.
 type ContainerVolume struct {
 	// Source is a path of the host, or the name of a podman volume that all
-	// projects share. Empty: a volume of the project's own.
+	// projects share. Empty: each project has its own volume.
 	Source, Destination string
 	// Options are podman's, separated by commas.
 	Options string
-}
-
-// within tells whether a clean path is one of the roots, or lies below one.
-func within(p string, roots []string) bool {
-	return slices.ContainsFunc(roots, func(root string) bool {
-		below, ok := strings.CutPrefix(p, strings.TrimSuffix(root, "/"))
-		return p == root || ok && strings.HasPrefix(below, "/")
-	})
 }
 
 // ContainerVolumes are the mounts of `volumes`.
@@ -81,7 +73,7 @@ func (vs *ContainerVolumes) read(value any) []string {
 	})
 }
 
-// OwnByProject returns the destinations of the volumes that are the project's own.
+// OwnByProject returns the destinations of the volumes that each project has for itself.
 func (vs ContainerVolumes) OwnByProject() []string {
 	var list []string
 	for _, v := range vs {
@@ -146,10 +138,18 @@ func parseContainerVolume(s string) (ContainerVolume, error) {
 	return v, nil
 }
 
-// ownVolumes is how the names of the jobs' own volumes begin (internal/job, VolumeName).
+// ownVolumes is the prefix of the names of projects' volumes (internal/job, VolumeName).
 const ownVolumes = "podman-executor-"
 
-// hasPath tells whether a volume is of a path of the host.
+// hasPath reports whether the source of a volume is a path of the host.
 func (vs ContainerVolumes) hasPath() bool {
 	return slices.ContainsFunc(vs, func(v ContainerVolume) bool { return strings.HasPrefix(v.Source, "/") })
+}
+
+// within reports whether a clean path is one of the roots, or is below one.
+func within(p string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		below, ok := strings.CutPrefix(p, strings.TrimSuffix(root, "/"))
+		return p == root || ok && strings.HasPrefix(below, "/")
+	})
 }
