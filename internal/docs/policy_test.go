@@ -72,7 +72,8 @@ func TestEveryKeyIsListed(t *testing.T) {
 
 // A meaning does not repeat its key, and is short: the rest is below the table.
 func TestMeanings(t *testing.T) {
-	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| .* \\| (.*) \\|$").FindAllStringSubmatch(page(t), -1)
+	text := page(t)
+	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| .* \\| (.*) \\|$").FindAllStringSubmatch(text, -1)
 	if len(rows) < 80 {
 		t.Fatalf("%d keys; where are the others?", len(rows))
 	}
@@ -81,7 +82,7 @@ func TestMeanings(t *testing.T) {
 		if strings.HasPrefix(meaning, "`"+row[1]+"`") || strings.ToUpper(meaning[:1]) != meaning[:1] || utf8.RuneCountInString(meaning) > longestMeaning {
 			t.Errorf("%s: %s", row[1], meaning)
 		}
-		if more != strings.Contains(page(t), "\n**`"+row[1]+"`**: ") && row[1] != "volumes" {
+		if more != strings.Contains(text, "\n**`"+row[1]+"`**: ") && row[1] != "volumes" {
 			t.Errorf("%s: what is below the table? %s", row[1], meaning)
 		}
 	}
