@@ -39,14 +39,14 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 	r := &request{}
 	byHand := func(set *bool) func(string) error {
 		return func(text string) (err error) {
-			call.ByHand = r.run
+			call.Command = r.run
 			*set, err = strconv.ParseBool(text)
 			return err
 		}
 	}
 	duration := func(limit **time.Duration) func(string) error {
 		return func(text string) error {
-			call.ByHand = r.run
+			call.Command = r.run
 			d, err := parseDuration(text)
 			*limit = &d
 			return err
@@ -55,19 +55,19 @@ func addFlags(flags *flag.FlagSet, call *driver.Call) {
 	flags.Func("builds-older-than", "remove builds that no job has used for that `DURATION`, such as 12h or 30d", duration(&r.limits.BuildsUnused))
 	flags.Func("images-unused-for", "remove images that were pulled for jobs, and that no job has used for that `DURATION`, such as 30d; 0 stands for all that no job has now", duration(&r.limits.ImagesUnused))
 	flags.Func("storage-below", "where the file system of podman's storage is fuller than that `PERCENT`, remove images, then builds and caches, those first that no job has used for longest, until it is not", func(text string) (err error) {
-		call.ByHand = r.run
+		call.Command = r.run
 		r.below, err = parsePercent(text)
 		return err
 	})
 	flags.Func("cache-larger-than", "remove caches and volumes of projects, those first that no job has used for longest, until all together take no more than that `SIZE`, such as 20g", func(text string) error {
-		call.ByHand = r.run
+		call.Command = r.run
 		size, err := policy.ParseSize(text)
 		bytes := int64(size)
 		r.limits.Caches = &bytes
 		return err
 	})
 	flags.Func("open-repository", "let every project have the local images of that `REPOSITORY`, such as registry.example.com/team/app, or of all repositories (all), without asking the registry; with --dry-run: list the projects that may have them now", func(text string) (err error) {
-		call.ByHand = r.run
+		call.Command = r.run
 		name, err := parseRepository(text)
 		r.open = append(r.open, name)
 		return err

@@ -30,7 +30,7 @@ func TestSystemdUnits(t *testing.T) {
 			flags.SetOutput(io.Discard)
 			call := &driver.Call{}
 			addFlags(flags, call)
-			if err := flags.Parse(words); err != nil || call.ByHand == nil || flags.NArg() > 0 {
+			if err := flags.Parse(words); err != nil || call.Command == nil || flags.NArg() > 0 {
 				t.Errorf("%q: %v, rest %q", words, err, flags.Args())
 			}
 			timer, err := os.ReadFile(unit + ".timer")
