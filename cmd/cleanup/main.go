@@ -20,7 +20,7 @@ var program = driver.Program{
 	About: "podman-executor-cleanup removes the containers of a job.\n" +
 		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
 	Uninterruptible: true,
-	Inner:           driver.Inner{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
+	Reexec:          driver.Reexec{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
 	Flags:           addFlags,
 	Stage:           cleanup,
 	Explain:         site.Explain,

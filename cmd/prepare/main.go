@@ -29,7 +29,7 @@ var program = driver.Program{
 		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
 	Stage:   prepare,
 	Explain: site.Explain,
-	Inner:   driver.Inner{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
+	Reexec:  driver.Reexec{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
 }
 
 func main() { os.Exit(driver.Main(program)) }

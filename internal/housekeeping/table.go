@@ -1,4 +1,4 @@
-package main
+package housekeeping
 
 import (
 	"cmp"
@@ -12,35 +12,27 @@ import (
 	"podman-executor/internal/job"
 )
 
-// table is what a call by hand prints: a line for each object that was, or would
-// be, removed; nothing where there is none.
-type table struct {
-	// title, where set, is the podman service that it is of.
-	title string
-	rows  []string
-}
+// row is an object that was, or would be, removed. What is not known of it is empty.
+type row struct{ kind, name, job, project, owner, reason, age, size string }
 
 var columns = []string{"KIND", "NAME", "JOB", "PROJECT", "OWNER", "REASON", "AGE", "SIZE"}
 
-// add adds a row with a value for each column; an empty one is shown as "-".
-func (t *table) add(values ...string) {
-	for i, v := range values {
-		values[i] = cmp.Or(driver.Printable(v), "-")
-	}
-	t.rows = append(t.rows, strings.Join(values, "\t"))
-}
-
-func (t *table) print(out io.Writer) {
-	if len(t.rows) == 0 {
+// printTable prints a table of rows, below a title where there is one; nothing without rows.
+func printTable(out io.Writer, title string, rows []row) {
+	if len(rows) == 0 {
 		return
 	}
-	if t.title != "" {
-		fmt.Fprintln(out, t.title+":")
+	if title != "" {
+		fmt.Fprintln(out, title+":")
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(columns, "\t"))
-	for _, row := range t.rows {
-		fmt.Fprintln(w, row)
+	for _, r := range rows {
+		values := []string{r.kind, r.name, r.job, r.project, r.owner, r.reason, r.age, r.size}
+		for i, v := range values {
+			values[i] = cmp.Or(driver.Printable(v), "-")
+		}
+		fmt.Fprintln(w, strings.Join(values, "\t"))
 	}
 	_ = w.Flush()
 }
@@ -54,7 +46,7 @@ func ownerInShort(label string) string {
 	return fmt.Sprintf("%s:%d", owner.Host, owner.PID)
 }
 
-// age is a duration in its largest unit that it has two of: "3d", "26h", "90s".
+// age is a duration in the largest unit of which it has at least two: "3d", "26h", "90s".
 func age(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

@@ -1,4 +1,4 @@
-package main
+package housekeeping
 
 import (
 	"context"
@@ -15,50 +15,52 @@ import (
 
 // makeRoom removes what no job uses until podman's storage is as empty as it has to
 // be. It asks podman for that, which knows it for a service's machine, too.
-func (h *housekeeping) makeRoom(ctx context.Context) error {
-	info, err := h.podman.Info(ctx)
+func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
+	info, err := t.podman.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("asking how full podman's storage is: %w", err)
+		return nil, fmt.Errorf("asking how full podman's storage is: %w", err)
 	}
 	if info.GraphAllocated <= 0 {
-		return errors.New("podman does not say how full its storage is")
+		return nil, errors.New("podman does not say how full its storage is")
 	}
-	if !h.tooFull(info) {
-		return nil
+	if !k.tooFull(info) {
+		return nil, nil
 	}
-	store := h.store()
-	chosen, err := h.forSpace(ctx, store, info)
+	store := k.store(t)
+	chosen, err := k.forSpace(ctx, t, store, info)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var rows []row
 	var problems []error
 	for _, i := range chosen {
-		removed, err := h.free(ctx, store, i)
+		removed, err := k.free(ctx, store, i)
 		if err != nil {
 			problems = append(problems, err)
 		}
 		if !removed {
 			continue
 		}
-		if h.dryRun {
+		rows = append(rows, k.itemRow(i))
+		if k.options.DryRun {
 			info.GraphUsed -= max(i.Size, 0)
-		} else if info, err = h.podman.Info(ctx); err != nil {
-			return errors.Join(append(problems, fmt.Errorf("asking how full podman's storage is: %w", err))...)
+		} else if info, err = t.podman.Info(ctx); err != nil {
+			return rows, errors.Join(append(problems, fmt.Errorf("asking how full podman's storage is: %w", err))...)
 		}
-		if !h.tooFull(info) {
-			return errors.Join(problems...)
+		if !k.tooFull(info) {
+			return rows, errors.Join(problems...)
 		}
 	}
-	return errors.Join(append(problems, h.stillTooFull(info))...)
+	return rows, errors.Join(append(problems, stillTooFull(info))...)
 }
 
-func (h *housekeeping) tooFull(info podman.Info) bool {
-	return float64(info.GraphUsed)/float64(info.GraphAllocated) > float64(h.below)/100
+func (k *keeper) tooFull(info podman.Info) bool {
+	return float64(info.GraphUsed)/float64(info.GraphAllocated) > float64(k.options.StorageBelow)/100
 }
 
 // forSpace returns what may be removed for the sake of space, in that order.
-func (h *housekeeping) forSpace(ctx context.Context, store storage.Store, info podman.Info) ([]storage.Item, error) {
-	images, err := store.Images(ctx, h.imageRules())
+func (k *keeper) forSpace(ctx context.Context, t target, store storage.Store, info podman.Info) ([]storage.Item, error) {
+	images, err := store.Images(ctx, k.imageRules())
 	if err != nil {
 		return nil, err
 	}
@@ -66,19 +68,19 @@ func (h *housekeeping) forSpace(ctx context.Context, store storage.Store, info p
 	if err != nil {
 		return nil, err
 	}
-	items = slices.DeleteFunc(items, func(i storage.Item) bool { return !h.besideStorage(i, info.GraphRoot) })
+	items = slices.DeleteFunc(items, func(i storage.Item) bool { return !besideStorage(t, i, info.GraphRoot) })
 	chosen := storage.ForSpace(append(images, items...))
 	if err := store.Measure(ctx, chosen, unmeasured); err != nil {
-		h.log.WithError(err).Info("builds and caches are not measured")
+		k.log.WithError(err).Info("builds and caches are not measured")
 	}
 	return chosen, nil
 }
 
-// besideStorage tells whether an item takes space where podman's storage is: data_dir
+// besideStorage reports whether an item takes space where podman's storage is: data_dir
 // may be on another file system. The paths of a service may be another machine's;
 // there, volumes are taken to be in the storage, where podman puts them.
-func (h *housekeeping) besideStorage(i storage.Item, graphRoot string) bool {
-	if h.podman.URL != "" {
+func besideStorage(t target, i storage.Item, graphRoot string) bool {
+	if t.podman.URL != "" {
 		return i.Kind == "volume"
 	}
 	item, err := device(i.Dir)
@@ -94,7 +96,7 @@ func device(name string) (uint64, error) {
 	return uint64(info.Sys().(*syscall.Stat_t).Dev), nil
 }
 
-func (h *housekeeping) stillTooFull(info podman.Info) error {
+func stillTooFull(info podman.Info) error {
 	return &driver.Fault{
 		Err: fmt.Errorf("the file system of podman's storage is %d %% full, and there is nothing more to remove that no job uses", info.GraphUsed*100/info.GraphAllocated),
 		Hint: "see what takes the space (`podman system df`, and `df` and `du` for what is not podman's in " + info.GraphRoot +
