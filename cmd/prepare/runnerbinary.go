@@ -13,6 +13,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
+	"podman-executor/internal/process"
 	"podman-executor/internal/step"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -169,13 +170,8 @@ func oneLine(said string) string {
 // hasProgram tells whether steps on the host find a gitlab-runner on their PATH.
 func hasProgram(env []string) bool {
 	for _, v := range env {
-		search, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(search) {
-			info, err := os.Stat(filepath.Join(dir, runnerProgram))
-			if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			if _, err := process.LookPath(path, runnerProgram); err == nil {
 				return true
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 // CreateNetwork is `podman network create`: a network with DNS for the names of
@@ -111,7 +113,7 @@ func (p *Podman) Logs(ctx context.Context, name string, since time.Time, lines i
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	started := time.Now()
-	err := p.ended(execute(cmd), args, &tail{})
+	err := p.ended(process.Run(cmd), args, &tail{})
 	p.observe(args, started, err)
 	var list []string
 	for line := range strings.Lines(said.buffer.String()) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -56,22 +55,6 @@ func (p *Podman) bound(ctx context.Context, args []string) (context.Context, con
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, limit, &TimeoutError{Verb: name, Limit: limit})
-}
-
-// execute runs a command. When its context ends, its process group gets SIGTERM, and
-// SIGKILL killDelay later: rootless podman is two processes, of which the one that
-// works is not the one that was started.
-func execute(cmd *exec.Cmd) error {
-	var kill *time.Timer
-	cmd.Cancel = func() error {
-		kill = time.AfterFunc(killDelay, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-	}
-	err := cmd.Run()
-	if kill != nil {
-		kill.Stop()
-	}
-	return err
 }
 
 // podman's database is that of all its processes. Where it is locked for longer than
