@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"podman-executor/internal/process"
@@ -141,31 +140,4 @@ func (p *Podman) Kill(ctx context.Context, name string) error {
 func (p *Podman) Init(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "init", "--", name)
 	return err
-}
-
-// NoSuchProgram tells whether a container could not be started because its
-// image lacks the program of its command. `podman start` ends with 125 then
-// (4.3.1 and 5.4.2), as for much else; it repeats the runtime's words.
-func NoSuchProgram(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && SaysNoSuchProgram(exit.Stderr)
-}
-
-// SaysNoSuchProgram is [NoSuchProgram] for what podman has written to standard error.
-func SaysNoSuchProgram(said string) bool {
-	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
-}
-
-// NoWorkdir tells whether a container could not be started because its image lacks the directory that it was to start in.
-func NoWorkdir(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, `workdir "`) && strings.Contains(exit.Stderr, "does not exist on container")
-}
-
-// NoSuchCDIDevice tells whether a container could not be started because the
-// machine does not know a CDI device of it (container-device-interface
-// pkg/cdi/registry.go).
-func NoSuchCDIDevice(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "unresolvable CDI devices")
 }
