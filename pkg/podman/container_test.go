@@ -1,10 +1,13 @@
 package podman
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // alwaysBefore is what every container has before its own options.
@@ -104,6 +107,26 @@ func TestManyLabels(t *testing.T) {
 		}
 		if !slices.IsSorted(keys) || len(keys) != 26 {
 			t.Fatalf("labels are not in order: %q", keys)
+		}
+	}
+}
+
+// Of mounts only those in the directory come, whatever else an image mounts.
+func TestMountsIn(t *testing.T) {
+	objects, err := json.Marshal([]any{
+		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},
+		map[string]any{"Id": "b", "Mounts": []string{}},
+		map[string]any{"Id": "c", "Mounts": []string{"/data/" + huge, "/data/a\nb"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := answers(t, map[string]string{"ps": string(objects)})
+	for _, dir := range []string{"/data", "/data/"} {
+		got, err := p.MountsIn(t.Context(), "k", dir)
+		want := []string{"/data/builds/project-7", "/data/" + huge[:maxField-6], "/data/a\nb"}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%.300s", dir, err, diff)
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 )
 
 // Pull is `podman image pull`.
@@ -62,16 +60,4 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
-}
-
-// isID knows an object's ID, as podman prints it.
-var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
-// lastID returns the last word of an answer, which has to be an ID.
-func lastID(verb string, answer []byte) (string, error) {
-	words := strings.Fields(string(answer))
-	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
-		return "", fmt.Errorf("podman %s: no ID in its answer", verb)
-	}
-	return words[len(words)-1], nil
 }

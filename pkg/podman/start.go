@@ -141,3 +141,9 @@ func (p *Podman) Init(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "init", "--", name)
 	return err
 }
+
+// StartDetached starts a container and does not wait for its end.
+func (p *Podman) StartDetached(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "start", "--", name)
+	return err
+}

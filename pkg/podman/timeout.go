@@ -3,7 +3,6 @@ package podman
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -52,27 +51,4 @@ func (p *Podman) bound(ctx context.Context, args []string) (context.Context, con
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, limit, &TimeoutError{Verb: name, Limit: limit})
-}
-
-// podman's database is that of all its processes. Where it is locked for longer than
-// one of them waits, which it is on a slow disk, the next try may go well.
-const (
-	lockedTries = 4
-	lockedPause = 250 * time.Millisecond
-)
-
-// unlessLocked calls try until podman's database is not locked, a few times. Each
-// wait is twice the one before, and up to half of it more.
-func unlessLocked(ctx context.Context, try func() ([]byte, error)) ([]byte, error) {
-	for n, wait := 1, lockedPause; ; n, wait = n+1, 2*wait {
-		out, err := try()
-		if n == lockedTries || !Locked(err) {
-			return out, err
-		}
-		select {
-		case <-ctx.Done():
-			return out, err
-		case <-time.After(wait + rand.N(wait/2)):
-		}
-	}
 }
