@@ -71,6 +71,15 @@ check: ## check format, vet, staticcheck, shellcheck, tidiness, lengths and gene
 	shellcheck --external-sources $(SCRIPTS)
 	cd test && go test -count=1 ./scripts/lengths
 	test/scripts/generated
+	$(MAKE) lint
+
+# The linters of .golangci.yml, as programs that are quick to build, and the spelling of all text. The
+# words that it passes over are typing errors that tests make.
+.PHONY: lint
+lint: ## run the linters that .golangci.yml names, and check the spelling
+	cd test/tools/lint && go mod tidy -diff && go vet . && go test . && go build -o $(CURDIR)/bin/test/lint .
+	bin/test/lint
+	git ls-files -z -- ':!*.sum' ':!LICENSE' ':!*/testdata/fuzz/*' | xargs -0 go tool -modfile=test/tools/lint/go.mod misspell -error -i levle,onyl,scirpt
 
 .PHONY: format
 format: ## format the Go code

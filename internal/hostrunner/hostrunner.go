@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"podman-executor/internal/process"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -82,13 +83,8 @@ func firstDirectory(search, preferred string) string {
 // OnPath reports whether a gitlab-runner is on the PATH of an environment.
 func OnPath(env []string) bool {
 	for _, v := range env {
-		search, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(search) {
-			info, err := os.Stat(filepath.Join(dir, Program))
-			if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			if _, err := process.LookPath(path, Program); err == nil {
 				return true
 			}
 		}

@@ -4,7 +4,6 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -145,33 +144,11 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// waitDelay is how long a launcher may take to end after SIGTERM.
-const waitDelay = 6 * time.Second
-
-// measure is one thing to do about a launcher that is to end, after a time.
-type measure struct {
-	after time.Duration
-	take  func()
-}
-
-// signal sends a signal to a process group.
-func signal(group int, s syscall.Signal) func() { return func() { _ = syscall.Kill(-group, s) } }
-
-// wait waits for the end of a launcher. When ctx ends it takes one measure after the
-// other until that is enough.
-func wait(ctx context.Context, done <-chan struct{}, measures ...measure) {
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	for _, m := range measures {
-		select {
-		case <-done:
-			return
-		case <-time.After(m.after):
-			m.take()
-		}
-	}
-	<-done
-}
+const (
+	// extraGrace is how much longer than its script a launcher may take to end, before it
+	// is told to.
+	extraGrace = time.Second
+	// launcherGrace is how long a launcher may take to end after that, and how long its
+	// output is waited for.
+	launcherGrace = 6 * time.Second
+)

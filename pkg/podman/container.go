@@ -250,20 +250,6 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 	return s, nil
 }
 
-// NoSuchContainer tells whether a command failed because there is no such container
-// (libpod/define/errors.go, ErrNoSuchCtr: "no such container"; `container inspect`
-// of 4.3.1 and 5.4.2, "no such container NAME").
-func NoSuchContainer(err error) bool {
-	return says(err, "no such container", "no container with name or id")
-}
-
-// NameTaken tells whether a container was not made because another one has its name
-// (containers/storage, ErrDuplicateName: "the container name … is already in use by …";
-// later versions than 4.3.1 add "or use --replace").
-func NameTaken(err error) bool {
-	return says(err, "the container name ") && says(err, "is already in use")
-}
-
 // Version is podman's, or the service's where there is one.
 type Version struct {
 	Version string

@@ -107,22 +107,3 @@ func TestManyLabels(t *testing.T) {
 		}
 	}
 }
-
-// The words of 4.3.1, and of later versions.
-func TestNameTaken(t *testing.T) {
-	for said, want := range map[string]bool{
-		`Error: creating container storage: the container name "x" is already in use by 7116aa6a3463. You have to remove that container to be able to reuse that name: that name is already in use`:                                                true,
-		`Error: creating container storage: the container name "x" is already in use by 7116aa6a3463. You have to remove that container to be able to reuse that name: that name is already in use, or use --replace to instruct Podman to do so.`: true,
-		`Error: address already in use`:            false,
-		`Error: the container name "x" is invalid`: false,
-	} {
-		p, _ := answers(t, map[string]string{"create.stderr": said, "create.exit": "125"})
-		_, err := p.Create(t.Context(), Create{Name: "x", Image: "y"})
-		if got := NameTaken(err); err == nil || got != want {
-			t.Errorf("%s: %v, want %v (%v)", said, got, want, err)
-		}
-	}
-	if NameTaken(nil) {
-		t.Error("no error says so")
-	}
-}

@@ -8,8 +8,9 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 const (
@@ -18,10 +19,6 @@ const (
 	// maxStderr bounds what is kept of a command's standard error, in bytes:
 	// its end, where podman says what went wrong.
 	maxStderr = 4 << 10
-	// waitDelay is how long a command may take to end after it was told to, and
-	// killDelay when it gets SIGKILL.
-	waitDelay = 5 * time.Second
-	killDelay = 4 * time.Second
 )
 
 // Exit codes of podman itself (podman-run(1), EXIT STATUS). A container's
@@ -92,7 +89,7 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
 	started := time.Now()
-	err := p.ended(execute(cmd), args, &stderr)
+	err := p.ended(process.Run(cmd), args, &stderr)
 	var late *TimeoutError
 	if err != nil && errors.As(context.Cause(ctx), &late) {
 		err = late
@@ -106,9 +103,9 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 var errOwnSSH = errors.New("podman's own client of ssh is not used")
 
 // command prepares a podman command: in `/`, since the caller's own directory
-// may not exist in the mount namespace that rootless podman joins; in its own
-// process group, so that a signal to the caller's group does not reach it; with
-// an empty standard input.
+// may not exist in the mount namespace that rootless podman joins; with an empty
+// standard input. It is run in its own process group, see [process.Run] and
+// [process.Start].
 func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	if p.URL != "" {
 		args = append([]string{"--url", p.URL}, args...)
@@ -117,8 +114,6 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd.Dir = "/"
 	// Never nil: os/exec would pass the caller's own environment on.
 	cmd.Env = append([]string{}, p.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = waitDelay
 	if strings.HasPrefix(p.URL, "ssh://") {
 		cmd.Err = errOwnSSH
 	}
@@ -129,9 +124,7 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 func (p *Podman) ended(err error, args []string, stderr *tail) error {
 	var exit *exec.ExitError
 	switch {
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		// With ErrWaitDelay podman itself ended with 0, and only something
-		// that it left behind kept the pipe open.
+	case err == nil:
 		return nil
 	case errors.As(err, &exit):
 		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message(), begin: stderr.begin(), retried: stderr.retried()}

@@ -231,20 +231,3 @@ func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Imag
 	}
 	return image
 }
-
-// imageUnknown tells an image that is not there from a storage that is broken:
-// podman ends with 125 for both (containers/storage errors.go, ErrImageUnknown).
-func imageUnknown(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) &&
-		(strings.Contains(exit.Stderr, "image not known") || strings.Contains(exit.Stderr, "no such image"))
-}
-
-// Failed tells whether podman itself has failed, with words of its own: not that it could not
-// be run, or took too long.
-func Failed(err error) bool { return isExit(err, ExitPodman) }
-
-func isExit(err error, code int) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && exit.Code == code
-}

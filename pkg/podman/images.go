@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -100,23 +99,6 @@ func (p *Podman) storedImages(ctx context.Context, filter ...string) ([]StoredIm
 		}
 	}
 	return list, err
-}
-
-// namedID is how podman names an image that it cannot read, when it lists all of them:
-// `retrieving label for image "ID": you may need to remove the image to resolve the
-// error: …` (4.3.1 and 5.4.2).
-var namedID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
-
-// ImagesNamed returns the IDs in what podman said where it failed to list images: of those
-// that it failed for. Only a pull, or what somebody has built, brings such an image.
-func ImagesNamed(err error) []string {
-	var exit *ExitError
-	if !errors.As(err, &exit) {
-		return nil
-	}
-	ids := namedID.FindAllString(exit.begin+" "+exit.Stderr, -1)
-	slices.Sort(ids)
-	return slices.Compact(ids)
 }
 
 // ImageExists tells whether the local storage has the image of that ID.

@@ -197,33 +197,6 @@ func TestTemplatesQuote(t *testing.T) {
 	}
 }
 
-// An image that podman cannot read: the words of 4.3.1 and 5.4.2.
-func TestImageUnreadable(t *testing.T) {
-	const id = "3b76f5f2d7226542ea20dea7e7ad47c06d9fcf29f35c69bb5902f4be2566ebb5"
-	pulled := func(said string) error {
-		p, _ := answers(t, map[string]string{"image-pull.stderr": said, "image-pull.exit": "125"})
-		_, err := p.Pull(t.Context(), Pull{Name: "x"})
-		return err
-	}
-	for said, want := range map[string]bool{
-		"Error: checking platform of image " + id + ": inspecting image: json: cannot unmarshal number into Go struct field Schema2V1Image.docker_version of type string":           true,
-		"Error: checking platform of image r.example.com/x:1: inspecting image: json: cannot unmarshal string into Go struct field Schema2Config.config.Healthcheck of type y":      true,
-		`Error: checking platform of image r.example.com/x:1: parsing image platform: "` + huge + `" is an invalid component of "linux/` + huge + `": platform specifier component`: true,
-		// A registry that says nonsense has put nothing into the storage.
-		"Error: initializing source docker://r.example.com/x:1: json: cannot unmarshal number into Go value": false,
-		"Error: checking platform of image " + id + ": locating image: input/output error":                   false,
-	} {
-		if got := ImageUnreadable(pulled(said)); got != want {
-			t.Errorf("%.200s: got %v", said, got)
-		}
-	}
-	p, _ := answers(t, map[string]string{"image-ls.stderr": `Error: retrieving label for image "` + id + `": you may need to remove the image to resolve the error: ` + huge, "image-ls.exit": "125"})
-	_, err := p.Images(t.Context())
-	if diff := cmp.Diff([]string{id}, ImagesNamed(err)); !Failed(err) || diff != "" {
-		t.Errorf("the images that podman names (-want +got):\n%s", diff)
-	}
-}
-
 // One image of the storage.
 func TestStoredImage(t *testing.T) {
 	const id = "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66"

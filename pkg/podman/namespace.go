@@ -2,8 +2,6 @@ package podman
 
 import (
 	"context"
-	"errors"
-	"strings"
 )
 
 // RunInNamespace runs a program where podman sees the host's files: for rootless
@@ -13,8 +11,7 @@ func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...str
 	local := *p
 	local.URL = ""
 	_, err := local.Output(ctx, append([]string{"unshare", "--", program}, args...)...)
-	var exit *ExitError
-	if errors.As(err, &exit) && strings.Contains(exit.Stderr, "use unshare with rootless") {
+	if stderrHas(err, notRootless) {
 		local.Program = program
 		_, err = local.Output(ctx, args...)
 	}

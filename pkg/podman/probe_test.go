@@ -1,7 +1,6 @@
 package podman
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,29 +34,6 @@ func TestProbe(t *testing.T) {
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%d outputs lost: got %q, %v, want %q", lost, got, err, want)
 		}
-	}
-}
-
-func TestPullLacksID(t *testing.T) {
-	const words = `writing blob: adding layer with blob "sha256:12": Error processing tar file(exit status 1): potentially insufficient UIDs or GIDs available in user namespace (requested `
-	for said, want := range map[string]int64{
-		words + "65534:5 for /x): Check /etc/subuid and /etc/subgid: lchown /x: invalid argument": 65534,
-		words + "5:119525 for /x): Check":           119525,
-		words + "0:0 for /x (requested 7:7 for /y)": 0,
-		words + "99999999999:0 for /x)":             -1,
-		words + "a:b for /x)":                       -1,
-		"unauthorized: authentication required":     -1,
-	} {
-		id, ok := PullLacksID(&ExitError{Verb: "image pull", Code: 125, Stderr: said})
-		if !ok {
-			id = -1
-		}
-		if id != want {
-			t.Errorf("%s: %d, want %d", said, id, want)
-		}
-	}
-	if _, ok := PullLacksID(errors.New(words + "1:1 for /x)")); ok {
-		t.Error("an error that is not podman's")
 	}
 }
 

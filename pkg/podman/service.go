@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 // CreateNetwork is `podman network create`: a network with DNS for the names of
@@ -52,7 +54,7 @@ func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
 func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		_, err := p.Output(ctx, "network", "rm", "--force", "--", name)
-		if err != nil && !(isExit(err, 1) && strings.Contains(err.Error(), "network not found")) {
+		if err != nil && !(isExit(err, 1) && stderrHas(err, noSuchNetwork)) {
 			return err
 		}
 	}
@@ -63,7 +65,7 @@ func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 // used podman's refusal comes back. One that does not exist is no error.
 func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "network", "rm", "--", name)
-	if isExit(err, 1) && strings.Contains(err.Error(), "network not found") {
+	if isExit(err, 1) && stderrHas(err, noSuchNetwork) {
 		return nil
 	}
 	return err
@@ -111,7 +113,7 @@ func (p *Podman) Logs(ctx context.Context, name string, since time.Time, lines i
 	cmd := p.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	started := time.Now()
-	err := p.ended(execute(cmd), args, &tail{})
+	err := p.ended(process.Run(cmd), args, &tail{})
 	p.observe(args, started, err)
 	var list []string
 	for line := range strings.Lines(said.buffer.String()) {

@@ -98,24 +98,3 @@ func stopStarted(t *testing.T, p *Podman, dir string, grace time.Duration) int {
 	}
 	return exit.Code
 }
-
-func TestNoSuchProgram(t *testing.T) {
-	tests := []struct {
-		said string
-		want bool
-	}{
-		{"unable to start container abc: crun: executable file `sh` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found", true},
-		{`runc: runc create failed: unable to start container process: exec: "sh": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found`, true},
-		{"OCI runtime attempted to invoke a command that was not found", false},
-		{"crun: open executable: Permission denied: OCI permission denied", false},
-		{"no such container", false},
-	}
-	for _, tt := range tests {
-		if got := NoSuchProgram(&ExitError{Code: 127, Stderr: tt.said}); got != tt.want {
-			t.Errorf("NoSuchProgram(%q) = %v", tt.said, got)
-		}
-	}
-	if NoSuchProgram(errors.New("executable file `sh` not found")) {
-		t.Error("an error that is not podman's is taken for one")
-	}
-}

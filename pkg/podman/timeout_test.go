@@ -139,29 +139,3 @@ func TestWatch(t *testing.T) {
 		end(nil)
 	}
 }
-
-// TestMachineFaults: what podman, or the kernel, says when the machine has no more
-// of something.
-func TestMachineFaults(t *testing.T) {
-	tests := []struct {
-		err         error
-		full, procs bool
-	}{
-		{&ExitError{Code: 125, Stderr: "writing blob: storing blob to file \"/var/tmp/x\": write /var/tmp/x: no space left on device"}, true, false},
-		{&ExitError{Code: 125, Stderr: "mkdir /x: disk quota exceeded"}, true, false},
-		{&ExitError{Code: 125, Stderr: "saving state: database or disk is full"}, true, false},
-		{fmt.Errorf("writing the plan: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), true, false},
-		{&ExitError{Code: 125, Stderr: "fork/exec /usr/bin/conmon: resource temporarily unavailable"}, false, true},
-		{&ExitError{Code: 2, Stderr: "runtime: failed to create new OS thread (have 5 already; errno=11)"}, false, true},
-		{fmt.Errorf("running podman ps: %w", &os.PathError{Op: "fork/exec", Path: "/usr/bin/podman", Err: syscall.EAGAIN}), false, true},
-		{&ExitError{Code: 126, Stderr: "crun: clone: Resource temporarily unavailable: OCI runtime error"}, false, true},
-		{&ExitError{Code: 125, Stderr: "dial tcp: lookup x: Resource temporarily unavailable"}, false, false},
-		{errors.New("no space left on device"), false, false},
-		{nil, false, false},
-	}
-	for _, tt := range tests {
-		if full, procs := DiskFull(tt.err), NoProcesses(tt.err); full != tt.full || procs != tt.procs {
-			t.Errorf("%v: disk full %v, no processes %v", tt.err, full, procs)
-		}
-	}
-}

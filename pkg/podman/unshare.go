@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 // ErrElsewhere is the error of a directory on the machine of a podman service.
@@ -59,9 +60,9 @@ func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
 	local.URL = ""
 	args := append([]string{"unshare"}, words...)
 	if os.Getuid() == 0 {
-		program, err := onPath(words[0])
+		program, err := process.LookPath(Path, words[0])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("finding %s: %w", words[0], err)
 		}
 		local.Program, args = program, words[1:]
 	}
@@ -70,18 +71,7 @@ func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
 	cmd := local.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	started := time.Now()
-	err := local.ended(cmd.Run(), append([]string{"unshare"}, words...), &stderr)
+	err := local.ended(process.Run(cmd), append([]string{"unshare"}, words...), &stderr)
 	p.observe(append([]string{"unshare"}, words...), started, err)
 	return stdout.buffer.Bytes(), err
-}
-
-// onPath finds a program on [Path].
-func onPath(name string) (string, error) {
-	for _, dir := range filepath.SplitList(Path) {
-		program := filepath.Join(dir, name)
-		if info, err := os.Stat(program); err == nil && info.Mode().IsRegular() {
-			return program, nil
-		}
-	}
-	return "", fmt.Errorf("finding %s: none on %s", name, Path)
 }
