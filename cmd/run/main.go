@@ -70,8 +70,7 @@ func run(ctx context.Context, call *driver.Call) error {
 	return err
 }
 
-// dismiss tells a container that stays to end, if it is there. Where it does not, cleanup
-// ends it.
+// dismiss ends a container that stays, if it is there. Where that fails, cleanup ends it.
 func dismiss(p plan.Plan, container string) {
 	if dir, ok := p.StepsDirs[container]; ok {
 		_ = handover.Dismiss(dir)
@@ -97,7 +96,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)
 	if p.ShowServices && container == p.UserContainer {
 		if step.IsScript(name) {
-			started = time.Time{} // what they said when they started, too
+			started = time.Time{} // also what they said when they started
 		}
 		showServices(ctx, call, p, &pm, started)
 	}
