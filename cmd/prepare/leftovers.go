@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"podman-executor/internal/job"
 	"podman-executor/internal/launch"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
@@ -169,4 +170,25 @@ func removeLaunched(ctx context.Context, pm *podman.Podman, f spec.Facts) error 
 		err = errors.Join(err, launch.Remove(ctx, dir, slurm.Beside(launcher, pm.Env), pm))
 	}
 	return err
+}
+
+// unlessTaken makes a container of that name. One that has it, since nothing told that
+// an earlier attempt at the job has left it, is removed first: that one alone is asked about.
+func unlessTaken(ctx context.Context, log *site.Log, pm *podman.Podman, name string, create func() error) error {
+	err := create()
+	if !podman.NameTaken(err) {
+		return err
+	}
+	id, lookErr := pm.Managed(ctx, name, job.LabelManaged)
+	switch {
+	case lookErr != nil:
+		return leftoversFault(pm, fmt.Errorf("looking for leftovers: %w", lookErr))
+	case id == "":
+		return err
+	}
+	if err := pm.Remove(ctx, id); err != nil {
+		return leftoversFault(pm, fmt.Errorf("removing leftovers: %w", err))
+	}
+	logRemoved(log, name)
+	return create()
 }
