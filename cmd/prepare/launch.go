@@ -96,7 +96,7 @@ func (s *preparation) launcher() (plan.Launch, error) {
 // same; this machine has asked the registry whether the job may have it.
 func (s *preparation) launchedContainer(image podman.Image) (podman.Create, error) {
 	c := s.authorsContainer(image)
-	c.Attached, c.Network = true, s.grant.Network.Mode
+	c.Mode, c.Network = podman.Attached, s.grant.Network.Mode
 	c.Command = step.In(s.workdir("user", image), step.LaunchedCommand(step.EntryPoint(s.userEntry(image)), grace))
 	c.EnvNames = slices.Clone(slurmVariables)
 	if image.Digest == "" {

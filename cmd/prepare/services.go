@@ -145,7 +145,7 @@ func (s *preparation) keepApart(ctx context.Context, version string) {
 
 func (s *preparation) startService(ctx context.Context, i int, service policy.ServiceGrant, image podman.Image, now time.Time) error {
 	c := podman.Create{
-		Name: s.serviceName(i), Labels: s.labels("service", now), Service: true,
+		Name: s.serviceName(i), Labels: s.labels("service", now), Mode: podman.Service,
 		Timeout: s.job.Timeout + time.Minute, Network: cmp.Or(s.network(), s.grant.Network.Mode),
 		Workdir: imageWorkdir(image), User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
 		// As docker's services have it (gitlab-runner

@@ -42,7 +42,7 @@ func (s *preparation) stay(c *podman.Create, place step.Place, entry step.EntryP
 	if !ok {
 		return
 	}
-	c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
+	c.Mode, c.Volumes = podman.Detached, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
 	c.Command = step.StayingCommand(place, entry, s.sources(), s.openDirectories()...)
 }
 
