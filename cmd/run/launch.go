@@ -58,7 +58,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *drive
 	streams := podman.Streams{Stdin: step.Input(text, step.CleanNothing), Stdout: call.Stdout, Stderr: call.Stderr}
 	var o launch.Outcome
 	if p.Launch.Batch {
-		o, err = l.Batch(ctx, streams, s.tell, s.cancel)
+		o, err = l.Batch(ctx, streams, s.signal, s.cancel)
 	} else {
 		o, err = l.Attached(ctx, streams)
 	}
@@ -122,9 +122,9 @@ func (s launched) copyAuthFile() (string, error) {
 	return name, nil
 }
 
-// tell tells Slurm's job to stop, in batch mode, and cancel ends it.
-func (s launched) tell() {
-	s.warn(s.slurm.Tell(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
+// signal tells Slurm's job to stop, in batch mode, and cancel ends it.
+func (s launched) signal() {
+	s.warn(s.slurm.Signal(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
 }
 
 func (s launched) cancel() { s.warn(s.slurm.Cancel(context.Background(), s.plan.Launch.Dir)) }
@@ -160,7 +160,7 @@ func (s launched) outcome(ctx context.Context, o launch.Outcome) error {
 			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s ended with exit code %d", launcher, o.Launcher),
 			Todo: "somebody, or something such as a shutdown of its machine, has ended it",
 		}
-	case podman.SaysNoSuchProgram(o.Said):
+	case podman.SaysNoSuchProgram(o.Stderr):
 		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Todo: driver.NoShellTodo}
 	}
 	return &driver.Fault{
