@@ -130,7 +130,7 @@ func (s launchedStep) copyAuthFile() (string, error) {
 
 // signal asks Slurm's job to stop, in batch mode, and cancel ends it.
 func (s launchedStep) signal() {
-	s.warn(s.slurm.Tell(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
+	s.warn(s.slurm.Signal(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
 }
 
 func (s launchedStep) cancel() { s.warn(s.slurm.Cancel(context.Background(), s.plan.Launch.Dir)) }

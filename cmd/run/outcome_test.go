@@ -183,7 +183,7 @@ func TestLaunchedOutcome(t *testing.T) {
 		{"Slurm's job has completed", launch.Outcome{Started: true, Reported: true, Status: 3, Launcher: 3}, &slurm.Job{ID: 7, State: "COMPLETED"}, "script 3"},
 		{"the launcher fails after it", launch.Outcome{Started: true, Reported: true, Launcher: 1}, nil, "fault: the script ended well, and after it the launcher srun with exit code 1"},
 		{"killed", launch.Outcome{Started: true, Launcher: 137}, nil, "fault: the container was killed while the script ran; the launcher srun ended with exit code 137"},
-		{"no shell", launch.Outcome{Launcher: 127, Said: "executable file `sh` not found"}, nil, "refusal: the container could not be started where the launcher has put it"},
+		{"no shell", launch.Outcome{Launcher: 127, Stderr: "executable file `sh` not found"}, nil, "refusal: the container could not be started where the launcher has put it"},
 		{"not started", launch.Outcome{Launcher: 1}, nil, "fault: the launcher srun ended with exit code 1 before the script began"},
 		{"too little time, of the author's", launch.Outcome{Started: true, Launcher: 1}, timeout, "refusal: job 7 was ended by Slurm: " + timeout.EndedBySlurm() + " (TIMEOUT): TimeLimit"},
 		{"too little memory, of the partition's", launch.Outcome{Started: true, Launcher: 1}, memoryGone, "fault: job 7 was ended by Slurm: " + memoryGone.EndedBySlurm() + " (OUT_OF_MEMORY)"},

@@ -74,9 +74,9 @@ type Outcome struct {
 	Status            int
 	// Launcher is the launcher's exit code, -1 where a signal has ended it.
 	Launcher int
-	// Said is the end of what the launcher, podman and the script have written to
+	// Stderr is the end of what the launcher, podman and the script have written to
 	// standard error.
-	Said string
+	Stderr string
 }
 
 // forget removes what an earlier step has reported.
@@ -91,7 +91,7 @@ func (l Launcher) forget() error {
 
 // report reads what the container has reported.
 func (l Launcher) report(launcher int, said string) (Outcome, error) {
-	o := Outcome{Launcher: launcher, Said: said}
+	o := Outcome{Launcher: launcher, Stderr: said}
 	if _, err := os.Lstat(filepath.Join(l.Dir, reportDir, step.StartedFile)); err == nil {
 		o.Started = true
 	}
@@ -131,16 +131,16 @@ func (l Launcher) status() (int, error) {
 	return code, nil
 }
 
-// maxSaid bounds Outcome.Said, in bytes.
-const maxSaid = 4 << 10
+// maxStderr bounds Outcome.Stderr, in bytes.
+const maxStderr = 4 << 10
 
-// tail keeps the last maxSaid bytes written to it.
+// tail keeps the last maxStderr bytes written to it.
 type tail struct{ text []byte }
 
 // Write keeps the end of p.
 func (t *tail) Write(p []byte) (int, error) {
-	t.text = append(t.text, p[max(0, len(p)-maxSaid):]...)
-	t.text = t.text[max(0, len(t.text)-maxSaid):]
+	t.text = append(t.text, p[max(0, len(p)-maxStderr):]...)
+	t.text = t.text[max(0, len(t.text)-maxStderr):]
 	return len(p), nil
 }
 

@@ -39,7 +39,7 @@ func stepContainer(f Facts, p plan.Plan, where step.Place, image podman.Image, e
 	}
 	before, open := step.EntryPoint(entry), openDirectories(f)
 	if dir, ok := p.StepsDirs[c.Name]; ok {
-		c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
+		c.Mode, c.Volumes = podman.Detached, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
 		c.Command = step.StayingCommand(where, before, p.Sources, open...)
 	} else {
 		c.Command = step.Command(where, before, p.Sources, open...)

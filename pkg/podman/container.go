@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,14 +25,8 @@ type Create struct {
 	Tmpfs []string
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
-	// Service makes a container that runs by itself: without standard input, with
-	// a log that podman keeps.
-	Service bool
-	// Detached starts the container, too, without standard input and output.
-	Detached bool
-	// Attached starts the container, too, with this process's standard input and
-	// output, waits for its end and removes it.
-	Attached bool
+	// Mode is how the container starts, and what becomes of its output.
+	Mode Mode `json:"Attached"`
 	// PullPolicy is podman's; empty: the image is there. AuthFile has the credentials
 	// of a pull.
 	PullPolicy, AuthFile string
@@ -70,87 +63,37 @@ type Create struct {
 	Command []string
 }
 
-// maxLog bounds the log of a service on disk. It is for the last lines of a service that
-// does not start, and for those of each step with CI_DEBUG_SERVICES; GitLab shows 100 MB
-// of a job. conmon begins the file anew when it is full (4.3.1 and 5.4.2, conmon 2.1.6 and 2.1.12:
-// `podman logs` has the lines since then).
-const maxLog = "50m"
-
 // Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
-// log of a container whose output goes to who attaches, and passes the proxy
-// variables of its own environment to none. An image's health check is not podman's
-// to run: it makes systemd timers of the host for it, as often as the image says.
+// log of a container whose output goes to whoever attaches, and passes the proxy
+// variables of its own environment to none. podman does not run an image's health check:
+// it would make systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
-	a := c.verb()
-	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
-	if c.AuthFile != "" {
-		a = append(a, "--authfile", c.AuthFile)
-	}
-	switch {
-	case c.Service:
-		a = append(a, "--log-driver", "k8s-file", "--log-opt", "max-size="+maxLog)
-	case c.Detached:
-		a = append(a, "--log-driver", "none")
-	default:
-		a = append(a, "--interactive", "--log-driver", "none")
-	}
-	a = append(a, "--no-healthcheck", "--http-proxy=false")
-	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
-		a = append(a, "--label", k+"="+c.Labels[k])
-	}
-	if c.Hostname != "" {
-		a = append(a, "--hostname", c.Hostname)
-	}
+	o := c.Mode.command()
+	o = append(o, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
+	o.add("--authfile", c.AuthFile)
+	o = append(o, c.Mode.streams()...)
+	o = append(o, "--no-healthcheck", "--http-proxy=false")
+	o.addLabels(c.Labels)
+	o.add("--hostname", c.Hostname)
 	if c.Timeout > 0 {
-		a = append(a, "--timeout", strconv.FormatInt(int64(c.Timeout/time.Second), 10))
+		o.add("--timeout", strconv.FormatInt(int64(c.Timeout/time.Second), 10))
 	}
-	for _, t := range c.Tmpfs {
-		a = append(a, "--tmpfs", t)
-	}
-	for _, v := range c.Volumes {
-		a = append(a, "--volume", v)
-	}
-	if c.Network != "" {
-		a = append(a, "--network", c.Network)
-	}
-	for _, alias := range c.Aliases {
-		a = append(a, "--network-alias", alias)
-	}
-	a = slices.Concat(a, c.Limits.args(), c.Names.args(), c.Isolation.args())
-	if c.EnvFile != "" {
-		a = append(a, "--env-file", c.EnvFile)
-	}
+	o.add("--tmpfs", c.Tmpfs...)
+	o.add("--volume", c.Volumes...)
+	o.add("--network", c.Network)
+	o.add("--network-alias", c.Aliases...)
+	o = slices.Concat(o, c.Limits.args(), c.Names.args(), c.Isolation.args())
+	o.add("--env-file", c.EnvFile)
 	for _, s := range c.Secrets {
-		a = append(a, "--secret", s.Secret+",type=env,target="+s.Variable)
+		o.add("--secret", s.Secret+",type=env,target="+s.Variable)
 	}
-	for _, name := range c.EnvNames {
-		a = append(a, "--env", name)
-	}
-	if c.User != "" {
-		a = append(a, "--user", c.User)
-	}
-	if c.Workdir != "" {
-		a = append(a, "--workdir", c.Workdir)
-	}
-	if c.Platform != (Platform{}) {
-		a = append(a, "--platform", c.Platform.String())
-	}
-	if c.Entrypoint != "" {
-		a = append(a, "--entrypoint", c.Entrypoint)
-	}
-	a = append(a, c.Options...)
-	return append(append(a, "--", c.Image), c.Command...)
-}
-
-// verb is the command, with what is the same for each container of it.
-func (c Create) verb() []string {
-	switch {
-	case c.Detached:
-		return []string{"run", "--detach"}
-	case c.Attached:
-		return []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
-	}
-	return []string{"create"}
+	o.add("--env", c.EnvNames...)
+	o.add("--user", c.User)
+	o.add("--workdir", c.Workdir)
+	o.add("--platform", c.Platform.String())
+	o.add("--entrypoint", c.Entrypoint)
+	o = append(o, c.Options...)
+	return append(append(o, "--", c.Image), c.Command...)
 }
 
 // Create makes a container and returns its ID.

@@ -57,7 +57,7 @@ func TestCreateArgs(t *testing.T) {
 
 // A container of one run is made where it runs, and pulls its image there.
 func TestRunArgs(t *testing.T) {
-	c := Create{Name: "n", Attached: true, PullPolicy: "missing", AuthFile: "/d/auth.json", EnvNames: []string{"SLURM_JOB_ID"}, Image: "i@sha256:1", Command: []string{"x"}}
+	c := Create{Name: "n", Mode: Attached, PullPolicy: "missing", AuthFile: "/d/auth.json", EnvNames: []string{"SLURM_JOB_ID"}, Image: "i@sha256:1", Command: []string{"x"}}
 	want := []string{
 		"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys, "--name", "n", "--pull=missing", "--authfile", "/d/auth.json",
 		"--interactive", "--log-driver", "none", "--no-healthcheck", "--http-proxy=false", "--env", "SLURM_JOB_ID", "--", "i@sha256:1", "x",
@@ -69,7 +69,7 @@ func TestRunArgs(t *testing.T) {
 
 // A service runs by itself: nobody attaches to it, and its log is podman's to keep.
 func TestCreateServiceArgs(t *testing.T) {
-	c := Create{Name: "n", Service: true, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
+	c := Create{Name: "n", Mode: Service, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
 	want := []string{
 		"create", "--name", "n", "--pull=never", "--log-driver", "k8s-file", "--log-opt", "max-size=50m", "--no-healthcheck", "--http-proxy=false",
 		"--network", "net", "--network-alias", "db", "--", "i", "x",

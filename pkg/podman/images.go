@@ -114,9 +114,7 @@ func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 // RemoveName takes a name away from an image, and removes the image where it has no other one,
 // unless a container has it. One that does not exist is no error.
 func (p *Podman) RemoveName(ctx context.Context, name string) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", name)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", name)
 	if imageUnknown(err) {
 		return nil
 	}
@@ -134,14 +132,12 @@ var ErrImageInUse = errors.New("the image is in use")
 // podman removes what has several names only by force, which removes containers,
 // too; so the names are taken away first.
 func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
 	if len(image.Names) > 1 {
-		if _, err := patient.Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
+		if _, err := p.patient().Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
 			return err
 		}
 	}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
 	switch {
 	case isExit(err, 2):
 		return ErrImageInUse

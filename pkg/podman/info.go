@@ -73,7 +73,7 @@ type Info struct {
 	GraphUsed      int64 `json:"-"`
 }
 
-// Info asks for it.
+// Info runs `podman info`, and returns what it says of the machine and of the storage.
 func (p *Podman) Info(ctx context.Context) (Info, error) {
 	out, err := p.Output(ctx, "info", "--format", "json")
 	if err != nil {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"podman-executor/internal/process"
 )
@@ -25,7 +24,10 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	out, err := p.unshare(ctx, append([]string{"du", "--summarize", "--block-size=1", "--null", "--"}, dirs...)...)
+	if p.Elsewhere {
+		return nil, ErrElsewhere
+	}
+	out, err := p.patient().unshare(ctx, append([]string{"du", "--summarize", "--block-size=1", "--null", "--"}, dirs...)...)
 	var exit *ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.Code == 1) { // 1: something has gone meanwhile
 		return nil, err
@@ -46,46 +48,45 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 // RemoveTree removes a directory with everything in it, files of other ids of
 // podman's user namespace included. It follows no link.
 func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
-	_, err := p.unshare(ctx, "rm", "-rf", "--one-file-system", "--", dir)
+	if p.Elsewhere {
+		return ErrElsewhere
+	}
+	_, err := p.patient().unshare(ctx, "rm", "-rf", "--one-file-system", "--", dir)
 	return err
 }
 
-// unshare runs a program in podman's user namespace, without a namespace for root,
-// and returns its standard output, also where it fails.
+// RunInNamespace runs a program, an absolute path, where podman sees the host's files: for
+// rootless podman in its user and mount namespaces, which last from command to command; as
+// root right here. A podman service has no such place: it is podman on this machine.
+func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
+	_, err := p.unshare(ctx, append([]string{"--", program}, args...)...)
+	return err
+}
+
+// unshare runs a program in podman's namespaces by `podman unshare`, and returns its
+// standard output, also where it fails. podman as root has none, and says so: then the
+// program is run right here.
 func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
-	if p.Elsewhere {
-		return nil, ErrElsewhere
-	}
 	local := *p
 	local.URL = ""
 	args := append([]string{"unshare"}, words...)
-	if os.Getuid() == 0 {
-		program, err := process.LookPath(Path, words[0])
-		if err != nil {
+	out, err := local.Output(ctx, args...)
+	if !stderrHas(err, notRootless) {
+		return out, err
+	}
+	if words[0] == "--" {
+		words = words[1:]
+	}
+	local.Program = words[0]
+	if !filepath.IsAbs(local.Program) {
+		if local.Program, err = process.LookPath(Path, words[0]); err != nil {
 			return nil, fmt.Errorf("finding %s: %w", words[0], err)
 		}
-		local.Program, args = program, words[1:]
 	}
-	var stdout bounded
-	var stderr tail
-	cmd := local.command(ctx, args)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	started := time.Now()
-	err := local.ended(process.Run(cmd), append([]string{"unshare"}, words...), &stderr)
-	p.observe(append([]string{"unshare"}, words...), started, err)
-	return stdout.buffer.Bytes(), err
-}
-
-// RunInNamespace runs a program where podman sees the host's files: for rootless
-// podman in its user and mount namespaces, which last from command to command; as
-// root right here. Of a podman service there is no such place.
-func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
-	local := *p
-	local.URL = ""
-	_, err := local.Output(ctx, append([]string{"unshare", "--", program}, args...)...)
-	if stderrHas(err, notRootless) {
-		local.Program = program
-		_, err = local.Output(ctx, args...)
+	out, err = local.Output(ctx, words[1:]...)
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		exit.Verb = "unshare"
 	}
-	return err
+	return out, err
 }

@@ -2,8 +2,6 @@ package podman
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -23,20 +21,16 @@ type CreateNetwork struct {
 
 // Args returns the command line.
 func (c CreateNetwork) Args() []string {
-	args := []string{"network", "create"}
-	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
-		args = append(args, "--label", k+"="+c.Labels[k])
-	}
-	if c.IPv6 {
-		args = append(args, "--ipv6")
-	}
+	o := options{"network", "create"}
+	o.addLabels(c.Labels)
+	o.addSwitch("--ipv6", c.IPv6)
 	if c.MTU > 0 {
-		args = append(args, "--opt", "mtu="+strconv.Itoa(c.MTU))
+		o.add("--opt", "mtu="+strconv.Itoa(c.MTU))
 	}
 	if c.Isolate != "" {
-		args = append(args, "--opt", "isolate="+c.Isolate)
+		o.add("--opt", "isolate="+c.Isolate)
 	}
-	return append(args, "--", c.Name)
+	return append(o, "--", c.Name)
 }
 
 // CreateNetwork makes a network.

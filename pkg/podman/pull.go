@@ -18,14 +18,10 @@ type Pull struct {
 
 // Args returns the command line.
 func (p Pull) Args() []string {
-	args := []string{"image", "pull", "--quiet"}
-	if p.Platform != (Platform{}) {
-		args = append(args, "--platform", p.Platform.String())
-	}
-	if p.AuthFile != "" {
-		args = append(args, "--authfile", p.AuthFile)
-	}
-	return append(args, "--", p.Name)
+	o := options{"image", "pull", "--quiet"}
+	o.add("--platform", p.Platform.String())
+	o.add("--authfile", p.AuthFile)
+	return append(o, "--", p.Name)
 }
 
 // ErrPlatform is the error of an image that is made for another platform only.

@@ -42,6 +42,14 @@ func (t Timeouts) limit(verb string) time.Duration {
 	return t.Command
 }
 
+// patient returns the same podman without bounds: for what takes as long as it does, and
+// must not be stopped halfway.
+func (p *Podman) patient() *Podman {
+	patient := *p
+	patient.Timeouts = Timeouts{}
+	return &patient
+}
+
 // bound gives a command its time. The cause of the context's end tells whether
 // that was over, or the caller's.
 func (p *Podman) bound(ctx context.Context, args []string) (context.Context, context.CancelFunc) {

@@ -3,7 +3,6 @@ package podman
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -46,11 +45,9 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 // makeVolume makes a volume, unless another job of the same project has made it
 // meanwhile.
 func (p *Podman) makeVolume(ctx context.Context, v NewVolume) error {
-	args := []string{"volume", "create"}
-	for _, k := range slices.Sorted(maps.Keys(v.Labels)) {
-		args = append(args, "--label", k+"="+v.Labels[k])
-	}
-	_, err := p.Output(ctx, append(args, "--", v.Name)...)
+	o := options{"volume", "create"}
+	o.addLabels(v.Labels)
+	_, err := p.Output(ctx, append(o, "--", v.Name)...)
 	if isExit(err, ExitPodman) && stderrHas(err, volumeThere) {
 		return nil
 	}
@@ -88,9 +85,7 @@ var ErrVolumeInUse = errors.New("the volume is in use")
 // podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
 // removeVolume), and would leave them where it is stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
-	_, err := patient.Output(ctx, "volume", "rm", "--", name)
+	_, err := p.patient().Output(ctx, "volume", "rm", "--", name)
 	switch {
 	case isExit(err, 2):
 		return ErrVolumeInUse

@@ -38,7 +38,7 @@ func newContainer(bin string) (*container, error) {
 
 // newStaying makes a container that waits for steps.
 func newStaying(bin string) (*container, error) {
-	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}, step.Sources{}), Detached: true}, "pipes")
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}, step.Sources{}), Mode: podman.Detached}, "pipes")
 }
 
 // newJob makes a container in a directory like those of jobs. pipes, if not empty, is
