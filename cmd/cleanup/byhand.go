@@ -224,7 +224,7 @@ func (h *housekeeping) begin() (err error) {
 // removeOrphans removes what jobs that are over have left. gitlab-runner makes its
 // directories in its TMPDIR, which is taken to be this program's.
 func (h *housekeeping) removeOrphans(ctx context.Context) error {
-	places := leftovers.Places{
+	places := leftovers.Roots{
 		TempDir: h.call.Getenv("TMPDIR"), RuntimeDir: job.RuntimeDir(h.podman.Getenv), SecretsDir: secret.Parent(site.StateDir(h.call, h.policy)),
 	}
 	if places.TempDir == "" {

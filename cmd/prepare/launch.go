@@ -97,7 +97,7 @@ func (s *preparation) launcher() (plan.Launch, error) {
 func (s *preparation) launchedContainer(image podman.Image) (podman.Create, error) {
 	c := s.authorsContainer(image)
 	c.Attached, c.Network = true, s.grant.Network.Mode
-	c.Command = step.In(s.workdir("user", image), step.LaunchedCommand(step.EntryPoint(s.userEntry(image)), grace))
+	c.Command = step.In(s.workdir("user", image), launch.Command(step.EntryPoint(s.userEntry(image)), grace))
 	c.EnvNames = slices.Clone(slurmVariables)
 	if image.Digest == "" {
 		return c, &driver.Fault{
@@ -138,7 +138,7 @@ func (s *preparation) removeLaunched(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	over, err := leftovers.Over(launchParent(s.policy.General.DataDir), "*", now)
+	over, err := leftovers.OrphanDirectories(launchParent(s.policy.General.DataDir), "*", now)
 	dirs := []string{s.launchDir()}
 	for _, o := range over {
 		dirs = append(dirs, o.Name)

@@ -18,7 +18,7 @@ import (
 // some: see docs/decisions/0020.
 func (s *preparation) removeLeftovers(ctx context.Context) error {
 	now := time.Now()
-	evidence, err := s.places().Evidence(s.podman, s.authDir(), now)
+	evidence, err := s.places().Marks(s.podman, s.authDir(), now)
 	if err != nil {
 		s.log.WithError(err).Warn("directories of dead runners")
 	}
@@ -39,12 +39,12 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 	}
 	if !s.removeLeftoversElsewhere(ctx, now, evidence.Found) || !looked && evidence.Found {
 		// The marks stay until podman, and all services, were looked at.
-		evidence.Over = nil
+		evidence.Orphans = nil
 	}
 	pinned, err := s.places().Pinned(now)
 	secrets, secretsErr := s.places().Secrets(s.host.URL, s.secretsDir(), now)
 	err = errors.Join(err, secretsErr)
-	for _, o := range slices.Concat(pinned, secrets, evidence.Over) {
+	for _, o := range slices.Concat(pinned, secrets, evidence.Orphans) {
 		err = errors.Join(err, o.Remove(ctx, s.podman))
 	}
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *preparation) removeLeftovers(ctx context.Context) error {
 // attempt at this one. It returns the names of what it removed, and whether podman was asked,
 // and has answered. That it does not is the administrator's to know, and no fault of this
 // job's: it may be for what other people's images and containers are.
-func (s *preparation) lookForContainers(ctx context.Context, now time.Time, evidence leftovers.Evidence) (removed []string, looked bool) {
-	if !evidence.Look {
+func (s *preparation) lookForContainers(ctx context.Context, now time.Time, evidence leftovers.Marks) (removed []string, looked bool) {
+	if !evidence.AskPodman {
 		return nil, false
 	}
 	removed, elsewhere, err := leftovers.Containers(ctx, s.podman, now, s.plan().Containers()...)
@@ -73,7 +73,7 @@ func (s *preparation) lookForContainers(ctx context.Context, now time.Time, evid
 	}
 	if err != nil {
 		s.log.WithError(err).Warn("containers of dead runners")
-		if err := leftovers.LookFailed(s.podman); err != nil {
+		if err := leftovers.RecordFailure(s.podman); err != nil {
 			s.log.WithError(err).Warn("containers of dead runners")
 		}
 		return nil, false
@@ -83,7 +83,7 @@ func (s *preparation) lookForContainers(ctx context.Context, now time.Time, evid
 	}
 	// Of a runner elsewhere no file of this machine will tell that it is gone.
 	if !elsewhere && s.podman.URL == "" {
-		if err := leftovers.Looked(s.podman); err != nil {
+		if err := leftovers.RecordAsked(s.podman); err != nil {
 			s.log.WithError(err).Warn("leftovers of dead runners")
 		}
 	}

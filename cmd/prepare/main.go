@@ -55,7 +55,7 @@ type preparation struct {
 	podman  *podman.Podman
 	// host is the podman service that the job gets, with an empty URL where there is none;
 	// disconnect lets go of it.
-	host       remote.Host
+	host       remote.Endpoint
 	disconnect func()
 	// info is what podman said of the machine, once it was asked: see askInfo.
 	info *podman.Info

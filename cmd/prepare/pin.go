@@ -25,8 +25,8 @@ func (s *preparation) pinDir() string {
 }
 
 // places are where jobs have directories.
-func (s *preparation) places() leftovers.Places {
-	return leftovers.Places{
+func (s *preparation) places() leftovers.Roots {
+	return leftovers.Roots{
 		TempDir: filepath.Dir(s.attempt), RuntimeDir: filepath.Dir(s.authDir()), SecretsDir: secret.Parent(site.StateDir(s.call, s.policy)),
 	}
 }
@@ -63,7 +63,7 @@ func (s *preparation) pinMounts(ctx context.Context) error {
 		}
 	}
 	for i := range s.grant.Mounts {
-		s.grant.Mounts[i].Source = pin.Place(dir, i)
+		s.grant.Mounts[i].Source = pin.Target(dir, i)
 	}
 	return nil
 }

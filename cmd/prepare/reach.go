@@ -41,9 +41,9 @@ func (s *preparation) reach(ctx context.Context) error {
 	}
 }
 
-type connector func(context.Context, *podman.Podman, remote.Host) (func(), error)
+type connector func(context.Context, *podman.Podman, remote.Endpoint) (func(), error)
 
-func (s *preparation) connect(ctx context.Context, h remote.Host, how connector) error {
+func (s *preparation) connect(ctx context.Context, h remote.Endpoint, how connector) error {
 	closed, err := how(ctx, s.podman, h)
 	if err == nil {
 		s.host, s.disconnect = h, closed
@@ -66,7 +66,7 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 		if err != nil {
 			s.log.WithError(err).Warn("secrets of dead runners")
 		}
-		if !found && len(secrets) == 0 && leftovers.LookedLately(&other, now) {
+		if !found && len(secrets) == 0 && leftovers.AskedLately(&other, now) {
 			continue
 		}
 		if leftovers.FailedLately(&other, now) {
@@ -81,7 +81,7 @@ func (s *preparation) removeLeftoversElsewhere(ctx context.Context, now time.Tim
 	return all
 }
 
-func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Host, secrets []leftovers.Orphan, now time.Time) error {
+func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman, h remote.Endpoint, secrets []leftovers.Orphan, now time.Time) error {
 	memo := other
 	closed, err := site.ConnectSurely(ctx, &other, h)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman
 	defer closed()
 	removed, elsewhere, err := leftovers.Containers(ctx, &other, now, s.plan().Containers()...)
 	if err != nil {
-		return errors.Join(err, leftovers.LookFailed(&memo))
+		return errors.Join(err, leftovers.RecordFailure(&memo))
 	}
 	for _, name := range removed {
 		s.log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
@@ -102,5 +102,5 @@ func (s *preparation) removeLeftoversOf(ctx context.Context, other podman.Podman
 	if err != nil || elsewhere {
 		return err
 	}
-	return leftovers.Looked(&memo)
+	return leftovers.RecordAsked(&memo)
 }

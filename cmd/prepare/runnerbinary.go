@@ -148,7 +148,7 @@ func (s *preparation) imageHasRunner(ctx context.Context) (bool, error) {
 	var said strings.Builder
 	err := s.runInRunner(ctx, podman.Streams{Stdin: step.Input([]byte(script), step.CleanNothing), Stdout: io.Discard, Stderr: &said})
 	var started *podman.ExitError
-	var handed *handover.ExitError
+	var handed *handover.StepError
 	switch {
 	case err == nil:
 		return true, nil

@@ -37,13 +37,13 @@ func (s *preparation) stepsDirs() map[string]string {
 }
 
 // stay makes a container one that stays, where it can.
-func (s *preparation) stay(c *podman.Create, place step.Place, entry step.EntryPoint) {
+func (s *preparation) stay(c *podman.Create, where step.Where, entry step.EntryPoint) {
 	dir, ok := s.stepsDirs()[c.Name]
 	if !ok {
 		return
 	}
-	c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
-	c.Command = step.StayingCommand(place, entry, s.sources(), s.openDirectories()...)
+	c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+handover.Pipes+":ro,z")
+	c.Command = handover.Command(where, entry, s.sources(), s.openDirectories()...)
 }
 
 // makeStepsDirs makes those directories. The one around them is closed to all but this

@@ -15,7 +15,7 @@ import (
 func (e ended) handOver(ctx context.Context, dir string, s podman.Streams) error {
 	c := handover.Container{Podman: e.podman, Name: e.container, Dir: dir, Grace: e.plan.Grace}
 	err := c.Run(ctx, s)
-	var exit *handover.ExitError
+	var exit *handover.StepError
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err

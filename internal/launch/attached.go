@@ -18,12 +18,12 @@ import (
 // slack is how much longer than a script a launcher may take to end.
 const slack = time.Second
 
-// Attached runs the step by a launcher that hands standard input and output on, and
-// ends with its command.
+// Attached runs the step by a launcher that passes standard input and output on, and ends
+// with its command.
 //
-// When ctx ends, the container's standard input does, which is its word to stop; and
-// where that is not enough, the launcher is told to: one whose command still waits for
-// a machine. It is also told so when this program dies.
+// When ctx ends, so does the container's standard input, which tells the script to stop. If
+// that is not enough, as when the command still waits for a machine, the launcher gets
+// SIGTERM. It also gets it when this program dies.
 func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, error) {
 	if err := l.forget(); err != nil {
 		return Outcome{}, err
@@ -51,9 +51,9 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	done := make(chan struct{})
 	go wait(ctx, done,
-		measure{0, func() { _ = feed.Close() }},
-		measure{l.Grace + slack, signal(cmd.Process.Pid, syscall.SIGTERM)},
-		measure{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
+		escalation{0, func() { _ = feed.Close() }},
+		escalation{l.Grace + slack, signal(cmd.Process.Pid, syscall.SIGTERM)},
+		escalation{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
 	err = cmd.Wait()
 	close(done)
 	if ctx.Err() != nil {

@@ -15,11 +15,11 @@ import (
 
 // Hosts are the podman services of a policy, in its order; none where podman works on
 // this machine itself.
-func Hosts(p *policy.Policy) []remote.Host {
+func Hosts(p *policy.Policy) []remote.Endpoint {
 	pm := p.General.Podman
-	var hosts []remote.Host
+	var hosts []remote.Endpoint
 	for _, address := range pm.Endpoints() {
-		h := remote.Host{URL: address}
+		h := remote.Endpoint{URL: address}
 		if policy.IsRemote(address) {
 			h.Identity, h.KnownHosts = pm.Identity, pm.KnownHosts
 		}
@@ -32,8 +32,8 @@ func Hosts(p *policy.Policy) []remote.Host {
 // another machine whether it is there; one on this machine, the first command of podman
 // finds out. The files with the hosts' keys and with this user's must be ones that nobody
 // else can change: who can, decides which machine runs the jobs.
-func Connect(ctx context.Context, pm *podman.Podman, h remote.Host) (closed func(), err error) {
-	if !h.IsElsewhere() {
+func Connect(ctx context.Context, pm *podman.Podman, h remote.Endpoint) (closed func(), err error) {
+	if !h.IsRemote() {
 		pm.URL, pm.Elsewhere = h.URL, false
 		return func() {}, nil
 	}
@@ -41,11 +41,11 @@ func Connect(ctx context.Context, pm *podman.Podman, h remote.Host) (closed func
 }
 
 // ConnectSurely is Connect, which asks a service on this machine, too.
-func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (closed func(), err error) {
+func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Endpoint) (closed func(), err error) {
 	if h.URL == "" {
 		return func() {}, nil
 	}
-	if h.IsElsewhere() {
+	if h.IsRemote() {
 		if err := trustFiles(h); err != nil {
 			return nil, err
 		}
@@ -54,12 +54,12 @@ func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Host) (close
 	if err != nil {
 		return nil, err
 	}
-	pm.URL, pm.Elsewhere = c.URL, h.IsElsewhere()
+	pm.URL, pm.Elsewhere = c.URL, h.IsRemote()
 	return c.Close, nil
 }
 
 // trustFiles judges the files that ssh goes by.
-func trustFiles(h remote.Host) error {
+func trustFiles(h remote.Endpoint) error {
 	for _, f := range []struct{ key, name string }{{"known_hosts", h.KnownHosts}, {"identity", h.Identity}} {
 		if err := trust.Path(f.name, trust.Self()); err != nil {
 			return &driver.Fault{
