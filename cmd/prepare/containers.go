@@ -125,7 +125,7 @@ func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, moun
 	sources := make([]string, len(mounts))
 	mounts = slices.Clone(mounts)
 	for i := range mounts {
-		sources[i], mounts[i].Source = mounts[i].Source, pin.Place(p.PinDir, i)
+		sources[i], mounts[i].Source = mounts[i].Source, pin.Target(p.PinDir, i)
 	}
 	err := pin.Do(ctx, pm, p.PinDir, sources)
 	var exit *podman.ExitError

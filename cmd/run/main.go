@@ -55,9 +55,9 @@ func run(ctx context.Context, call *driver.Call) error {
 		defer dismiss(p, p.RunnerContainer)
 		dismiss(p, p.UserContainer)
 	}
-	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
+	if step.WhereOf(name) == step.Runner && p.RunnerContainer == "" {
 		err = runOnHost(ctx, call, p, script, name)
-	} else if step.PlaceOf(name) == step.User && p.Launch != nil {
+	} else if step.WhereOf(name) == step.User && p.Launch != nil {
 		err = runLaunched(ctx, call, p, log, script, name)
 	} else {
 		err = runInContainer(ctx, call, p, log, script, name)
@@ -79,7 +79,7 @@ func dismiss(p plan.Plan, container string) {
 
 func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *site.Log, script, name string) error {
 	container, clean := p.UserContainer, step.CleanNothing
-	if step.PlaceOf(name) == step.Runner {
+	if step.WhereOf(name) == step.Runner {
 		container, clean = p.RunnerContainer, p.Sources.Before(name)
 	}
 	text, shell, err := readScript(script)
@@ -146,7 +146,7 @@ func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script, name
 		Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace,
 	}
 	err = h.Run(ctx, script)
-	var exit *step.ExitError
+	var exit *step.HostScriptError
 	switch {
 	case errors.As(err, &exit):
 		return &driver.ScriptError{Code: exit.Code}

@@ -272,7 +272,7 @@ func notStarted(e stepEnd, exit error, state podman.State) (question, error) {
 //	it has ended     anything else                          it was stopped
 //	other errors                                            a fault
 func handedOver(e stepEnd) (question, error) {
-	var exit *handover.ExitError
+	var exit *handover.StepError
 	switch {
 	case e.err == nil:
 		return noQuestion, nil

@@ -125,7 +125,7 @@ func TestOutcome(t *testing.T) {
 
 // TestOutcomeHandedOver has the rows of handedOver's table.
 func TestOutcomeHandedOver(t *testing.T) {
-	failed := &handover.ExitError{Code: 4}
+	failed := &handover.StepError{Code: 4}
 	for _, test := range []struct {
 		name string
 		end  stepEnd

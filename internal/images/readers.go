@@ -53,11 +53,11 @@ func isStateError(err error) bool {
 	return errors.As(err, &state)
 }
 
-// Look returns the ID of the image that has that name in the local storage now; empty
-// where there is none.
+// Look returns the ID of the image that has that name in the local storage now; empty if no
+// image has it.
 type Look func(name string) (id string, err error)
 
-// May tells whether the project may read an image that was found in the storage by a name
+// May reports whether the project may read an image that was found in the storage by a name
 // of a repository, before the call.
 func (r Readers) May(repository, id string, look Look) (bool, error) {
 	s, err := r.read(repository)

@@ -129,8 +129,8 @@ type Podman struct {
 
 // Host returns the service that has the job's containers; its URL is empty where
 // podman works on this machine itself.
-func (p Podman) Host() remote.Host {
-	return remote.Host{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
+func (p Podman) Host() remote.Endpoint {
+	return remote.Endpoint{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
 }
 
 // Client returns that podman, which tells observe of each command. With a URL of ssh://

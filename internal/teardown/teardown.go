@@ -54,7 +54,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Connect connects podman to the service that has the job's containers, and returns a
 // function that closes the connection: site.Connect is one.
-type Connect func(context.Context, podman.Podman, remote.Host) (podman.Podman, func(), error)
+type Connect func(context.Context, podman.Podman, remote.Endpoint) (podman.Podman, func(), error)
 
 const (
 	// tries is how often the removal of containers is tried: a step that is still running may

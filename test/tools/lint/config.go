@@ -53,7 +53,7 @@ type importRule struct {
 	ListMode string   `yaml:"list-mode"`
 	Files    []string `yaml:"files"`
 	Allow    []string `yaml:"allow"`
-	Deny  []struct {
+	Deny     []struct {
 		Pkg  string `yaml:"pkg"`
 		Desc string `yaml:"desc"`
 	} `yaml:"deny"`
