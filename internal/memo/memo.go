@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"podman-executor/internal/atomicfile"
 	"podman-executor/internal/job"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -59,19 +60,7 @@ func Write(name string, text []byte) error {
 	if err := trust.MakeDir(filepath.Dir(name), trust.Self()); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".memo-*")
-	if err != nil {
-		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
+	if err := atomicfile.Write(name, text); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
 	return nil

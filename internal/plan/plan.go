@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
+	"podman-executor/internal/atomicfile"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/step"
 	"podman-executor/internal/trust"
@@ -169,19 +169,7 @@ func Write(dir string, p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
-	f, err := os.CreateTemp(dir, fileName+".*")
-	if err != nil {
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(text); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	if err := os.Rename(f.Name(), filepath.Join(dir, fileName)); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, fileName), text); err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 // there are scripts for it; or `podman run`.
 type Create struct {
 	Name string
-	// Labels are "io.podman-executor.job" and kin. Public.
+	// Labels are public, such as "io.podman-executor.job".
 	Labels map[string]string
 	// Hostname is the container's host name; empty: podman chooses.
 	Hostname string
@@ -127,7 +127,7 @@ type Container struct {
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
-// whatever state, with some of their labels. A container has the labels of its image, too.
+// whatever state, with some of their labels. A container also has the labels of its image.
 func (p *Podman) Containers(ctx context.Context, label string, labels ...string) ([]Container, error) {
 	format := `{"ID": {{json .ListContainer.ID}}, "Names": {{json .ListContainer.Names}}, "Created": {{.ListContainer.Created.Unix}}, "Labels": ` +
 		labelsOf(".ListContainer.Labels", labels) + `}`

@@ -33,7 +33,7 @@ type ExitError struct {
 	Stderr string
 	// begin is its beginning, where it is longer: it may quote what an image says of itself.
 	begin string
-	// retried tells that podman has tried by itself what failed several times.
+	// retried reports that podman has tried by itself what failed several times.
 	retried bool
 }
 
@@ -50,11 +50,11 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output: with an error, too, what
-// the command wrote before it failed. Only more output than is kept is none at all. When
-// ctx ends, podman gets SIGTERM; when the command's own time is over, see [Timeouts], too,
-// and the error is a *[TimeoutError]. A command that finds podman's database locked is
-// tried again.
+// Output runs a podman command and returns its standard output, also with an error: what
+// the command wrote before it failed. More output than is kept is an error, and none of it
+// is returned. When ctx ends, podman gets SIGTERM; also when the command's own time is over,
+// see [Timeouts]: then the error is a *[TimeoutError]. A command that finds podman's database
+// locked is tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return p.outputOf(ctx, nil, args...)
 }

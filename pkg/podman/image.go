@@ -35,7 +35,7 @@ type ImageConfig struct {
 	User string
 	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
 	WorkingDir string
-	// ExposedPorts are "5432/tcp" and kin.
+	// ExposedPorts are ports with their protocol, such as "5432/tcp".
 	ExposedPorts map[string]struct{}
 	// Entrypoint is the image's ENTRYPOINT.
 	Entrypoint []string
@@ -97,11 +97,11 @@ func (i Image) Is(name string, platform Platform) (Image, error) {
 // platform returns what the image says that it is made for.
 func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Variant: i.Variant} }
 
-// Fits tells whether an image is made for a platform, as far as podman says what it
+// Fits reports whether an image is made for a platform, as far as podman says what it
 // is made for. Every image fits the zero Platform.
 func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
 
-// fits tells whether an image is for a platform. Which variant an image is for,
+// fits reports whether an image is for a platform. Which variant an image is for,
 // podman says from 5.x on only; unknown tells what to take it for where it does
 // not. arm64 has one variant so far, which not every image names.
 func (i Image) fits(p Platform, unknown bool) bool {

@@ -14,16 +14,16 @@ type StoredImage struct {
 	// Names are all names that it has in the storage; an image whose names others
 	// have taken over ("dangling") has none. A name with a digest has the image's own.
 	Names []string
-	// Size is in bytes; layers that other images have, too, count.
+	// Size is in bytes; layers that other images also have count.
 	Size int64
 	// Containers is how many containers have it, running or not.
 	Containers int
-	// ReadOnly tells that it is in an additional store, which podman only reads.
+	// ReadOnly reports that it is in an additional store, which podman only reads.
 	ReadOnly bool
 }
 
 // imageLine is a line of `podman image ls`: podman has one for each name of an image. Of all
-// names in each, which it could say, too, an image with 1,000 would have 1,000,000.
+// names in each, which it could also say, an image with 1,000 would have 1,000,000.
 type imageLine struct {
 	ID, Repository, Tag, Digest string
 	Size                        int64
@@ -48,9 +48,9 @@ func (l imageLine) name() string {
 }
 
 // Images lists the images of the local storage, those without a name that others were
-// made from ("intermediate"), too: an image becomes one when it loses its last name.
-// podman 4.3 makes the tree of all layers anew for each image, twice: it takes 3 s for
-// 330, whatever is asked of them, and nothing else tells names, size and containers of all.
+// made from ("intermediate") included: an image becomes one when it loses its last name.
+// podman 4.3 makes the tree of all layers again for each image, twice: it takes 3 s for
+// 330, whatever is asked of them, and nothing else has names, size and containers of all.
 //
 // One image that podman cannot read makes it fail for all: see [ImagesNamed].
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
@@ -75,7 +75,7 @@ func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error
 	if err != nil {
 		return StoredImage{}, err
 	}
-	// podman takes an ID for the beginning of one, too.
+	// podman also takes an ID for the beginning of one.
 	i := slices.IndexFunc(list, func(i StoredImage) bool { return i.ID == id })
 	if i < 0 {
 		return StoredImage{}, fmt.Errorf("%w: %s", ErrNoImage, id)
@@ -102,7 +102,7 @@ func (p *Podman) storedImages(ctx context.Context, filter ...string) ([]StoredIm
 	return list, err
 }
 
-// ImageExists tells whether the local storage has the image of that ID.
+// ImageExists reports whether the local storage has the image of that ID.
 func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 	_, err := p.Output(ctx, "image", "exists", "--", id)
 	if isExit(err, 1) {

@@ -12,7 +12,7 @@ type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
 	OSArch string `json:"OsArch"`
-	// Service tells that it is a service's.
+	// Service reports that it is that of a podman service.
 	Service bool `json:"-"`
 }
 
@@ -23,7 +23,7 @@ func (v Version) Native() Platform {
 	return Platform{OS: os, Arch: arch}
 }
 
-// Version asks for podman's version.
+// Version returns the version of podman, or of the service where there is one.
 func (p *Podman) Version(ctx context.Context) (Version, error) {
 	out, err := p.Output(ctx, "version", "--format", "json")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // State is what podman knows of a container's latest run.
 type State struct {
-	// Status is "created", "running", "exited" and kin.
+	// Status is podman's word, such as "created", "running" or "exited".
 	Status    string
 	ExitCode  int
 	OOMKilled bool
@@ -21,7 +21,7 @@ type State struct {
 // stateFormat leaves out what health checks have said, among others.
 const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
 
-// State asks for a container's state.
+// State returns what podman knows of a container's latest run.
 func (p *Podman) State(ctx context.Context, name string) (State, error) {
 	out, err := p.Output(ctx, "container", "inspect", "--format", stateFormat, "--", name)
 	if err != nil {

@@ -45,7 +45,7 @@ func labelsOf(field string, keys []string) string {
 }
 
 // labelValues gives the answers to labelsOf their keys. A label that is not there is empty
-// for podman; one that is too long is left out, too.
+// for podman; one that is too long is also left out.
 func labelValues(keys, values []string) map[string]string {
 	labels := map[string]string{}
 	for i, key := range keys {

@@ -11,7 +11,7 @@ import (
 type CreateNetwork struct {
 	Name   string
 	Labels map[string]string
-	// IPv6 gives it addresses of IPv6, too.
+	// IPv6 also gives it addresses of IPv6.
 	IPv6 bool
 	// MTU is the largest packet, in bytes; 0: podman's own.
 	MTU int
@@ -33,7 +33,7 @@ func (c CreateNetwork) Args() []string {
 	return append(o, "--", c.Name)
 }
 
-// CreateNetwork makes a network.
+// CreateNetwork makes a network. A name that is taken is an error.
 func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
 	_, err := p.Output(ctx, c.Args()...)
 	return err

@@ -95,7 +95,7 @@ func (t *tail) begin() string {
 	return string(t.head)
 }
 
-// retried tells whether podman says that it has tried again by itself
+// retried reports whether podman says that it has tried again by itself
 // (containers/common pkg/retry/retry.go).
 func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
 

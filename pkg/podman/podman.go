@@ -47,7 +47,7 @@ type Podman struct {
 	Program string
 	// URL is the address of a podman service; empty for podman on this machine.
 	URL string
-	// Elsewhere tells that the service is on another machine, with other files; URL is
+	// Elsewhere reports that the service is on another machine, with other files; URL is
 	// then a socket that leads there.
 	Elsewhere bool
 	// Env is podman's whole environment, NAME=value; see [Environment].

@@ -31,8 +31,8 @@ var ErrPlatform = errors.New("the image is made for another platform")
 // pulled, which takes no time where the storage has it already.
 var ErrImageGone = errors.New("the image was removed as soon as it was there")
 
-// Pull pulls an image and returns it by its ID: with an error, too, where the storage has
-// the image by now, and this one is not of use.
+// Pull pulls an image and returns it by its ID, also with an error where the storage
+// has the image by now, and this one is not of use.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
 	if err != nil {

@@ -51,7 +51,7 @@ type Isolation struct {
 	Devices         []string
 	CapAdd, CapDrop []string
 	SecurityOpt     []string
-	// UserNS is "keep-id", "auto" and kin; empty: podman's own default.
+	// UserNS is what --userns takes, such as "keep-id" or "auto"; empty: podman's own default.
 	UserNS string
 	Groups []string
 	// Sysctls are NAME=VALUE.

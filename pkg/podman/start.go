@@ -21,7 +21,7 @@ type Streams struct {
 }
 
 // detachKeys would make podman leave the container alone, and end with 0. podman
-// looks for them without a terminal, too, in reads of one byte each; its default
+// also looks for them without a terminal, in reads of one byte each; its default
 // is two of them, and an empty list is none that its service takes.
 const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 

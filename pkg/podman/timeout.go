@@ -29,7 +29,7 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("podman %s: stopped, since it took longer than %s", e.Verb, e.Limit)
 }
 
-// IsPull tells which of the [Timeouts] it was.
+// IsPull reports whether it was Timeouts.Pull, not Timeouts.Command.
 func (e *TimeoutError) IsPull() bool { return e.Verb == pullVerb }
 
 const pullVerb = "image pull"
@@ -50,7 +50,7 @@ func (p *Podman) patient() *Podman {
 	return &patient
 }
 
-// bound gives a command its time. The cause of the context's end tells whether
+// bound gives a command its time. The cause of the context's end reports whether
 // that was over, or the caller's.
 func (p *Podman) bound(ctx context.Context, args []string) (context.Context, context.CancelFunc) {
 	name := verb(args)

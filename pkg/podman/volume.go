@@ -24,8 +24,8 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 	for _, v := range volumes {
 		args = append(args, v.Name)
 	}
-	// podman prints those that are there, and fails if one is not. It takes a name
-	// for the beginning of another one, too, where only that one is there.
+	// podman prints those that are there, and fails if one is not. It also takes
+	// a name for the beginning of another one, where only that one is there.
 	out, err := p.Output(ctx, args...)
 	if err != nil && !volumeUnknown(err) && !stderrHas(err, ambiguousVolume) {
 		return err
