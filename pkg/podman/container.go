@@ -16,7 +16,7 @@ import (
 // there are scripts for it; or `podman run`.
 type Create struct {
 	Name string
-	// Labels are "io.podman-executor.job" and kin. Public.
+	// Labels are labels such as "io.podman-executor.job". They are public.
 	Labels map[string]string
 	// Hostname is the container's host name; empty: podman chooses.
 	Hostname string
@@ -30,9 +30,9 @@ type Create struct {
 	// Service makes a container that runs by itself: without standard input, with
 	// a log that podman keeps.
 	Service bool
-	// Detached starts the container, too, without standard input and output.
+	// Detached also starts the container, without standard input and output.
 	Detached bool
-	// Attached starts the container, too, with this process's standard input and
+	// Attached also starts the container, with this process's standard input and
 	// output, waits for its end and removes it.
 	Attached bool
 	// PullPolicy is podman's; empty: the image is there. AuthFile has the credentials
@@ -55,9 +55,9 @@ type Create struct {
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
-	// Workdir is the directory that the process starts in; empty: the image's, which podman makes where
-	// it is missing, with releases before 5.7.1 on the host, where a link of the image leads there. One that
-	// is named is never made.
+	// Workdir is the directory that the process starts in; empty: the image's,
+	// which podman creates if it is missing. Releases before 5.7.1 create it on the host if a
+	// link of the image leads there. One that is named is never created.
 	Workdir string
 	// Platform is the image's; the zero Platform: the machine's own.
 	Platform Platform
@@ -73,14 +73,14 @@ type Create struct {
 
 // maxLog bounds the log of a service on disk. It is for the last lines of a service that
 // does not start, and for those of each step with CI_DEBUG_SERVICES; GitLab shows 100 MB
-// of a job. conmon begins the file anew when it is full (4.3.1 and 5.4.2, conmon 2.1.6 and 2.1.12:
+// of a job. conmon starts an empty file when it is full (4.3.1 and 5.4.2, conmon 2.1.6 and 2.1.12:
 // `podman logs` has the lines since then).
 const maxLog = "50m"
 
 // Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
-// log of a container whose output goes to who attaches, and passes the proxy
-// variables of its own environment to none. An image's health check is not podman's
-// to run: it makes systemd timers of the host for it, as often as the image says.
+// log of a container to which somebody attaches, and passes the proxy variables of its
+// environment to no container. podman does not run an image's health check: it would make
+// systemd timers on the host, as often as the image says.
 func (c Create) Args() []string {
 	a := c.verb()
 	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
@@ -164,7 +164,7 @@ func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
 }
 
 // Remove removes containers with their anonymous volumes, running or not.
-// Those that do not exist are no error.
+// Those that do not exist are not an error.
 func (p *Podman) Remove(ctx context.Context, names ...string) error {
 	if len(names) == 0 {
 		return nil
@@ -185,7 +185,7 @@ type Container struct {
 }
 
 // Containers lists the containers that have a label, `KEY` or `KEY=VALUE`, in
-// whatever state, with some of their labels. A container has the labels of its image, too.
+// whatever state, with some of their labels. A container also has the labels of its image.
 func (p *Podman) Containers(ctx context.Context, label string, labels ...string) ([]Container, error) {
 	format := `{"ID": {{json .ListContainer.ID}}, "Names": {{json .ListContainer.Names}}, "Created": {{.ListContainer.Created.Unix}}, "Labels": ` +
 		labelsOf(".ListContainer.Labels", labels) + `}`
@@ -215,7 +215,7 @@ func (p *Podman) MountsIn(ctx context.Context, label, dir string) ([]string, err
 	return slices.DeleteFunc(rows, func(mount string) bool { return !strings.HasPrefix(mount, dir) }), err
 }
 
-// Managed returns the ID of the container of that name, where it has a label; else nothing.
+// Managed returns the ID of the container of that name, if it has the label; otherwise an empty string.
 func (p *Podman) Managed(ctx context.Context, name, label string) (string, error) {
 	format := "{{if index .Config.Labels " + strconv.Quote(label) + "}}{{.ID}}{{end}}"
 	out, err := p.Output(ctx, "container", "inspect", "--format", format, "--", name)
@@ -225,16 +225,16 @@ func (p *Podman) Managed(ctx context.Context, name, label string) (string, error
 	return strings.TrimSpace(string(out)), err
 }
 
-// State is what podman knows of a container's latest run.
+// State is what podman knows about the latest run of a container.
 type State struct {
-	// Status is "created", "running", "exited" and kin.
+	// Status is "created", "running", "exited" and so on.
 	Status    string
 	ExitCode  int
 	OOMKilled bool
 	StartedAt time.Time
 }
 
-// stateFormat leaves out what health checks have said, among others.
+// stateFormat leaves out, among others, the output of health checks.
 const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
 
 // State asks for a container's state.
@@ -245,22 +245,21 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 	}
 	var s State
 	if err := json.Unmarshal(out, &s); err != nil {
-		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
+		return State{}, fmt.Errorf("podman container inspect: reading its output: %w", err)
 	}
 	return s, nil
 }
 
-// Version is podman's, or the service's where there is one.
+// Version is the version of podman, or of the podman service if there is one.
 type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
 	OSArch string `json:"OsArch"`
-	// Service tells that it is a service's.
+	// Service reports whether it is the version of a service.
 	Service bool `json:"-"`
 }
 
-// Native returns the machine's platform; the zero Platform where podman does not
-// say it.
+// Native returns the machine's platform; the zero Platform if podman does not report it.
 func (v Version) Native() Platform {
 	os, arch, _ := strings.Cut(v.OSArch, "/")
 	return Platform{OS: os, Arch: arch}
@@ -274,7 +273,7 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	}
 	var v struct{ Client, Server *Version }
 	if err := json.Unmarshal(out, &v); err != nil {
-		return Version{}, fmt.Errorf("podman version: reading its answer: %w", err)
+		return Version{}, fmt.Errorf("podman version: reading its output: %w", err)
 	}
 	switch {
 	case v.Server != nil && v.Server.Version != "":
@@ -283,5 +282,5 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	case v.Client != nil && v.Client.Version != "":
 		return *v.Client, nil
 	}
-	return Version{}, fmt.Errorf("podman version: no version in its answer")
+	return Version{}, fmt.Errorf("podman version: no version in its output")
 }

@@ -34,17 +34,17 @@ const (
 type ExitError struct {
 	// Verb is the command, such as "image pull".
 	Verb string
-	// Code is the exit code, -1 where a signal ended podman.
+	// Code is the exit code, or -1 if a signal ended podman.
 	Code int
 	// Stderr is the end of what podman said, without "Error: ".
 	Stderr string
-	// begin is its beginning, where it is longer: it may quote what an image says of itself.
+	// begin is its beginning, if it is longer: it may quote the configuration of an image.
 	begin string
-	// retried tells that podman has tried by itself what failed several times.
+	// retried reports whether podman has already retried several times by itself.
 	retried bool
 }
 
-// Error returns verb, exit code and what podman said; never the command line.
+// Error returns the verb, the exit code and what podman said, but never the command line.
 func (e *ExitError) Error() string {
 	switch {
 	case e.Code == -1 && e.Stderr == "":
@@ -57,11 +57,11 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output: with an error, too, what
-// the command wrote before it failed. Only more output than is kept is none at all. When
-// ctx ends, podman gets SIGTERM; when the command's own time is over, see [Timeouts], too,
-// and the error is a *[TimeoutError]. A command that finds podman's database locked is
-// tried again.
+// Output runs a podman command and returns its standard output; with an error, that is what
+// the command wrote before it failed. If there is more output than is kept, it returns none.
+// podman gets SIGTERM when ctx ends, and also when the command takes too long, see
+// [Timeouts]: then the error is a *[TimeoutError]. A command that finds podman's database
+// locked is tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return p.outputOf(ctx, nil, args...)
 }
@@ -98,9 +98,9 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 	return err
 }
 
-// errOwnSSH is the error of an address that podman would connect to by itself: it takes
-// any unknown host for the right one.
-var errOwnSSH = errors.New("podman's own client of ssh is not used")
+// errOwnSSH is the error of an address that podman would connect to by itself: its own
+// client trusts any unknown host.
+var errOwnSSH = errors.New("podman's own ssh client is not used")
 
 // command prepares a podman command: in `/`, since the caller's own directory
 // may not exist in the mount namespace that rootless podman joins; with an empty
@@ -120,7 +120,7 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	return cmd
 }
 
-// ended turns the error of a finished exec.Cmd into an *ExitError, where it is one.
+// ended turns the error of a finished exec.Cmd into an *ExitError if the command exited.
 func (p *Podman) ended(err error, args []string, stderr *tail) error {
 	var exit *exec.ExitError
 	switch {
@@ -182,7 +182,7 @@ const maxHead = 1 << 10
 // runtime/cgo/gcc_util.c).
 var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
 
-// crash returns why podman has crashed; empty where it has not.
+// crash returns why podman crashed, or an empty string if it did not.
 func (t *tail) crash() string {
 	for line := range strings.Lines(string(t.head)) {
 		for _, begin := range crashes {
@@ -204,8 +204,8 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // message returns the tail as one line, without podman's prefix, and without its
-// warnings where it says anything else: they are of things that went well after
-// all, such as the first tries of a pull. Of a crash it is the reason alone.
+// warnings if there is anything else: they are about things that succeeded later, such as
+// the first tries of a pull. For a crash it is only the reason.
 func (t *tail) message() string {
 	if crash := t.crash(); crash != "" {
 		return crash
@@ -227,7 +227,7 @@ func (t *tail) message() string {
 	return strings.Join(errs, "; ")
 }
 
-// begin returns the beginning of what was written, where the end alone is kept.
+// begin returns the beginning of what was written, if only the end is kept.
 func (t *tail) begin() string {
 	if len(t.buffer) < maxStderr {
 		return ""
@@ -235,7 +235,7 @@ func (t *tail) begin() string {
 	return string(t.head)
 }
 
-// retried tells whether podman says that it has tried again by itself
+// retried reports whether podman says that it has tried again by itself
 // (containers/common pkg/retry/retry.go).
 func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
 

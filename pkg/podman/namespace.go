@@ -6,7 +6,7 @@ import (
 
 // RunInNamespace runs a program where podman sees the host's files: for rootless
 // podman in its user and mount namespaces, which last from command to command; as
-// root right here. Of a podman service there is no such place.
+// root without a namespace. A podman service has no such place.
 func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
 	local := *p
 	local.URL = ""

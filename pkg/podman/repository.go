@@ -7,7 +7,7 @@ import (
 )
 
 // RepositoryImages returns the IDs of the images of the local storage that have a name of
-// that repository, such as "registry.example.com/team/app", with whatever tag or digest.
+// that repository, such as "registry.example.com/team/app", with any tag or digest.
 // podman looks closer only at these, so other repositories' images cannot make it fail
 // (containers/common libimage/filters.go, filterReferences).
 func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
@@ -21,7 +21,7 @@ func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]str
 	for i, row := range rows {
 		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
 		if !isID.MatchString(ids[i]) {
-			return nil, fmt.Errorf("podman image ls: no ID in its answer")
+			return nil, fmt.Errorf("podman image ls: no ID in its output")
 		}
 	}
 	return ids, nil

@@ -23,7 +23,7 @@ func TestRepositoryImages(t *testing.T) {
 		}
 	}
 	p, _ := answers(t, map[string]string{"image-ls": `{"ID": "<none>"}`})
-	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its answer" {
+	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its output" {
 		t.Errorf("garbage: %v", err)
 	}
 }

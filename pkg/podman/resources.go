@@ -57,7 +57,7 @@ type Isolation struct {
 	Devices         []string
 	CapAdd, CapDrop []string
 	SecurityOpt     []string
-	// UserNS is "keep-id", "auto" and kin; empty: podman's own default.
+	// UserNS is "keep-id", "auto" and so on; empty: podman's own default.
 	UserNS string
 	Groups []string
 	// Sysctls are NAME=VALUE.
@@ -97,8 +97,8 @@ func (o *options) addSwitch(name string, on bool) {
 	}
 }
 
-// Info is what podman says of the machine that containers run on: of the
-// service's, where there is one.
+// Info is what podman says about the machine that containers run on: with a service, the
+// service's machine.
 type Info struct {
 	// CgroupVersion is "v1" or "v2".
 	CgroupVersion string `json:"cgroupVersion"`
@@ -122,12 +122,12 @@ type Info struct {
 	GraphDriver string `json:"-"`
 	GraphRoot   string `json:"-"`
 	// GraphAllocated is the size of the file system that it is on, GraphUsed what is
-	// used of that, by whatever; in bytes.
+	// used of that, by anything; in bytes.
 	GraphAllocated int64 `json:"-"`
 	GraphUsed      int64 `json:"-"`
 }
 
-// Info asks for it.
+// Info runs `podman info`.
 func (p *Podman) Info(ctx context.Context) (Info, error) {
 	out, err := p.Output(ctx, "info", "--format", "json")
 	if err != nil {
@@ -143,10 +143,10 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		} `json:"store"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
-		return Info{}, fmt.Errorf("podman info: reading its answer: %w", err)
+		return Info{}, fmt.Errorf("podman info: reading its output: %w", err)
 	}
 	if answer.Host == nil {
-		return Info{}, fmt.Errorf("podman info: no host in its answer")
+		return Info{}, fmt.Errorf("podman info: no host in its output")
 	}
 	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
 	answer.Host.GraphAllocated, answer.Host.GraphUsed = answer.Store.Allocated, answer.Store.Used

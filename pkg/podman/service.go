@@ -17,7 +17,7 @@ import (
 type CreateNetwork struct {
 	Name   string
 	Labels map[string]string
-	// IPv6 gives it addresses of IPv6, too.
+	// IPv6 also gives it IPv6 addresses.
 	IPv6 bool
 	// MTU is the largest packet, in bytes; 0: podman's own.
 	MTU int
@@ -49,7 +49,7 @@ func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
 	return err
 }
 
-// RemoveNetworks removes networks with whatever containers are on them. Those that
+// RemoveNetworks removes networks with all containers that are on them. Those that
 // do not exist are no error.
 func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	for _, name := range names {
@@ -62,7 +62,7 @@ func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 }
 
 // RemoveUnusedNetwork removes a network that no container is on; of one that is
-// used podman's refusal comes back. One that does not exist is no error.
+// used podman's refusal comes back. One that does not exist is not an error.
 func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "network", "rm", "--", name)
 	if isExit(err, 1) && stderrHas(err, noSuchNetwork) {
@@ -144,7 +144,7 @@ func (p *Podman) PIDs(ctx context.Context, names ...string) (map[string]int, err
 	for name, text := range lines {
 		pid, wrong := strconv.Atoi(text)
 		if wrong != nil {
-			return nil, fmt.Errorf("podman container inspect: reading its answer: %w", wrong)
+			return nil, fmt.Errorf("podman container inspect: reading its output: %w", wrong)
 		}
 		pids[name] = pid
 	}

@@ -27,7 +27,7 @@ type TimeoutError struct {
 
 // Error returns verb and bound.
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("podman %s: stopped, since it took longer than %s", e.Verb, e.Limit)
+	return fmt.Sprintf("podman %s: stopped because it took longer than %s", e.Verb, e.Limit)
 }
 
 // IsPull tells which of the [Timeouts] it was.
@@ -43,7 +43,7 @@ func (t Timeouts) limit(verb string) time.Duration {
 	return t.Command
 }
 
-// bound gives a command its time. The cause of the context's end tells whether
+// bound gives a command its time. The cause of the context's end reports whether
 // that was over, or the caller's.
 func (p *Podman) bound(ctx context.Context, args []string) (context.Context, context.CancelFunc) {
 	name := verb(args)

@@ -25,8 +25,8 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 	for _, v := range volumes {
 		args = append(args, v.Name)
 	}
-	// podman prints those that are there, and fails if one is not. It takes a name
-	// for the beginning of another one, too, where only that one is there.
+	// podman prints those that exist, and fails if one does not. It also accepts the beginning
+	// of a name, if only one volume has it.
 	out, err := p.Output(ctx, args...)
 	if err != nil && !volumeUnknown(err) && !stderrHas(err, ambiguousVolume) {
 		return err
@@ -84,9 +84,9 @@ func (p *Podman) Volumes(ctx context.Context, filter string, labels ...string) (
 var ErrVolumeInUse = errors.New("the volume is in use")
 
 // RemoveVolume removes a volume that no container has: podman itself looks, under
-// its lock. One that does not exist is no error. It may take as long as it does:
-// podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
-// removeVolume), and would leave them where it is stopped.
+// its lock. One that does not exist is not an error. There is no time
+// limit: podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
+// removeVolume), and would leave them if it were stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
 	patient := *p
 	patient.Timeouts = Timeouts{}
