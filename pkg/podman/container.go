@@ -47,9 +47,9 @@ type Create struct {
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
-	// Workdir is the directory that the process starts in; empty: the image's, which podman makes where
-	// it is missing, with releases before 5.7.1 on the host, where a link of the image leads there. One that
-	// is named is never made.
+	// Workdir is the directory that the process starts in; empty: the image's,
+	// which podman creates if it is missing. Releases before 5.7.1 create it on the host if a
+	// link of the image leads there. One that is named is never created.
 	Workdir string
 	// Platform is the image's; the zero Platform: the machine's own.
 	Platform Platform
@@ -106,7 +106,7 @@ func (p *Podman) Create(ctx context.Context, c Create) (string, error) {
 }
 
 // Remove removes containers with their anonymous volumes, running or not.
-// Those that do not exist are no error.
+// Those that do not exist are not an error.
 func (p *Podman) Remove(ctx context.Context, names ...string) error {
 	if len(names) == 0 {
 		return nil

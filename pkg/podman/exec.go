@@ -27,17 +27,17 @@ const (
 type ExitError struct {
 	// Verb is the command, such as "image pull".
 	Verb string
-	// Code is the exit code, -1 where a signal ended podman.
+	// Code is the exit code, or -1 if a signal ended podman.
 	Code int
 	// Stderr is the end of what podman said, without "Error: ".
 	Stderr string
-	// begin is its beginning, where it is longer: it may quote what an image says of itself.
+	// begin is its beginning, if it is longer: it may quote the configuration of an image.
 	begin string
 	// retried reports that podman has tried by itself what failed several times.
 	retried bool
 }
 
-// Error returns verb, exit code and what podman said; never the command line.
+// Error returns the verb, the exit code and what podman said, but never the command line.
 func (e *ExitError) Error() string {
 	switch {
 	case e.Code == -1 && e.Stderr == "":
@@ -91,9 +91,9 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 	return err
 }
 
-// errOwnSSH is the error of an address that podman would connect to by itself: it takes
-// any unknown host for the right one.
-var errOwnSSH = errors.New("podman's own client of ssh is not used")
+// errOwnSSH is the error of an address that podman would connect to by itself: its own
+// client trusts any unknown host.
+var errOwnSSH = errors.New("podman's own ssh client is not used")
 
 // command prepares a podman command: in `/`, since the caller's own directory
 // may not exist in the mount namespace that rootless podman joins; with an empty
@@ -113,7 +113,7 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	return cmd
 }
 
-// ended turns the error of a finished exec.Cmd into an *ExitError, where it is one.
+// ended turns the error of a finished exec.Cmd into an *ExitError if the command exited.
 func (p *Podman) ended(err error, args []string, stderr *tail) error {
 	var exit *exec.ExitError
 	switch {

@@ -34,7 +34,7 @@ type imageLine struct {
 var imageFormat = `{"ID": {{json .ImageSummary.ID}}, "Repository": ` + text(".Repository") + `, "Tag": ` + text(".Tag") +
 	`, "Digest": {{json .ImageSummary.Digest}}, "Size": {{.ImageSummary.Size}}, "Containers": {{.ImageSummary.Containers}}, "ReadOnly": {{.ImageSummary.ReadOnly}}}`
 
-// none is what podman says for a name that is not there.
+// none is what podman prints for a missing name.
 const none = "<none>"
 
 func (l imageLine) name() string {
@@ -55,8 +55,8 @@ func (l imageLine) name() string {
 // One image that podman cannot read makes it fail for all: see [ImagesNamed].
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
 
-// ErrImageUnreadable is the error of an image that podman has, and cannot read.
-var ErrImageUnreadable = errors.New("podman cannot read what the image says of itself")
+// ErrImageUnreadable is the error of an image that podman has but cannot read.
+var ErrImageUnreadable = errors.New("podman cannot read the image's configuration")
 
 // StoredImage is [Podman.Images] for the image of that ID alone, which no other image makes
 // fail; [ErrNoImage] and [ErrImageUnreadable] are its errors.
@@ -111,8 +111,8 @@ func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// RemoveName takes a name away from an image, and removes the image where it has no other one,
-// unless a container has it. One that does not exist is no error.
+// RemoveName removes a name of an image, and the image if that was its last name, unless a
+// container uses it. A name that does not exist is not an error.
 func (p *Podman) RemoveName(ctx context.Context, name string) error {
 	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", name)
 	if imageUnknown(err) {
@@ -124,13 +124,12 @@ func (p *Podman) RemoveName(ctx context.Context, name string) error {
 // ErrImageInUse is the error of an image that a container has, running or not.
 var ErrImageInUse = errors.New("the image is in use")
 
-// RemoveImage removes an image with all its names, and none but this one, unless a
-// container has it: podman itself looks. One that does not exist is no error. It may
-// take as long as it does: stopped halfway, podman would leave layers without an
-// image.
+// RemoveImage removes an image with all its names, and no other image, unless a container
+// uses it: podman itself checks that. An image that does not exist is not an error. There
+// is no time limit: stopped halfway, podman would leave layers without an image.
 //
-// podman removes what has several names only by force, which removes containers,
-// too; so the names are taken away first.
+// podman removes an image with several names only with --force, which also removes
+// containers; so the names are removed first.
 func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 	if len(image.Names) > 1 {
 		if _, err := p.patient().Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
@@ -148,7 +147,7 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 }
 
 // RepositoryImages returns the IDs of the images of the local storage that have a name of
-// that repository, such as "registry.example.com/team/app", with whatever tag or digest.
+// that repository, such as "registry.example.com/team/app", with any tag or digest.
 // podman looks closer only at these, so other repositories' images cannot make it fail
 // (containers/common libimage/filters.go, filterReferences).
 func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
@@ -162,7 +161,7 @@ func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]str
 	for i, row := range rows {
 		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
 		if !isID.MatchString(ids[i]) {
-			return nil, fmt.Errorf("podman image ls: no ID in its answer")
+			return nil, fmt.Errorf("podman image ls: no ID in its output")
 		}
 	}
 	return ids, nil

@@ -29,7 +29,7 @@ func TestImages(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	p, _ = answers(t, map[string]string{"image-ls": "none"})
-	if _, err := p.Images(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "podman image ls: reading its answer: ") {
+	if _, err := p.Images(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "podman image ls: reading its output: ") {
 		t.Errorf("garbage: %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestLocalImages(t *testing.T) {
 		{"the storage is broken", map[string]string{"image-inspect.exit": "125", "image-inspect.stderr": "Error: open images.json: permission denied"}, nil, "podman image inspect: exit status 125: open images.json: permission denied"},
 		{"one is missing in the answer", map[string]string{"image-inspect": `[{"Id": "a"}]`}, nil, "podman image inspect: want 2 images, got 1"},
 		{"one has no ID", map[string]string{"image-inspect": `[{"Id": "a"}, {}]`}, nil, "podman image inspect: an image without an ID"},
-		{"garbage", map[string]string{"image-inspect": "none"}, nil, "podman image inspect: reading its answer: "},
+		{"garbage", map[string]string{"image-inspect": "none"}, nil, "podman image inspect: reading its output: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestRepositoryImages(t *testing.T) {
 		}
 	}
 	p, _ := answers(t, map[string]string{"image-ls": `{"ID": "<none>"}`})
-	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its answer" {
+	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its output" {
 		t.Errorf("garbage: %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Version is podman's, or the service's where there is one.
+// Version is the version of podman, or of the podman service if there is one.
 type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
@@ -16,8 +16,7 @@ type Version struct {
 	Service bool `json:"-"`
 }
 
-// Native returns the machine's platform; the zero Platform where podman does not
-// say it.
+// Native returns the machine's platform; the zero Platform if podman does not report it.
 func (v Version) Native() Platform {
 	os, arch, _ := strings.Cut(v.OSArch, "/")
 	return Platform{OS: os, Arch: arch}
@@ -31,7 +30,7 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	}
 	var v struct{ Client, Server *Version }
 	if err := json.Unmarshal(out, &v); err != nil {
-		return Version{}, fmt.Errorf("podman version: reading its answer: %w", err)
+		return Version{}, fmt.Errorf("podman version: reading its output: %w", err)
 	}
 	switch {
 	case v.Server != nil && v.Server.Version != "":
@@ -40,11 +39,11 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	case v.Client != nil && v.Client.Version != "":
 		return *v.Client, nil
 	}
-	return Version{}, fmt.Errorf("podman version: no version in its answer")
+	return Version{}, fmt.Errorf("podman version: no version in its output")
 }
 
-// Info is what podman says of the machine that containers run on: of the
-// service's, where there is one.
+// Info is what podman says about the machine that containers run on: with a service, the
+// service's machine.
 type Info struct {
 	// CgroupVersion is "v1" or "v2".
 	CgroupVersion string `json:"cgroupVersion"`
@@ -68,7 +67,7 @@ type Info struct {
 	GraphDriver string `json:"-"`
 	GraphRoot   string `json:"-"`
 	// GraphAllocated is the size of the file system that it is on, GraphUsed what is
-	// used of that, by whatever; in bytes.
+	// used of that, by anything; in bytes.
 	GraphAllocated int64 `json:"-"`
 	GraphUsed      int64 `json:"-"`
 }
@@ -89,10 +88,10 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		} `json:"store"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
-		return Info{}, fmt.Errorf("podman info: reading its answer: %w", err)
+		return Info{}, fmt.Errorf("podman info: reading its output: %w", err)
 	}
 	if answer.Host == nil {
-		return Info{}, fmt.Errorf("podman info: no host in its answer")
+		return Info{}, fmt.Errorf("podman info: no host in its output")
 	}
 	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
 	answer.Host.GraphAllocated, answer.Host.GraphUsed = answer.Store.Allocated, answer.Store.Used

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// State is what podman knows of a container's latest run.
+// State is what podman knows about the latest run of a container.
 type State struct {
 	// Status is podman's word, such as "created", "running" or "exited".
 	Status    string
@@ -18,7 +18,7 @@ type State struct {
 	StartedAt time.Time
 }
 
-// stateFormat leaves out what health checks have said, among others.
+// stateFormat leaves out, among others, the output of health checks.
 const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
 
 // State returns what podman knows of a container's latest run.
@@ -29,12 +29,12 @@ func (p *Podman) State(ctx context.Context, name string) (State, error) {
 	}
 	var s State
 	if err := json.Unmarshal(out, &s); err != nil {
-		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
+		return State{}, fmt.Errorf("podman container inspect: reading its output: %w", err)
 	}
 	return s, nil
 }
 
-// Managed returns the ID of the container of that name, where it has a label; else nothing.
+// Managed returns the ID of the container of that name, if it has the label; otherwise an empty string.
 func (p *Podman) Managed(ctx context.Context, name, label string) (string, error) {
 	format := "{{if index .Config.Labels " + strconv.Quote(label) + "}}{{.ID}}{{end}}"
 	out, err := p.Output(ctx, "container", "inspect", "--format", format, "--", name)
@@ -53,7 +53,7 @@ func (p *Podman) PIDs(ctx context.Context, names ...string) (map[string]int, err
 	for name, text := range lines {
 		pid, wrong := strconv.Atoi(text)
 		if wrong != nil {
-			return nil, fmt.Errorf("podman container inspect: reading its answer: %w", wrong)
+			return nil, fmt.Errorf("podman container inspect: reading its output: %w", wrong)
 		}
 		pids[name] = pid
 	}

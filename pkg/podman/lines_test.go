@@ -125,7 +125,7 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
-// A line that is too long, or is none, is passed over, and the administrator's log has it; where no
+// A line that is too long, or not valid, is skipped, and the administrator's log has it; where no
 // line is one, that is the error.
 func TestPassedOver(t *testing.T) {
 	p, _ := answers(t, map[string]string{"ps": `{"ID": "` + huge + `"}` + "\nnone\n\n" + recordedPs})
@@ -138,7 +138,7 @@ func TestPassedOver(t *testing.T) {
 	if list, err := p.Containers(t.Context(), "k"); err != nil || len(list) != 2 {
 		t.Errorf("%d containers, %v", len(list), err)
 	}
-	if len(noted) != 1 || !strings.Contains(noted[0], "podman ps: reading its answer: ") || !strings.HasSuffix(noted[0], "; 2 lines of it are passed over") {
+	if len(noted) != 1 || !strings.Contains(noted[0], "podman ps: reading its output: ") || !strings.HasSuffix(noted[0], "; 2 lines were skipped") {
 		t.Errorf("the log has %q", noted)
 	}
 	p, _ = answers(t, map[string]string{"ps": `{"ID": "` + huge})

@@ -129,7 +129,7 @@ func locked(dir string) int {
 
 const megabyte = 1 << 20
 
-// readsOn ends with 9 where the input ends, too. On a machine that is too slow to
+// readsOn also ends with 9 when the input ends. On a machine that is too slow to
 // end it in that time nothing is found wrong.
 func readsOn() int {
 	ended := make(chan struct{})

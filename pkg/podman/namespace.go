@@ -12,7 +12,7 @@ import (
 )
 
 // ErrElsewhere is the error of a directory on the machine of a podman service.
-var ErrElsewhere = errors.New("its files are on another machine, behind service_url")
+var ErrElsewhere = errors.New("its files are on another machine (service_url)")
 
 // DiskUsage returns the disk space that directories take, in bytes, by their paths:
 // also where they hold files of other ids of podman's user namespace. One that
@@ -37,7 +37,7 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 		if number, dir, ok := strings.Cut(line, "\t"); ok {
 			n, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
-				return nil, fmt.Errorf("du: reading its answer: %w", err)
+				return nil, fmt.Errorf("du: reading its output: %w", err)
 			}
 			sizes[dir] = n
 		}

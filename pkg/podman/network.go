@@ -39,7 +39,7 @@ func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
 	return err
 }
 
-// RemoveNetworks removes networks with whatever containers are on them. Those that
+// RemoveNetworks removes networks with all containers that are on them. Those that
 // do not exist are no error.
 func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	for _, name := range names {
@@ -52,7 +52,7 @@ func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 }
 
 // RemoveUnusedNetwork removes a network that no container is on; of one that is
-// used podman's refusal comes back. One that does not exist is no error.
+// used podman's refusal comes back. One that does not exist is not an error.
 func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "network", "rm", "--", name)
 	if isExit(err, 1) && stderrHas(err, noSuchNetwork) {

@@ -47,7 +47,7 @@ func TestNetworks(t *testing.T) {
 		t.Errorf("of none: %+v, %v", list, err)
 	}
 	p, _ = answers(t, map[string]string{"network": "x"})
-	if _, err := p.Networks(t.Context(), "k"); err == nil || !strings.HasPrefix(err.Error(), "podman network ls: reading its answer: ") {
+	if _, err := p.Networks(t.Context(), "k"); err == nil || !strings.HasPrefix(err.Error(), "podman network ls: reading its output: ") {
 		t.Errorf("of no JSON: %v", err)
 	}
 	p, _ = answers(t, map[string]string{"network.exit": "125", "network.stderr": "Error: broken"})

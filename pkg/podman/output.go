@@ -42,7 +42,7 @@ const maxHead = 1 << 10
 // runtime/cgo/gcc_util.c).
 var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
 
-// crash returns why podman has crashed; empty where it has not.
+// crash returns why podman crashed, or an empty string if it did not.
 func (t *tail) crash() string {
 	for line := range strings.Lines(string(t.head)) {
 		for _, begin := range crashes {
@@ -64,8 +64,8 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // message returns the tail as one line, without podman's prefix, and without its
-// warnings where it says anything else: they are of things that went well after
-// all, such as the first tries of a pull. Of a crash it is the reason alone.
+// warnings if there is anything else: they are about things that succeeded later, such as
+// the first tries of a pull. For a crash it is only the reason.
 func (t *tail) message() string {
 	if crash := t.crash(); crash != "" {
 		return crash
@@ -87,7 +87,7 @@ func (t *tail) message() string {
 	return strings.Join(errs, "; ")
 }
 
-// begin returns the beginning of what was written, where the end alone is kept.
+// begin returns the beginning of what was written, if only the end is kept.
 func (t *tail) begin() string {
 	if len(t.buffer) < maxStderr {
 		return ""

@@ -54,7 +54,7 @@ type Podman struct {
 	Env []string
 	// Timeouts bound its commands.
 	Timeouts Timeouts
-	// Observe, where set, is told of each command that has ended. The
+	// Observe, if not nil, is called after each command. The
 	// arguments hold no secrets, the caller may log them.
 	Observe func(Command)
 }
@@ -68,13 +68,13 @@ type Command struct {
 }
 
 // Find returns the podman program: the given path, or podman on [Path] where it
-// is empty. A program that the group or others can write to is refused: who
-// can replace podman decides what every job runs.
+// is empty. A program that is writable by its group or by others is refused:
+// whoever can replace podman decides what every job runs.
 func Find(program string) (string, error) {
 	if program == "" {
 		program = "podman"
 	} else if !filepath.IsAbs(program) {
-		return "", fmt.Errorf("finding podman: %s is no absolute path", program)
+		return "", fmt.Errorf("finding podman: %s is not an absolute path", program)
 	}
 	program, err := FindProgram(program)
 	if err != nil {
@@ -96,9 +96,9 @@ func FindProgram(program string) (string, error) {
 	case err != nil:
 		return "", err
 	case !process.IsProgram(info):
-		return "", fmt.Errorf("%s is no program", program)
+		return "", fmt.Errorf("%s is not an executable file", program)
 	case info.Mode()&0o022 != 0:
-		return "", fmt.Errorf("%s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())
+		return "", fmt.Errorf("%s is writable by its group or by others (mode %#o)", program, info.Mode().Perm())
 	}
 	return program, nil
 }
@@ -106,7 +106,7 @@ func FindProgram(program string) (string, error) {
 // Environment returns podman's environment, built from nothing: the caller's
 // own holds the job's secrets, and variables such as CONTAINERS_CONF or
 // CONTAINER_HOST that would turn podman into another one. No variable of a job is
-// ever added to it: what a program of the host listens to, nobody can list. Only HOME, USER,
+// ever added: nobody can list all variables that programs of the host react to. Only HOME, USER,
 // XDG_RUNTIME_DIR and the D-Bus address are taken over; extra variables,
 // NAME=value, come last and win.
 //

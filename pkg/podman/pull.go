@@ -27,9 +27,9 @@ func (p Pull) Args() []string {
 // ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
-// ErrImageGone is the error of an image that was removed when it had just been found, or
-// pulled, which takes no time where the storage has it already.
-var ErrImageGone = errors.New("the image was removed as soon as it was there")
+// ErrImageGone is the error of an image that was removed right after it was found or pulled.
+// Pulling takes no time if the storage already has the image.
+var ErrImageGone = errors.New("the image was removed before it could be used")
 
 // Pull pulls an image and returns it by its ID, also with an error where the storage
 // has the image by now, and this one is not of use.
@@ -50,8 +50,7 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{ID: pulled}, err
 	}
 	image = p.variant(ctx, image, pull.Platform)
-	// Of an image that is made for one platform only, podman takes that one,
-	// with a warning.
+	// If an image is made for one platform only, podman pulls that one, with a warning.
 	if !image.Fits(pull.Platform) {
 		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}

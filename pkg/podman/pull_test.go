@@ -36,7 +36,7 @@ func TestPull(t *testing.T) {
 	}
 	for _, answer := range []string{"", "\n", "local\n", "<html>502</html>\n", pulledID[1:] + "\n"} {
 		p, _ = answers(t, map[string]string{"image-pull": answer})
-		if _, err := p.Pull(t.Context(), Pull{Name: "x"}); err == nil || err.Error() != "podman image pull: no ID in its answer" {
+		if _, err := p.Pull(t.Context(), Pull{Name: "x"}); err == nil || err.Error() != "podman image pull: no ID in its output" {
 			t.Errorf("%q: %v", answer, err)
 		}
 	}

@@ -58,7 +58,7 @@ func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
 // fits into what is kept of it.
 const secretsAtOnce = 24
 
-// RemoveSecrets removes secrets. Those that do not exist are no error.
+// RemoveSecrets removes secrets. Those that do not exist are not an error.
 func (p *Podman) RemoveSecrets(ctx context.Context, names ...string) error {
 	for some := range slices.Chunk(names, secretsAtOnce) {
 		_, err := p.Output(ctx, append([]string{"secret", "rm", "--"}, some...)...)

@@ -107,7 +107,7 @@ func TestStartNeverRuns(t *testing.T) {
 	p.Timeouts = Timeouts{Command: time.Second}
 	err := p.Start(t.Context(), "c", Streams{Stdin: strings.NewReader("script")}, time.Millisecond)
 	var late *TimeoutError
-	if !errors.As(err, &late) || err.Error() != "the container does not run: podman start: stopped, since it took longer than 2s" {
+	if !errors.As(err, &late) || err.Error() != "the container did not start: podman start: stopped because it took longer than 2s" {
 		t.Errorf("got %v", err)
 	}
 	if got := calls(t, dir); !strings.HasPrefix(got, "start container container kill") {

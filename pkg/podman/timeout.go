@@ -26,7 +26,7 @@ type TimeoutError struct {
 
 // Error returns verb and bound.
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("podman %s: stopped, since it took longer than %s", e.Verb, e.Limit)
+	return fmt.Sprintf("podman %s: stopped because it took longer than %s", e.Verb, e.Limit)
 }
 
 // IsPull reports whether it was Timeouts.Pull, not Timeouts.Command.

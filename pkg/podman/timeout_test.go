@@ -23,8 +23,8 @@ func TestTimeout(t *testing.T) {
 		want     string
 		pull     bool
 	}{
-		{Timeouts{Command: brief}, []string{"volume", "create", "s3cret"}, "podman volume create: stopped, since it took longer than 50ms", false},
-		{Timeouts{Pull: brief, Command: time.Hour}, []string{"image", "pull", "s3cret"}, "podman image pull: stopped, since it took longer than 50ms", true},
+		{Timeouts{Command: brief}, []string{"volume", "create", "s3cret"}, "podman volume create: stopped because it took longer than 50ms", false},
+		{Timeouts{Pull: brief, Command: time.Hour}, []string{"image", "pull", "s3cret"}, "podman image pull: stopped because it took longer than 50ms", true},
 	}
 	for _, tt := range tests {
 		p, _ := fake(t, "waits")
@@ -75,7 +75,7 @@ func TestTimeoutStubborn(t *testing.T) {
 	}
 }
 
-// alive tells whether a process is there, and no zombie.
+// alive reports whether a process is there, and no zombie.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false

@@ -81,9 +81,9 @@ func (p *Podman) Volumes(ctx context.Context, filter string, labels ...string) (
 var ErrVolumeInUse = errors.New("the volume is in use")
 
 // RemoveVolume removes a volume that no container has: podman itself looks, under
-// its lock. One that does not exist is no error. It may take as long as it does:
-// podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
-// removeVolume), and would leave them where it is stopped.
+// its lock. One that does not exist is not an error. There is no time
+// limit: podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
+// removeVolume), and would leave them if it were stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
 	_, err := p.patient().Output(ctx, "volume", "rm", "--", name)
 	switch {

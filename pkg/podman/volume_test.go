@@ -25,7 +25,7 @@ func TestVolumes(t *testing.T) {
 		t.Errorf("got %+v, %v", list, err)
 	}
 	answering(t, dir, "volume-ls", "none")
-	if _, err := p.Volumes(t.Context(), "label=a"); err == nil || !strings.HasPrefix(err.Error(), "podman volume ls: reading its answer: ") {
+	if _, err := p.Volumes(t.Context(), "label=a"); err == nil || !strings.HasPrefix(err.Error(), "podman volume ls: reading its output: ") {
 		t.Errorf("garbage: %v", err)
 	}
 }
