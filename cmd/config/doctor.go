@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -105,7 +104,9 @@ func (e *examination) checkProgram(context.Context) {
 		return
 	}
 	e.add(preflight.Trust(check, program, trust.Path(program, trust.Self())))
-	e.podman = &podman.Podman{Program: program, Env: podman.Environment(e.call.Getenv, os.Getuid(), pm.Environment)}
+	client := site.Client(e.call, e.policy, program, nil)
+	client.Timeouts = podman.Timeouts{} // doctorTime bounds all commands together
+	e.podman = &client
 	if len(pm.Launcher) > 0 {
 		e.checkLauncher(pm.Launcher[0])
 	}
@@ -184,12 +185,13 @@ func (e *examination) checkServices(ctx context.Context) {
 
 func (e *examination) checkService(ctx context.Context, h remote.Endpoint) {
 	const check = "podman service"
-	disconnect, err := site.ConnectSurely(ctx, e.podman, h)
+	connected, disconnect, err := site.ConnectAndPing(ctx, *e.podman, h)
 	if err != nil {
 		e.fail(check, err, driver.Hint(err))
 		return
 	}
 	defer disconnect()
+	e.podman = &connected
 	if h.URL != "" {
 		e.add(preflight.Result{Check: check, Detail: h.URL})
 	}

@@ -25,7 +25,7 @@ var program = driver.Program{
 		"With --doctor it says whether jobs can run on this machine; call it so as gitlab-runner's user.",
 	Flags: func(flags *flag.FlagSet, call *driver.Call) {
 		flags.BoolFunc("doctor", "tell whether jobs can run on this machine", func(string) error {
-			call.ByHand = doctor
+			call.Command = doctor
 			return nil
 		})
 	},

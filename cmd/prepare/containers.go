@@ -2,153 +2,144 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 
 	"podman-executor/internal/driver"
-	"podman-executor/internal/job"
+	"podman-executor/internal/handover"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/spec"
+	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
-// limitRequest is what the job's variables ask for. They are the author's to
-// choose, so they are taken, expanded, from the environment.
-func (s *preparation) limitRequest() policy.LimitRequest {
-	return policy.LimitRequest{
-		CPUs:       s.expanded("PODMAN_CPUS"),
-		Memory:     s.expanded("PODMAN_MEMORY"),
-		MemorySwap: s.expanded("PODMAN_MEMORY_SWAP"),
-		PIDsLimit:  s.expanded("PODMAN_PIDS_LIMIT"),
-		ShmSize:    s.expanded("PODMAN_SHM_SIZE"),
+// makeRuntimeDir makes the directory for what only podman may read, in memory. Its mark
+// tells that the job may have containers: it is made before them, and goes after them.
+func makeRuntimeDir(in inputs, p plan.Plan) error {
+	if err := trust.MakeDir(p.AuthDir, trust.Self()); err != nil {
+		return runtimeDirFault(err)
 	}
+	return leftovers.Mark(p.AuthDir, in.runner, in.attempt)
 }
 
-// confine gives a container what was granted to it.
-func (s *preparation) confine(c *podman.Create, granted policy.Container) {
-	for _, v := range granted.Volumes {
-		if v.Source == "" {
-			v.Source = s.job.VolumeName(job.VolumeRole(v.Destination))
-		}
-		c.Volumes = append(c.Volumes, v.String())
-	}
-
-	c.Limits = podman.Limits{
-		CPUs:       unlessZero(granted.CPUs),
-		CPUSetCPUs: granted.CPUSetCPUs, CPUSetMems: granted.CPUSetMems, CPUShares: whole(granted.CPUShares),
-		Memory: unlessZero(granted.Memory), MemorySwap: unlessZero(granted.MemorySwap), MemoryReservation: unlessZero(granted.MemoryReservation),
-		PIDs: whole(granted.PIDsLimit), ShmSize: unlessZero(granted.ShmSize),
-		OOMScore: whole(granted.OOMScoreAdjust), CgroupParent: granted.CgroupParent,
-	}
-	for _, u := range granted.Ulimit {
-		c.Limits.Ulimits = append(c.Limits.Ulimits, fmt.Sprintf("%s=%d:%d", u.Name, u.Soft, u.Hard))
-	}
-	c.Names = podman.Names{DNS: granted.DNS, Search: granted.DNSSearch, Hosts: granted.ExtraHosts}
-	c.Isolation = podman.Isolation{
-		Runtime: granted.Runtime, Init: granted.Init, Privileged: granted.Privileged,
-		Devices: slices.Concat(granted.Devices, granted.GPUs),
-		CapAdd:  granted.CapAdd, CapDrop: granted.CapDrop, SecurityOpt: granted.SecurityOpt,
-		UserNS: granted.UsernsMode, Groups: granted.GroupAdd,
-	}
-	for _, t := range granted.Tmpfs {
-		c.Tmpfs = append(c.Tmpfs, strings.TrimSuffix(t.Path+":"+t.Options, ":"))
-	}
-	for _, ctl := range granted.Sysctls {
-		c.Isolation.Sysctls = append(c.Isolation.Sysctls, ctl.Name+"="+ctl.Value)
-	}
-}
-
-// unlessZero prints a size or a number of CPUs that the policy has.
-func unlessZero[N policy.Size | policy.CPUs](n N) string {
-	if n == 0 {
-		return ""
-	}
-	return any(n).(fmt.Stringer).String()
-}
-
-func whole(n policy.Integer) string {
-	if !n.Set {
-		return ""
-	}
-	return strconv.Itoa(n.Value)
-}
-
-// checkLimits asks podman, where a limit is in force, whether this machine
-// enforces it: podman takes it, and does nothing, without the cgroup controller.
-func (s *preparation) checkLimits(ctx context.Context) error {
-	controlled := s.grant.Controlled()
-	if len(controlled) == 0 {
-		return nil
-	}
-	info, err := s.askInfo(ctx)
+// createContainers makes the job's containers, both at the same time: neither needs
+// the other. hosts are the lines of /etc/hosts for services, runner is the mount of the host's
+// gitlab-runner.
+func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, have obtained, hosts []string, hostRunner string) error {
+	user, err := userContainer(ctx, in, pm, f, p, have.user, hosts)
 	if err != nil {
 		return err
 	}
-	var limits, controllers []string
-	for _, l := range controlled {
-		if slices.Contains(info.Controllers, l.Controller) {
-			continue
-		}
-		limits = append(limits, l.Limit)
-		if !slices.Contains(controllers, l.Controller) {
-			controllers = append(controllers, l.Controller)
+	if spec.HostOpen(f, user, have.user) {
+		open := p
+		open.HostOpen = true
+		if err := plan.Write(in.attempt, open); err != nil {
+			return err
 		}
 	}
-	if len(limits) == 0 {
-		return nil
+	if err := makeStepsDirs(p); err != nil {
+		return err
 	}
-	reason := fmt.Sprintf("podman has no cgroup controller for %s (cgroup %s)", strings.Join(controllers, ", "), info.CgroupVersion)
-	if !s.policy.General.Podman.RequireLimits {
-		s.call.Warn("this machine does not enforce the limits of %s: %s", strings.Join(limits, ", "), reason)
-		return nil
+	var runnerError, userError error
+	var both sync.WaitGroup
+	if p.RunnerContainer != "" {
+		runner := spec.Runner(f, p, have.runner, runnerMount(hostRunner, have.runner))
+		both.Go(func() { runnerError = create(ctx, in, pm, runner, "runner_options", "container") })
 	}
-	const key = "general.podman.require_limits"
-	return &driver.Fault{
-		Err: fmt.Errorf("this machine does not enforce the limits of %s: %s", strings.Join(limits, ", "), reason),
-		Hint: fmt.Sprintf("on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or take %s out of %s:%d",
-			"require_limits", s.policy.File(), s.policy.Line(key)),
+	both.Go(func() { userError = startFault(create(ctx, in, pm, user, "custom_options", "container")) })
+	both.Wait()
+	if runnerError != nil {
+		return runnerError
+	}
+	return userError
+}
+
+// userContainer is the user container, with the mounts that the job asks for.
+func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, hosts []string) (podman.Create, error) {
+	warnOfUser(in, f, image)
+	for _, m := range f.Grant.Mounts {
+		in.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
+		in.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
+	}
+	mounts, err := pinned(ctx, in, pm, p, f.Grant.Mounts)
+	if err != nil {
+		return podman.Create{}, err
+	}
+	return spec.User(f, p, image, mounts, hosts), nil
+}
+
+// warnOfUser says what is odd about the container of the author's steps.
+func warnOfUser(in inputs, f spec.Facts, image podman.Image) {
+	for _, w := range spec.Warnings(f, image) {
+		in.call.Warn("%s", w)
+	}
+	if f.Grant.Container.Privileged {
+		in.log.Info("the user container is privileged")
 	}
 }
 
-// memory is what run says of containers that ran out of it.
-func (s *preparation) memory() map[string]plan.Memory {
-	limits := map[string]plan.Memory{}
-	if m := s.grant.Container.Memory; m > 0 {
-		limits[s.userName] = plan.Memory{Limit: m.String(), More: s.policy.MoreMemory(m)}
+// makeStepsDirs makes the directories by which containers get their steps. The one around them
+// is closed to all but this user.
+func makeStepsDirs(p plan.Plan) error {
+	for _, dir := range p.StepsDirs {
+		// An earlier try at this job may have left one.
+		if err := errors.Join(os.RemoveAll(dir), handover.Make(dir)); err != nil {
+			return runtimeDirFault(err)
+		}
 	}
-	if m := s.grant.RunnerContainer.Memory; m > 0 && s.runnerName != "" {
-		limits[s.runnerName] = plan.Memory{Limit: m.String(), More: s.policy.MoreMemory(policy.Unlimited)}
-	}
-	return limits
+	return nil
 }
 
 // create makes a container. keys are those of the policy that shape it, in
 // [general.podman]: the likeliest things for podman to refuse.
-func (s *preparation) create(ctx context.Context, c podman.Create, keys ...string) error {
-	err := s.unlessTaken(ctx, c.Name, func() error {
-		_, err := s.podman.Create(ctx, c)
+func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, keys ...string) error {
+	err := unlessTaken(ctx, in.log, pm, c.Name, func() error {
+		_, err := pm.Create(ctx, c)
 		return err
 	})
 	if err == nil {
 		return nil
 	}
-	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Hint: s.checkKeys(keys...)}
+	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Hint: checkKeys(in.policy, pm, keys...)}
 }
 
-// checkKeys tells the administrator to look at keys of the policy, those that it
-// has, else at the machine.
-func (s *preparation) checkKeys(keys ...string) string {
-	var places []string
-	for _, k := range keys {
-		key := "general.podman." + k
-		if line := s.policy.Line(key); line > 0 {
-			places = append(places, fmt.Sprintf("%s:%d: %s", s.policy.File(), line, key))
+// pinned mounts the sources of the job's volumes where no job can change what
+// they are. It returns the mounts with these as the sources.
+func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, mounts []policy.Mount) ([]policy.Mount, error) {
+	if p.PinDir == "" {
+		return mounts, nil
+	}
+	if err := trust.MakeDir(p.PinDir, trust.Self()); err != nil {
+		return nil, fmt.Errorf("pinning the job's volumes: %w", err)
+	}
+	if err := leftovers.Mark(p.PinDir, in.runner, in.attempt); err != nil {
+		return nil, err
+	}
+	sources := make([]string, len(mounts))
+	mounts = slices.Clone(mounts)
+	for i := range mounts {
+		sources[i], mounts[i].Source = mounts[i].Source, pin.Target(p.PinDir, i)
+	}
+	err := pin.Do(ctx, pm, p.PinDir, sources)
+	var exit *podman.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Code == pin.ExitChanged:
+		return nil, &driver.Refusal{
+			Err:  fmt.Errorf("pinning the job's volumes: %s", exit.Stderr),
+			Hint: "somebody moved or replaced it in this moment; keep volumes where they are while jobs use them",
+		}
+	case err != nil:
+		return nil, &driver.Fault{
+			Err:  fmt.Errorf("pinning the job's volumes: %w", err),
+			Hint: fmt.Sprintf("check that gitlab-runner's user can read them, and `%s unshare true`", pm.Program),
 		}
 	}
-	if len(places) == 0 {
-		return "run `" + s.podman.Program + " info` as the user that gitlab-runner runs as, and check its disk space"
-	}
-	return "check " + strings.Join(places, ", ")
+	return mounts, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -10,20 +9,18 @@ import (
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/images"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/request"
 	"podman-executor/internal/site"
+	"podman-executor/internal/spec"
+	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
-// jobImages are the images of one job; runner is the zero Image where the policy
-// has step_script_only.
-type jobImages struct {
-	runner, user podman.Image
-	services     []podman.Image
-}
-
-// wanted is an image that the job is to have, and how to speak of it.
-type wanted struct {
+// imageWanted is an image that the job is to have, and how to speak of it.
+type imageWanted struct {
 	name     policy.Image
 	pull     policy.PullPolicies
 	platform policy.Platform
@@ -31,54 +28,33 @@ type wanted struct {
 	role string
 	// adminKey is the policy's key that names it, empty for the job's own image.
 	adminKey string
+	// keep puts what was found where it belongs.
+	keep func(*obtained, podman.Image)
 }
 
-// images resolves all images, with the job's credentials for as long as that
-// takes and no longer.
-func (s *preparation) images(ctx context.Context, native podman.Platform) (all jobImages, err error) {
-	finder, err := s.finder(native)
-	if err != nil {
-		return all, err
-	}
-	defer s.clearRuntimeDir()
-	list := s.wanted()
-	requests := make([]images.Request, len(list))
-	for i, w := range list {
-		requests[i] = w.request()
-	}
-	since := time.Now()
-	if err := finder.Look(ctx, requests...); err != nil {
-		return all, s.imageError(list[0], err)
-	}
-	found := make([]podman.Image, len(list))
-	for i, w := range list {
-		if found[i], err = s.image(ctx, finder, w, since); err != nil {
-			return all, err
-		}
-	}
-	if s.runnerName != "" {
-		all.runner, found = found[0], found[1:]
-	}
-	all.user, all.services = found[0], found[1:]
-	return all, nil
-}
-
-// wanted are the job's images: of the runner container where there is one, of the
+// imagesWanted are the job's images: of the runner container where there is one, of the
 // user container, of the services.
-func (s *preparation) wanted() []wanted {
-	var list []wanted
-	if s.runnerName != "" {
-		list = append(list, wanted{
-			name: s.grant.RunnerImage, pull: s.grant.RunnerPull, role: "in the runner container", adminKey: "runner_image",
+func imagesWanted(g policy.Grant, p plan.Plan) []imageWanted {
+	var list []imageWanted
+	if p.RunnerContainer != "" {
+		list = append(list, imageWanted{
+			name: g.RunnerImage, pull: g.RunnerPull, role: "in the runner container", adminKey: "runner_image",
+			keep: func(o *obtained, i podman.Image) { o.runner = i },
 		})
 	}
-	user := wanted{name: s.grant.UserImage, pull: s.grant.UserPull, platform: s.grant.Platform, role: "in the user container"}
-	if s.grant.DefaultImage {
+	user := imageWanted{
+		name: g.UserImage, pull: g.UserPull, platform: g.Platform, role: "in the user container",
+		keep: func(o *obtained, i podman.Image) { o.user = i },
+	}
+	if g.DefaultImage {
 		user.adminKey = "default_image"
 	}
 	list = append(list, user)
-	for _, service := range s.grant.Services {
-		w := wanted{name: service.Image, pull: service.Pull, platform: service.Platform, role: "as the service " + service.Aliases[0]}
+	for _, service := range g.Services {
+		w := imageWanted{
+			name: service.Image, pull: service.Pull, platform: service.Platform, role: "as the service " + service.Aliases[0],
+			keep: func(o *obtained, i podman.Image) { o.services = append(o.services, i) },
+		}
 		if service.Added {
 			w.adminKey = "services"
 		}
@@ -87,57 +63,79 @@ func (s *preparation) wanted() []wanted {
 	return list
 }
 
-func (w wanted) request() images.Request {
+func (w imageWanted) request() images.Request {
 	return images.Request{
 		Name: w.name.String(), Repository: w.name.Repository(), Policies: w.pull,
 		Platform: podman.Platform(w.platform), Own: w.adminKey != "",
 	}
 }
 
-// credentials collects those that the job may pull with.
-func (s *preparation) credentials() (credentials.Set, []string, error) {
-	var administrators credentials.File
-	if name := s.policy.General.Podman.RegistryAuthFile; name != "" {
-		var err error
-		if administrators, err = credentials.ReadFile(name); err != nil {
-			const key = "general.podman.registry_auth_file"
-			return credentials.Set{}, nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("mend the file of %s:%d: %s; gitlab-runner's user must be able to read it, and others not", s.policy.File(), s.policy.Line(key), key)}
-		}
+// findImages resolves all images, with the job's credentials for as long as that
+// takes and no longer.
+func findImages(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, native podman.Platform, have *obtained) error {
+	s, err := newSearch(in, pm, p, native, have.held)
+	if err != nil {
+		return err
 	}
-	set, notices := credentials.Collect(s.call.Getenv(customPrefix+"DOCKER_AUTH_CONFIG"), administrators, s.job.Credentials)
-	return set, notices, nil
+	defer clearRuntimeDir(in.log, p)
+	list := imagesWanted(f.Grant, p)
+	requests := make([]images.Request, len(list))
+	for i, w := range list {
+		requests[i] = w.request()
+	}
+	since := time.Now()
+	if err := s.finder.Look(ctx, requests...); err != nil {
+		return imageFault(in.policy, list[0], err)
+	}
+	for _, w := range list {
+		image, err := s.image(ctx, w, since)
+		if err != nil {
+			return err
+		}
+		w.keep(have, image)
+	}
+	return nil
 }
 
-// finder looks for images with the job's credentials.
-func (s *preparation) finder(native podman.Platform) (*images.Finder, error) {
-	set, notices, err := s.credentials()
+// search looks for images, and holds what it has found.
+type search struct {
+	in      inputs
+	podman  *podman.Podman
+	finder  *images.Finder
+	records storage.Records
+	held    *storage.Held
+}
+
+// newSearch returns a search with the job's credentials.
+func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform, held *storage.Held) (search, error) {
+	set, notices, err := credentialsOf(in)
 	if err != nil {
-		return nil, err
+		return search{}, err
 	}
 	for _, n := range notices {
-		s.call.Warn("%s", n)
+		in.call.Warn("%s", n)
 	}
-	readers := images.ReadersIn(site.StateDir(s.call, s.policy))
-	readers.Project = s.job.ProjectName()
-	return &images.Finder{
-		Podman:   s.podman,
-		AuthFile: func(repository string) (string, bool, error) { return set.Write(s.authDir(), repository) },
+	records, readers := storage.RecordsIn(in.stateDir), images.ReadersIn(in.stateDir)
+	readers.Project = in.job.ProjectName()
+	return search{in: in, podman: pm, records: records, held: held, finder: &images.Finder{
+		Podman:   pm,
+		AuthFile: func(repository string) (string, bool, error) { return set.Write(p.AuthDir, repository) },
 		Readers:  readers,
 		// Not among the directories of jobs, which are looked through for leftovers.
-		Locks:  filepath.Dir(s.authDir()) + "-locks",
+		Locks:  filepath.Dir(p.AuthDir) + "-locks",
 		Native: native,
-		Pulled: s.recordPulled,
-		Note:   s.note,
-		Warn:   s.call.Warn,
-	}, nil
+		Pulled: func(id string) { recordPulled(records, in.log, id) },
+		Note:   in.note,
+		Warn:   in.call.Warn,
+	}}, nil
 }
 
 // recordPulled records an image that was pulled, and that no container will have: else it
 // would stay for ever.
-func (s *preparation) recordPulled(id string) {
-	release, _, err := s.records().HoldImage(context.Background(), id, time.Now(), true)
+func recordPulled(records storage.Records, log *site.Log, id string) {
+	release, _, err := records.HoldImage(context.Background(), id, time.Now(), true)
 	if err != nil {
-		s.log.WithError(err).Warn("recording an image that was pulled and is not used: " + id)
+		log.WithError(err).Warn("recording an image that was pulled and is not used: " + id)
 		return
 	}
 	release()
@@ -145,9 +143,9 @@ func (s *preparation) recordPulled(id string) {
 
 // image resolves one image, which may have been looked for since that time, and says
 // so in the job log.
-func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (podman.Image, error) {
+func (s search) image(ctx context.Context, w imageWanted, since time.Time) (podman.Image, error) {
 	started := time.Now()
-	found, err := s.find(ctx, finder, w, since)
+	found, err := s.find(ctx, w, since)
 	if err != nil {
 		return podman.Image{}, err
 	}
@@ -159,7 +157,7 @@ func (s *preparation) image(ctx context.Context, finder *images.Finder, w wanted
 	if w.platform != (policy.Platform{}) {
 		platform = " for " + w.platform.String()
 	}
-	s.note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
+	s.in.note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
 	return found.Image, nil
 }
 
@@ -169,59 +167,50 @@ const findTries = 3
 // find finds an image, and keeps it from being removed until it is released. Where it was
 // removed before it was held, it is looked for again: what is held stays. It may
 // have been found already, at since or later.
-func (s *preparation) find(ctx context.Context, finder *images.Finder, w wanted, since time.Time) (images.Found, error) {
+func (s search) find(ctx context.Context, w imageWanted, since time.Time) (images.Found, error) {
 	for range findTries {
-		found, err := finder.Find(ctx, w.request())
+		found, err := s.finder.Find(ctx, w.request())
 		if err != nil {
-			return found, s.imageError(w, err)
+			return found, imageFault(s.in.policy, w, err)
 		}
-		release, there, err := s.records().HoldImage(ctx, found.ID, since, found.Pulled)
+		release, there, err := s.records.HoldImage(ctx, found.ID, since, found.Pulled)
 		if err != nil {
-			return found, s.recordsFault(err)
+			return found, recordsFault(s.in.policy, err)
 		}
-		s.held.add(release)
+		s.held.Add(release)
 		if !there {
 			there, err = s.podman.ImageExists(ctx, found.ID)
 		}
 		if err != nil {
-			return found, s.imageError(w, err)
+			return found, imageFault(s.in.policy, w, err)
 		}
 		if there {
 			return found, nil
 		}
 		since = time.Time{} // the record is this job's own now, and tells nothing
 	}
-	return images.Found{}, s.imageError(w, podman.ErrImageGone)
+	return images.Found{}, imageFault(s.in.policy, w, podman.ErrImageGone)
 }
 
-// imageError tells what the job's author can mend from what the administrator
-// must.
-func (s *preparation) imageError(w wanted, err error) error {
-	where := fmt.Sprintf("%s:%d: general.podman.%s", s.policy.File(), s.policy.Line("general.podman."+w.adminKey), w.adminKey)
-	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
-	var state *images.StateError
-	missing := errors.Is(err, podman.ErrNoImage)
-	id, lacksID := podman.PullLacksID(err)
-	switch {
-	case lacksID:
-		return s.lacksID(wrapped, id, w.adminKey != "")
-	case errors.As(err, &state):
-		return &driver.Fault{Err: wrapped, Hint: "make general.state_dir of " + s.policy.File() + " a directory that gitlab-runner's user can write to, and XDG_RUNTIME_DIR, too"}
-	case w.adminKey != "" && missing:
-		return &driver.Fault{Err: wrapped, Hint: fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)}
-	case w.adminKey != "":
-		return &driver.Fault{Err: wrapped, Hint: fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)}
-	case podman.ImageUnreadable(err):
-		return &driver.Refusal{Err: wrapped, Hint: "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"}
-	case missing:
-		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)}
-	case errors.Is(err, images.ErrNotReadable):
-		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)}
-	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Hint: fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)}
-	case podman.PullRefused(err):
-		return &driver.Refusal{Err: wrapped, Hint: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
-	default:
-		return &driver.Fault{Err: wrapped, Hint: "check that this host reaches the registry, and its disk space"}
+// credentialsOf collects those that the job may pull with.
+func credentialsOf(in inputs) (credentials.Set, []string, error) {
+	var administrators credentials.File
+	if name := in.policy.General.Podman.RegistryAuthFile; name != "" {
+		var err error
+		if administrators, err = credentials.ReadFile(name); err != nil {
+			return credentials.Set{}, nil, &driver.Fault{
+				Err:  err,
+				Hint: "mend the file of " + in.policy.Where("general.podman.registry_auth_file") + "; gitlab-runner's user must be able to read it, and others not",
+			}
+		}
+	}
+	set, notices := credentials.Collect(in.call.Getenv(request.Prefix+"DOCKER_AUTH_CONFIG"), administrators, in.job.Credentials)
+	return set, notices, nil
+}
+
+// clearRuntimeDir removes secrets that were for one podman command.
+func clearRuntimeDir(log *site.Log, p plan.Plan) {
+	if err := leftovers.Clear(p.AuthDir); err != nil {
+		log.WithError(err).Warn("removing the job's secrets")
 	}
 }

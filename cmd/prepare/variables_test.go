@@ -12,13 +12,15 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
+	"podman-executor/internal/remote"
+	"podman-executor/internal/spec"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
 
-// variablesOf returns a preparation whose podman keeps each secret's value in a file of the
-// secret's name, and that directory.
-func variablesOf(t *testing.T, stderr *strings.Builder) (*preparation, string) {
+// servedVariables returns variables for the services of a job, whose podman keeps each
+// secret's value in a file of the secret's name, and the directory of these files.
+func servedVariables(t *testing.T, stderr *strings.Builder) (*variables, string) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "podman")
@@ -26,31 +28,31 @@ func variablesOf(t *testing.T, stderr *strings.Builder) (*preparation, string) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "values"), 0o700), os.WriteFile(program, []byte(script), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	owner, err := job.ProcessOf(os.Getpid())
+	runner, err := job.ProcessOf(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &preparation{
+	in := inputs{
 		call: &driver.Call{Program: "prepare", Stderr: stderr}, policy: &policy.Policy{}, job: &job.Job{ID: 42, RunnerToken: "t"},
-		podman: &podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}, owner: owner, attempt: "/tmp/custom-executor1",
-		grant: &policy.Grant{Services: []policy.ServiceGrant{{}}},
+		runner: runner, attempt: "/tmp/custom-executor1", stateDir: filepath.Join(dir, "state"),
 	}
-	s.policy.General.StateDir = filepath.Join(dir, "state")
-	if err := os.MkdirAll(s.authDir(), 0o700); err != nil {
+	pm := podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}
+	f := factsOf(in, policy.Grant{Services: []policy.ServiceGrant{{Aliases: []string{"s"}}}}, pm, remote.Endpoint{})
+	p := spec.Plan(f)
+	if err := os.MkdirAll(p.AuthDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return s, filepath.Join(dir, "values")
+	return &variables{in: in, podman: &pm, facts: f, plan: p}, filepath.Join(dir, "values")
 }
 
 // Variables that podman's files cannot have go by podman secrets, whatever their names are,
 // and byte for byte; equal values by one.
 func TestServiceVariables(t *testing.T) {
 	var stderr strings.Builder
-	s, values := variablesOf(t, &stderr)
+	v, values := servedVariables(t, &stderr)
 	long := strings.Repeat("x", 70_000)
 	lines := "\n\n lead\r\n#=\"'\xc3\xa4*\n\n"
-	c := podman.Create{}
-	err := s.serviceEnv(t.Context(), &c, 0, []string{"A=1", "LD_PRELOAD=" + long, "LINES_=" + lines, "B=", "C =x", "GCONV_PATH=" + lines, "Z=a\x00b", "H=#x", "S= x*", "CR=\r"})
+	c, err := v.bring(t.Context(), podman.Create{}, 0, []string{"A=1", "LD_PRELOAD=" + long, "LINES_=" + lines, "B=", "C =x", "GCONV_PATH=" + lines, "Z=a\x00b", "H=#x", "S= x*", "CR=\r"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,12 +60,12 @@ func TestServiceVariables(t *testing.T) {
 		t.Errorf("the file has %q (%v)", text, err)
 	}
 	var got, want []string
-	for _, v := range c.Secrets {
-		text, err := os.ReadFile(filepath.Join(values, v.Secret))
-		if err != nil || len(v.Secret) > 64 {
-			t.Error(v, err)
+	for _, variable := range c.Secrets {
+		text, err := os.ReadFile(filepath.Join(values, variable.Secret))
+		if err != nil || len(variable.Secret) > 64 {
+			t.Error(variable, err)
 		}
-		got = append(got, v.Variable+"="+string(text))
+		got = append(got, variable.Variable+"="+string(text))
 	}
 	if want = []string{"LD_PRELOAD=" + long, "LINES_=" + lines, "GCONV_PATH=" + lines, "CR=\r"}; !slices.Equal(got, want) {
 		t.Errorf("by secrets go %.200q", got)
@@ -77,7 +79,7 @@ prepare: warning: a service does not get the variable Z: it has a zero byte, whi
 	if stderr.String() != said {
 		t.Errorf("got %s\nwant %s", stderr.String(), said)
 	}
-	for name, mode := range map[string]fs.FileMode{c.EnvFile: 0o600, s.secretsDir(): fs.ModeDir | 0o700, filepath.Dir(s.secretsDir()): fs.ModeDir | 0o700} {
+	for name, mode := range map[string]fs.FileMode{c.EnvFile: 0o600, v.plan.SecretsDir: fs.ModeDir | 0o700, filepath.Dir(v.plan.SecretsDir): fs.ModeDir | 0o700} {
 		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
 			t.Errorf("%s has the mode %v (%v)", name, info.Mode(), err)
 		}
@@ -88,13 +90,13 @@ prepare: warning: a service does not get the variable Z: it has a zero byte, whi
 func TestSecretsAreBounded(t *testing.T) {
 	for _, test := range []struct{ length, want int }{{10, mostSecrets}, {120_000, mostSecretBytes / 120_000}} {
 		var stderr strings.Builder
-		s, values := variablesOf(t, &stderr)
+		v, values := servedVariables(t, &stderr)
 		var list []string
 		for i := range mostSecrets + 20 {
 			list = append(list, fmt.Sprintf("V%d=%d\n%s", i, i, strings.Repeat("x", test.length-len(fmt.Sprint(i))-1)))
 		}
-		c := podman.Create{}
-		if err := s.serviceEnv(t.Context(), &c, 0, list); err != nil {
+		c, err := v.bring(t.Context(), podman.Create{}, 0, list)
+		if err != nil {
 			t.Fatal(err)
 		}
 		entries, err := os.ReadDir(values)

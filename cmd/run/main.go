@@ -70,8 +70,7 @@ func run(ctx context.Context, call *driver.Call) error {
 	return err
 }
 
-// dismiss tells a container that stays to end, if it is there. Where it does not, cleanup
-// ends it.
+// dismiss ends a container that stays, if it is there. Where that fails, cleanup ends it.
 func dismiss(p plan.Plan, container string) {
 	if dir, ok := p.StepsDirs[container]; ok {
 		_ = handover.Dismiss(dir)
@@ -87,25 +86,19 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	if err != nil {
 		return err
 	}
-	pm := p.Podman.Client(log.Podman)
-	disconnect, err := site.Connect(ctx, pm, p.Podman.Host())
+	pm, disconnect, err := site.Connect(ctx, *p.Podman.Client(log.Podman), p.Podman.Host())
 	if err != nil {
 		return err
 	}
 	defer disconnect()
 	streams := podman.Streams{Stdin: step.Input(text, clean), Stdout: call.Stdout, Stderr: call.Stderr}
-	e := ended{podman: pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}
 	started := time.Now()
-	if dir, ok := p.StepsDirs[container]; ok {
-		err = e.handOver(ctx, dir, streams)
-	} else if err = pm.Start(ctx, container, streams, p.Grace); ctx.Err() == nil {
-		err = e.outcome(ctx, err)
-	}
+	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)
 	if p.ShowServices && container == p.UserContainer {
-		if name == "build_script" || name == "step_script" {
-			started = time.Time{} // what they said when they started, too
+		if step.IsScript(name) {
+			started = time.Time{} // also what they said when they started
 		}
-		showServices(ctx, call, p, pm, started)
+		showServices(ctx, call, p, &pm, started)
 	}
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {

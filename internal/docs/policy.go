@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // policyText is what the page says around the tables; they go where tablesMark
@@ -32,8 +33,15 @@ type table struct {
 	keys      []key
 }
 
-// key is one line of a table.
-type key struct{ name, flag, byDefault, meaning string }
+// key is one line of a table; its details are paragraphs below the table.
+type key struct {
+	name, flag, byDefault, meaning string
+	details                        []string
+}
+
+// longestMeaning is the most characters that a cell of the column "meaning" may have: a
+// longer comment needs a second paragraph, which goes below the table.
+const longestMeaning = 200
 
 func policyPage() ([]byte, error) {
 	source, err := build.Import(policyPackage, ".", 0)
@@ -149,12 +157,11 @@ func (r *reader) fields(s structType) (list []*ast.Field) {
 }
 
 func (r *reader) key(path, name string, f *ast.Field, tag reflect.StructTag) key {
-	field := f.Names[0].Name
-	meaning, ok := strings.CutPrefix(oneLine(f.Doc), field+" ")
-	if !ok {
-		r.err = fmt.Errorf("the comment of %s (%s) does not begin with its name", field, path)
+	meaning, details, err := explain(f.Names[0].Name, f.Doc.Text())
+	if err != nil {
+		r.err = fmt.Errorf("%s: %w", path, err)
 	}
-	k := key{name: name, meaning: "`" + name + "` " + meaning, flag: "–", byDefault: tag.Get("default")}
+	k := key{name: name, meaning: meaning, details: details, flag: "–", byDefault: tag.Get("default")}
 	if flag := tag.Get("podman"); flag != "" {
 		k.flag = "`podman " + flag + "`"
 	}
@@ -173,19 +180,60 @@ func (r *reader) key(path, name string, f *ast.Field, tag reflect.StructTag) key
 	return k
 }
 
+// explain makes the meaning of a key from the comment of its field. The key stands in
+// another column, so the name of the field goes, and an "is" or "are" behind it. The
+// first paragraph is the meaning, the others are details.
+func explain(field, comment string) (meaning string, details []string, err error) {
+	first, rest, _ := strings.Cut(strings.TrimSpace(comment), "\n\n")
+	meaning, ok := strings.CutPrefix(joined(first), field+" ")
+	if !ok {
+		return "", nil, fmt.Errorf("the comment of %s does not begin with its name", field)
+	}
+	for _, verb := range []string{"is ", "are "} {
+		meaning = strings.TrimPrefix(meaning, verb)
+	}
+	if n := utf8.RuneCountInString(meaning); n > longestMeaning {
+		return "", nil, fmt.Errorf("the first paragraph of the comment of %s has %d characters, and %d are the most: make it two", field, n, longestMeaning)
+	}
+	for paragraph := range strings.SplitSeq(rest, "\n\n") {
+		if paragraph = joined(paragraph); paragraph != "" {
+			details = append(details, paragraph)
+		}
+	}
+	return capital(meaning), details, nil
+}
+
 func (t table) render(page *bytes.Buffer) {
-	fmt.Fprintf(page, "### `[%s]`\n\n%s\n\n", t.name, strings.ToUpper(t.doc[:1])+t.doc[1:])
+	fmt.Fprintf(page, "### `[%s]`\n\n%s\n\n", t.name, capital(t.doc))
 	page.WriteString("| key | podman | default | meaning |\n|---|---|---|---|\n")
 	for _, k := range t.keys {
-		fmt.Fprintf(page, "| `%s` | %s | %s | %s |\n", k.name, cell(k.flag), cell(k.byDefault), cell(k.meaning))
+		meaning := k.meaning
+		if len(k.details) > 0 {
+			meaning += " See below."
+		}
+		fmt.Fprintf(page, "| `%s` | %s | %s | %s |\n", k.name, cell(k.flag), cell(k.byDefault), cell(meaning))
 	}
 	page.WriteString("\n")
+	for _, k := range t.keys {
+		for i, paragraph := range k.details {
+			if i == 0 {
+				paragraph = "**`" + k.name + "`**: " + paragraph
+			}
+			page.WriteString(paragraph + "\n\n")
+		}
+	}
 }
+
+// capital makes the first letter of a text, which is ASCII, a capital one.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // cell keeps a text from ending its cell of a Markdown table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+func oneLine(doc *ast.CommentGroup) string { return joined(doc.Text()) }
+
+// joined makes one line of several.
+func joined(lines string) string { return strings.Join(strings.Fields(lines), " ") }
 
 func tagOf(f *ast.Field) reflect.StructTag {
 	if f.Tag == nil {

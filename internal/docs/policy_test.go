@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,6 +66,53 @@ func TestEveryKeyIsListed(t *testing.T) {
 	for line := range strings.Lines(keys) {
 		if strings.HasPrefix(line, "|") && strings.Count(line, "|")-strings.Count(line, `\|`) != 5 {
 			t.Errorf("not four cells: %s", line)
+		}
+	}
+}
+
+// A meaning does not repeat its key, and is short: the rest is below the table.
+func TestMeanings(t *testing.T) {
+	text := page(t)
+	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| .* \\| (.*) \\|$").FindAllStringSubmatch(text, -1)
+	if len(rows) < 80 {
+		t.Fatalf("%d keys; where are the others?", len(rows))
+	}
+	for _, row := range rows {
+		meaning, more := strings.CutSuffix(row[2], " See below.")
+		if strings.HasPrefix(meaning, "`"+row[1]+"`") || strings.ToUpper(meaning[:1]) != meaning[:1] || utf8.RuneCountInString(meaning) > longestMeaning {
+			t.Errorf("%s: %s", row[1], meaning)
+		}
+		if more != strings.Contains(text, "\n**`"+row[1]+"`**: ") && row[1] != "volumes" {
+			t.Errorf("%s: what is below the table? %s", row[1], meaning)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	long := strings.Repeat("x", longestMeaning)
+	for _, test := range []struct {
+		comment, meaning string
+		details          []string
+		wrong            string
+	}{
+		{"Key is the\nname.\n", "The name.", nil, ""},
+		{"Key are names.", "Names.", nil, ""},
+		{"Key keeps what is there.", "Keeps what is there.", nil, ""},
+		{"Key is short.\n\nIt has\nmore.\n\nAnd more.\n", "Short.", []string{"It has more.", "And more."}, ""},
+		{"Key " + long, "X" + long[1:], nil, ""},
+		{"Key is " + long + ".", "", nil, "has 201 characters"},
+		{"Keys are names.", "", nil, "does not begin with its name"},
+		{"", "", nil, "does not begin with its name"},
+	} {
+		meaning, details, err := explain("Key", test.comment)
+		if test.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), test.wrong) {
+				t.Errorf("%q: %v, want %q", test.comment, err, test.wrong)
+			}
+			continue
+		}
+		if err != nil || meaning != test.meaning || !slices.Equal(details, test.details) {
+			t.Errorf("%q: %q, %q, %v", test.comment, meaning, details, err)
 		}
 	}
 }

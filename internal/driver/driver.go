@@ -35,22 +35,21 @@ type Program struct {
 	Arguments string
 	// Uninterruptible lets the stage finish when it is told to stop.
 	Uninterruptible bool
-	// Flags, where set, adds options of the program's own. One that asks for work
-	// by hand sets [Call.ByHand].
+	// Flags, where set, adds the program's own options. One that asks for other work than
+	// the stage's sets [Call.Command].
 	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
 	// Explain, where set, returns a better hint than the error's own for faults that any
 	// command and any file can meet; empty for all others.
 	Explain func(error) string
-	// Inner is what the program does where it calls itself, in podman's
-	// namespaces: the first argument is then a verb of its own.
-	Inner Inner
+	// Reexec is what the program does where it calls itself, in podman's namespaces.
+	Reexec Reexec
 }
 
-// Inner is a program in the program. Verbs are the first arguments that call it;
-// Main gets all arguments and returns the exit status.
-type Inner struct {
+// Reexec is what a program does where its first argument is one of Verbs: Main gets all
+// arguments and returns the exit status.
+type Reexec struct {
 	Verbs []string
 	Main  func(args []string, stderr io.Writer) int
 }
@@ -60,9 +59,9 @@ type Call struct {
 	Program string
 	// Policy is the file that --policy names; empty: see site.LoadPolicy.
 	Policy string
-	// ByHand, where an option has set it, is what to do instead of the stage. It
+	// Command, where an option has set it, is what to do instead of the stage. It
 	// needs no runner and no job, may be interrupted, and ends with 0 or 1.
-	ByHand func(context.Context, *Call) error
+	Command func(context.Context, *Call) error
 	// Args are the arguments after the options.
 	Args []string
 	// Environ is the whole environment, NAME=value.
@@ -84,14 +83,14 @@ func (c *Call) Getenv(name string) string {
 
 // Exit statuses of a program that was not called by a runner.
 const (
-	exitByHand = 1
-	exitUsage  = 2
+	exitCommand = 1
+	exitUsage   = 2
 )
 
 // Main runs a program and returns its exit status.
 func Main(p Program) int {
-	if len(os.Args) > 1 && slices.Contains(p.Inner.Verbs, os.Args[1]) {
-		return p.Inner.Main(os.Args[1:], os.Stderr)
+	if len(os.Args) > 1 && slices.Contains(p.Reexec.Verbs, os.Args[1]) {
+		return p.Reexec.Main(os.Args[1:], os.Stderr)
 	}
 	ctx, stop := stopContext()
 	defer stop()
@@ -162,10 +161,10 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 			status = call.finish(ctx, internalError())
 		}
 	}()
-	if call.ByHand != nil {
-		if err := call.ByHand(ctx, call); err != nil {
+	if call.Command != nil {
+		if err := call.Command(ctx, call); err != nil {
 			call.report(err)
-			return exitByHand
+			return exitCommand
 		}
 		return 0
 	}

@@ -62,9 +62,9 @@ func TestRunArguments(t *testing.T) {
 	}
 }
 
-// TestByHand: an option that asks for work by hand needs no runner; it can be
+// TestCommand: an option that asks for other work than the stage's needs no runner; it can be
 // interrupted where the stage cannot, and has exit statuses of its own.
-func TestByHand(t *testing.T) {
+func TestCommand(t *testing.T) {
 	var asked string
 	var stopped bool
 	var failure error
@@ -73,7 +73,7 @@ func TestByHand(t *testing.T) {
 		Flags: func(flags *flag.FlagSet, call *Call) {
 			flags.Func("look-at", "look at a `THING`", func(thing string) error {
 				asked = thing
-				call.ByHand = func(ctx context.Context, _ *Call) error { stopped = ctx.Err() != nil; return failure }
+				call.Command = func(ctx context.Context, _ *Call) error { stopped = ctx.Err() != nil; return failure }
 				return nil
 			})
 		},

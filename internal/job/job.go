@@ -206,7 +206,7 @@ var (
 	slotPart  = regexp.MustCompile(`\A[0-9]{1,9}\z`)
 )
 
-// Locate takes the place of the job from RUNNER_TEMP_PROJECT_DIR, which is the
+// Locate returns the job with its place, which it takes from RUNNER_TEMP_PROJECT_DIR, which is the
 // project directory and ".tmp" (gitlab-runner common/build.go:463). With the
 // shared builds directory that config asks for, the project directory is
 // BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
@@ -215,24 +215,25 @@ var (
 // another directory below BUILDS_DIR. Then token and slot are those of its
 // variables, or of that directory, which it can forge: they choose among the volumes
 // of its own project, which [Job.VolumeName] tells from those of other GitLabs.
-func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) error {
+func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) (*Job, error) {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
-		return fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
+		return nil, fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
 	}
 	below, err := filepath.Rel(buildsDir, projectDir)
 	if err != nil || below == "." || below == ".." || strings.HasPrefix(below, "../") {
-		return fmt.Errorf("locating the job: the project directory %q is not below %s: has the policy changed since the job began?", projectDir, buildsDir)
+		return nil, fmt.Errorf("locating the job: the project directory %q is not below %s: has the policy changed since the job began?", projectDir, buildsDir)
 	}
 	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
 	if parts := strings.Split(below, "/"); len(parts) > 2 && isTokenAndSlot(parts[0], parts[1]) {
 		token, slot = parts[0], parts[1]
 	}
 	if !isTokenAndSlot(token, slot) {
-		return fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot", projectDir, buildsDir)
+		return nil, fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot", projectDir, buildsDir)
 	}
-	j.BuildsDir, j.RunnerToken, j.Slot, j.ProjectDir = buildsDir, token, slot, projectDir
-	return nil
+	located := *j
+	located.BuildsDir, located.RunnerToken, located.Slot, located.ProjectDir = buildsDir, token, slot, projectDir
+	return &located, nil
 }
 
 func isTokenAndSlot(token, slot string) bool {

@@ -10,13 +10,10 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
-	"time"
 
+	"podman-executor/internal/process"
 	"podman-executor/pkg/podman"
 )
-
-// slack is how much longer than a script a launcher may take to end.
-const slack = time.Second
 
 // Attached runs the step by a launcher that passes standard input and output on, and ends
 // with its command.
@@ -39,28 +36,25 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 	said := &tail{}
 	cmd := exec.Command(l.Program, slices.Concat(l.Words, l.Podman)...)
 	cmd.Dir, cmd.Env = l.Dir, append([]string{}, l.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, s.Stdout, io.MultiWriter(s.Stderr, said)
-	cmd.WaitDelay = waitDelay
-	err = cmd.Start()
+	cmd.WaitDelay = launcherGrace
+	group, err := process.Start(cmd)
 	_ = stdin.Close()
 	if err != nil {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
 	// A container that ends before it has read everything is no error of its own.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
-	done := make(chan struct{})
-	go wait(ctx, done,
-		escalation{0, func() { _ = feed.Close() }},
-		escalation{l.Grace + slack, signal(cmd.Process.Pid, syscall.SIGTERM)},
-		escalation{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
-	err = cmd.Wait()
-	close(done)
+	err = group.Wait(ctx,
+		process.Stop{Do: func() { _ = feed.Close() }},
+		process.Stop{After: l.Grace + extraGrace, Do: group.Terminate},
+		process.Stop{After: launcherGrace, Do: group.Kill})
 	if ctx.Err() != nil {
 		return Outcome{}, ctx.Err()
 	}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
 	return l.report(cmd.ProcessState.ExitCode(), string(said.text))

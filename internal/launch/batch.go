@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"podman-executor/internal/process"
 	"podman-executor/internal/shell"
 	"podman-executor/pkg/podman"
 )
@@ -55,33 +56,29 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	})
 	cmd := exec.Command(l.Program, words...)
 	cmd.Dir, cmd.Env = l.Dir, append([]string{"SBATCH_IGNORE_PBS=1"}, l.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := &tail{}
 	cmd.Stderr = io.MultiWriter(s.Stderr, said)
-	cmd.WaitDelay = waitDelay
-	if err := cmd.Start(); err != nil {
+	cmd.WaitDelay = launcherGrace
+	group, err := process.Start(cmd)
+	if err != nil {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
-	done := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		wait(ctx, done, escalation{0, tell}, escalation{l.Grace + slack, cancel}, escalation{waitDelay, signal(cmd.Process.Pid, syscall.SIGKILL)})
-	}()
 	follow := make(chan struct{})
 	go func() {
 		defer close(follow)
-		l.follow(output, s.Stdout, done)
+		l.follow(output, s.Stdout, group.Ended())
 	}()
-	err = l.waitForEnd(cmd)
-	close(done)
-	<-ended
+	go l.endWithJob(cmd, group.Ended())
+	err = group.Wait(ctx,
+		process.Stop{Do: tell},
+		process.Stop{After: l.Grace + extraGrace, Do: cancel},
+		process.Stop{After: launcherGrace, Do: group.Kill})
 	<-follow
 	if ctx.Err() != nil {
 		return Outcome{}, ctx.Err()
 	}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
 	code := cmd.ProcessState.ExitCode()
@@ -93,25 +90,20 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	return l.report(code, string(said.text))
 }
 
-// waitForEnd waits until sbatch ends, or the job has reported its end: sbatch itself asks for
-// that after 2 s, 8 s, and then only every 32 s (Slurm src/sbatch/sbatch.c, _job_wait).
-func (l Launcher) waitForEnd(cmd *exec.Cmd) error {
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			if _, err := os.Lstat(filepath.Join(l.Dir, endFile)); err == nil {
-				_ = cmd.Process.Signal(syscall.SIGKILL)
-				return
-			}
-			select {
-			case <-done:
-				return
-			case <-time.After(lookEvery):
-			}
+// endWithJob kills sbatch when the job has written its end: sbatch itself asks for it after
+// 2 s, 8 s, and then every 32 s only (Slurm src/sbatch/sbatch.c, _job_wait).
+func (l Launcher) endWithJob(cmd *exec.Cmd, ended <-chan struct{}) {
+	for {
+		if _, err := os.Lstat(filepath.Join(l.Dir, endFile)); err == nil {
+			_ = cmd.Process.Signal(syscall.SIGKILL)
+			return
 		}
-	}()
-	return cmd.Wait()
+		select {
+		case <-ended:
+			return
+		case <-time.After(lookEvery):
+		}
+	}
 }
 
 // writeJob writes what the job needs, and opens its output.

@@ -4,7 +4,6 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -144,33 +143,11 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// waitDelay is how long a launcher may take to end after SIGTERM.
-const waitDelay = 6 * time.Second
-
-// escalation is one step of stopping a launcher: what to do if it still runs after a time.
-type escalation struct {
-	after time.Duration
-	do    func()
-}
-
-// signal sends a signal to a process group.
-func signal(group int, s syscall.Signal) func() { return func() { _ = syscall.Kill(-group, s) } }
-
-// wait waits for the end of a launcher. When ctx ends it does what the escalations
-// say, one after the other, until the launcher has ended.
-func wait(ctx context.Context, done <-chan struct{}, escalations ...escalation) {
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	for _, e := range escalations {
-		select {
-		case <-done:
-			return
-		case <-time.After(e.after):
-			e.do()
-		}
-	}
-	<-done
-}
+const (
+	// extraGrace is how much longer than its script a launcher may take to end, before it
+	// is told to.
+	extraGrace = time.Second
+	// launcherGrace is how long a launcher may take to end after that, and how long its
+	// output is waited for.
+	launcherGrace = 6 * time.Second
+)

@@ -9,7 +9,7 @@ import (
 )
 
 // Do pins sources in a directory, which exists, by a call of this program in
-// podman's namespace: its Inner must be [Main]. An *[podman.ExitError] with
+// podman's namespace: its Reexec must be [Main]. An *[podman.ExitError] with
 // [ExitChanged] is a source that has changed.
 func Do(ctx context.Context, p *podman.Podman, dir string, sources []string) error {
 	return call(ctx, p, append([]string{Verb, dir}, sources...))

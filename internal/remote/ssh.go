@@ -13,10 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"podman-executor/internal/filelock"
+	"podman-executor/internal/process"
 	"podman-executor/internal/trust"
 )
 
@@ -180,8 +180,8 @@ func (e Endpoint) ssh(ctx context.Context, dir string) error {
 	// Built from nothing: no SSH_AUTH_SOCK, no SSH_ASKPASS.
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Stderr = &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
+	process.OwnGroup(cmd)
 	err = cmd.Run()
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):

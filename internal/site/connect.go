@@ -28,34 +28,34 @@ func Hosts(p *policy.Policy) []remote.Endpoint {
 	return hosts
 }
 
-// Connect gives podman the service of a host; close lets go of it. It asks a service on
-// another machine whether it is there; one on this machine, the first command of podman
-// finds out. The files with the hosts' keys and with this user's must be ones that nobody
-// else can change: who can, decides which machine runs the jobs.
-func Connect(ctx context.Context, pm *podman.Podman, h remote.Endpoint) (closed func(), err error) {
+// Connect returns a podman that uses the service of a host, and a function that closes
+// the connection. It asks a service on another machine whether it answers; whether one on
+// this machine does, podman's first command shows. Nobody else may be able to change the
+// files with the hosts' keys and with this user's, for they decide which machine runs the jobs.
+func Connect(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if !h.IsRemote() {
 		pm.URL, pm.Elsewhere = h.URL, false
-		return func() {}, nil
+		return pm, func() {}, nil
 	}
-	return ConnectSurely(ctx, pm, h)
+	return ConnectAndPing(ctx, pm, h)
 }
 
-// ConnectSurely is Connect, which asks a service on this machine, too.
-func ConnectSurely(ctx context.Context, pm *podman.Podman, h remote.Endpoint) (closed func(), err error) {
+// ConnectAndPing is [Connect], and asks a service on this machine whether it answers as well.
+func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if h.URL == "" {
-		return func() {}, nil
+		return pm, func() {}, nil
 	}
 	if h.IsRemote() {
 		if err := trustFiles(h); err != nil {
-			return nil, err
+			return podman.Podman{}, nil, err
 		}
 	}
 	c, err := h.Connect(ctx, job.RuntimeDir(pm.Getenv))
 	if err != nil {
-		return nil, err
+		return podman.Podman{}, nil, err
 	}
 	pm.URL, pm.Elsewhere = c.URL, h.IsRemote()
-	return c.Close, nil
+	return pm, c.Close, nil
 }
 
 // trustFiles judges the files that ssh goes by.

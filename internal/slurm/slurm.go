@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"podman-executor/internal/process"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -165,8 +165,8 @@ func (s Slurm) output(ctx context.Context, name string, args ...string) (string,
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = "/", append([]string{}, s.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
+	process.OwnGroup(cmd)
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"podman-executor/internal/process"
 	"podman-executor/internal/shell"
 )
 
@@ -67,24 +66,13 @@ func (h Host) Run(ctx context.Context, script string) error {
 	// Never nil: os/exec would pass this program's own environment on.
 	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	group, err := process.Start(cmd)
+	if err != nil {
 		return fmt.Errorf("running bash: %w", err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case err = <-done:
-		case <-time.After(h.Grace):
-		}
-	}
+	err = group.Wait(ctx, process.Stop{Do: group.Terminate}, process.Stop{After: h.Grace, Do: group.Kill})
 	// Whatever the script left in its group ends with it.
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	group.Kill()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -98,12 +86,8 @@ func (h Host) Run(ctx context.Context, script string) error {
 // has reports whether a program is on the PATH of the script's environment.
 func (h Host) has(program string) bool {
 	for _, v := range h.Env {
-		search, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(search) {
-			if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			if _, err := process.LookPath(path, program); err == nil {
 				return true
 			}
 		}

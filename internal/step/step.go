@@ -46,6 +46,10 @@ func WhereOf(name string) Where {
 	return User
 }
 
+// IsScript reports whether the step of that name is the job's script: its before_script and
+// its script together.
+func IsScript(name string) bool { return name == "build_script" || name == "step_script" }
+
 // Dir is the mount point, in both containers, of the tmpfs that holds the
 // script while it runs. Nothing else may be mounted there.
 const Dir = "/run/podman-executor"

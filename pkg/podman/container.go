@@ -3,7 +3,6 @@ package podman
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -213,89 +212,4 @@ func (p *Podman) MountsIn(ctx context.Context, label, dir string) ([]string, err
 	format := "{{range .ListContainer.Mounts}}" + inDir + text(".") + "\n" + end + "{{end}}"
 	rows, err := listed[string](ctx, p, "ps", "--all", "--no-trunc", "--filter", "label="+label, "--format", format)
 	return slices.DeleteFunc(rows, func(mount string) bool { return !strings.HasPrefix(mount, dir) }), err
-}
-
-// Managed returns the ID of the container of that name, where it has a label; else nothing.
-func (p *Podman) Managed(ctx context.Context, name, label string) (string, error) {
-	format := "{{if index .Config.Labels " + strconv.Quote(label) + "}}{{.ID}}{{end}}"
-	out, err := p.Output(ctx, "container", "inspect", "--format", format, "--", name)
-	if NoSuchContainer(err) {
-		return "", nil
-	}
-	return strings.TrimSpace(string(out)), err
-}
-
-// State is what podman knows of a container's latest run.
-type State struct {
-	// Status is "created", "running", "exited" and kin.
-	Status    string
-	ExitCode  int
-	OOMKilled bool
-	StartedAt time.Time
-}
-
-// stateFormat leaves out what health checks have said, among others.
-const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
-
-// State asks for a container's state.
-func (p *Podman) State(ctx context.Context, name string) (State, error) {
-	out, err := p.Output(ctx, "container", "inspect", "--format", stateFormat, "--", name)
-	if err != nil {
-		return State{}, err
-	}
-	var s State
-	if err := json.Unmarshal(out, &s); err != nil {
-		return State{}, fmt.Errorf("podman container inspect: reading its answer: %w", err)
-	}
-	return s, nil
-}
-
-// NoSuchContainer tells whether a command failed because there is no such container
-// (libpod/define/errors.go, ErrNoSuchCtr: "no such container"; `container inspect`
-// of 4.3.1 and 5.4.2, "no such container NAME").
-func NoSuchContainer(err error) bool {
-	return says(err, "no such container", "no container with name or id")
-}
-
-// NameTaken tells whether a container was not made because another one has its name
-// (containers/storage, ErrDuplicateName: "the container name … is already in use by …";
-// later versions than 4.3.1 add "or use --replace").
-func NameTaken(err error) bool {
-	return says(err, "the container name ") && says(err, "is already in use")
-}
-
-// Version is podman's, or the service's where there is one.
-type Version struct {
-	Version string
-	// OSArch is the machine's platform, such as "linux/amd64".
-	OSArch string `json:"OsArch"`
-	// Service tells that it is a service's.
-	Service bool `json:"-"`
-}
-
-// Native returns the machine's platform; the zero Platform where podman does not
-// say it.
-func (v Version) Native() Platform {
-	os, arch, _ := strings.Cut(v.OSArch, "/")
-	return Platform{OS: os, Arch: arch}
-}
-
-// Version asks for podman's version.
-func (p *Podman) Version(ctx context.Context) (Version, error) {
-	out, err := p.Output(ctx, "version", "--format", "json")
-	if err != nil {
-		return Version{}, err
-	}
-	var v struct{ Client, Server *Version }
-	if err := json.Unmarshal(out, &v); err != nil {
-		return Version{}, fmt.Errorf("podman version: reading its answer: %w", err)
-	}
-	switch {
-	case v.Server != nil && v.Server.Version != "":
-		v.Server.Service = true
-		return *v.Server, nil
-	case v.Client != nil && v.Client.Version != "":
-		return *v.Client, nil
-	}
-	return Version{}, fmt.Errorf("podman version: no version in its answer")
 }

@@ -1,10 +1,13 @@
 package podman
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // alwaysBefore is what every container has before its own options.
@@ -108,21 +111,22 @@ func TestManyLabels(t *testing.T) {
 	}
 }
 
-// The words of 4.3.1, and of later versions.
-func TestNameTaken(t *testing.T) {
-	for said, want := range map[string]bool{
-		`Error: creating container storage: the container name "x" is already in use by 7116aa6a3463. You have to remove that container to be able to reuse that name: that name is already in use`:                                                true,
-		`Error: creating container storage: the container name "x" is already in use by 7116aa6a3463. You have to remove that container to be able to reuse that name: that name is already in use, or use --replace to instruct Podman to do so.`: true,
-		`Error: address already in use`:            false,
-		`Error: the container name "x" is invalid`: false,
-	} {
-		p, _ := answers(t, map[string]string{"create.stderr": said, "create.exit": "125"})
-		_, err := p.Create(t.Context(), Create{Name: "x", Image: "y"})
-		if got := NameTaken(err); err == nil || got != want {
-			t.Errorf("%s: %v, want %v (%v)", said, got, want, err)
-		}
+// Of mounts only those in the directory come, whatever else an image mounts.
+func TestMountsIn(t *testing.T) {
+	objects, err := json.Marshal([]any{
+		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},
+		map[string]any{"Id": "b", "Mounts": []string{}},
+		map[string]any{"Id": "c", "Mounts": []string{"/data/" + huge, "/data/a\nb"}},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if NameTaken(nil) {
-		t.Error("no error says so")
+	p, _ := answers(t, map[string]string{"ps": string(objects)})
+	for _, dir := range []string{"/data", "/data/"} {
+		got, err := p.MountsIn(t.Context(), "k", dir)
+		want := []string{"/data/builds/project-7", "/data/" + huge[:maxField-6], "/data/a\nb"}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%.300s", dir, err, diff)
+		}
 	}
 }

@@ -6,22 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
-)
 
-const (
-	// maxOutput bounds what is kept of a command's standard output, in bytes.
-	maxOutput = 16 << 20
-	// maxStderr bounds what is kept of a command's standard error, in bytes:
-	// its end, where podman says what went wrong.
-	maxStderr = 4 << 10
-	// waitDelay is how long a command may take to end after it was told to, and
-	// killDelay when it gets SIGKILL.
-	waitDelay = 5 * time.Second
-	killDelay = 4 * time.Second
+	"podman-executor/internal/process"
 )
 
 // Exit codes of podman itself (podman-run(1), EXIT STATUS). A container's
@@ -92,7 +82,7 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
 	started := time.Now()
-	err := p.ended(execute(cmd), args, &stderr)
+	err := p.ended(process.Run(cmd), args, &stderr)
 	var late *TimeoutError
 	if err != nil && errors.As(context.Cause(ctx), &late) {
 		err = late
@@ -106,9 +96,9 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 var errOwnSSH = errors.New("podman's own client of ssh is not used")
 
 // command prepares a podman command: in `/`, since the caller's own directory
-// may not exist in the mount namespace that rootless podman joins; in its own
-// process group, so that a signal to the caller's group does not reach it; with
-// an empty standard input.
+// may not exist in the mount namespace that rootless podman joins; with an empty
+// standard input. It is run in its own process group, see [process.Run] and
+// [process.Start].
 func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	if p.URL != "" {
 		args = append([]string{"--url", p.URL}, args...)
@@ -117,8 +107,6 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd.Dir = "/"
 	// Never nil: os/exec would pass the caller's own environment on.
 	cmd.Env = append([]string{}, p.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = waitDelay
 	if strings.HasPrefix(p.URL, "ssh://") {
 		cmd.Err = errOwnSSH
 	}
@@ -129,9 +117,7 @@ func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 func (p *Podman) ended(err error, args []string, stderr *tail) error {
 	var exit *exec.ExitError
 	switch {
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		// With ErrWaitDelay podman itself ended with 0, and only something
-		// that it left behind kept the pipe open.
+	case err == nil:
 		return nil
 	case errors.As(err, &exit):
 		return &ExitError{Verb: verb(args), Code: exit.ExitCode(), Stderr: stderr.message(), begin: stderr.begin(), retried: stderr.retried()}
@@ -161,89 +147,25 @@ func verb(args []string) string {
 	return args[0]
 }
 
-// bounded keeps the first maxOutput bytes written to it.
-type bounded struct {
-	buffer bytes.Buffer
-	cut    bool
-}
+// podman's database is that of all its processes. Where it is locked for longer than
+// one of them waits, which it is on a slow disk, the next try may go well.
+const (
+	lockedTries = 4
+	lockedPause = 250 * time.Millisecond
+)
 
-func (b *bounded) Write(p []byte) (int, error) {
-	room := maxOutput - b.buffer.Len()
-	if len(p) > room {
-		b.cut = true
-		b.buffer.Write(p[:room])
-		return len(p), nil
-	}
-	b.buffer.Write(p)
-	return len(p), nil
-}
-
-// tail keeps the last maxStderr bytes written to it, and the first maxHead.
-type tail struct{ buffer, head []byte }
-
-// maxHead bounds what is kept of the beginning of a command's standard error, in
-// bytes: where a podman that crashes says why, before its stacks and registers.
-const maxHead = 1 << 10
-
-// crashes are how Go's runtime begins that line (runtime/panic.go,
-// runtime/cgo/gcc_util.c).
-var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
-
-// crash returns why podman has crashed; empty where it has not.
-func (t *tail) crash() string {
-	for line := range strings.Lines(string(t.head)) {
-		for _, begin := range crashes {
-			if strings.HasPrefix(line, begin) {
-				return strings.TrimSpace(line)
-			}
+// unlessLocked calls try until podman's database is not locked, a few times. Each
+// wait is twice the one before, and up to half of it more.
+func unlessLocked(ctx context.Context, try func() ([]byte, error)) ([]byte, error) {
+	for n, wait := 1, lockedPause; ; n, wait = n+1, 2*wait {
+		out, err := try()
+		if n == lockedTries || !Locked(err) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return out, err
+		case <-time.After(wait + rand.N(wait/2)):
 		}
 	}
-	return ""
 }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.head = append(t.head, p[:min(len(p), maxHead-len(t.head))]...)
-	t.buffer = append(t.buffer, p...)
-	if extra := len(t.buffer) - maxStderr; extra > 0 {
-		t.buffer = append(t.buffer[:0], t.buffer[extra:]...)
-	}
-	return len(p), nil
-}
-
-// message returns the tail as one line, without podman's prefix, and without its
-// warnings where it says anything else: they are of things that went well after
-// all, such as the first tries of a pull. Of a crash it is the reason alone.
-func (t *tail) message() string {
-	if crash := t.crash(); crash != "" {
-		return crash
-	}
-	var errs, warnings []string
-	for _, line := range strings.Split(strings.TrimSpace(string(t.buffer)), "\n") {
-		line = strings.TrimSpace(strings.TrimPrefix(line, "Error: "))
-		switch {
-		case line == "":
-		case strings.HasPrefix(line, "time=") && strings.Contains(line, " level=warning "):
-			warnings = append(warnings, line)
-		default:
-			errs = append(errs, line)
-		}
-	}
-	if len(errs) == 0 {
-		errs = warnings
-	}
-	return strings.Join(errs, "; ")
-}
-
-// begin returns the beginning of what was written, where the end alone is kept.
-func (t *tail) begin() string {
-	if len(t.buffer) < maxStderr {
-		return ""
-	}
-	return string(t.head)
-}
-
-// retried tells whether podman says that it has tried again by itself
-// (containers/common pkg/retry/retry.go).
-func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
-
-var _ io.Writer = (*tail)(nil)

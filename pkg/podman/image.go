@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,10 +40,6 @@ type ImageConfig struct {
 	// Entrypoint is the image's ENTRYPOINT.
 	Entrypoint []string
 }
-
-// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
-// line for sh; without words it has none.
-type HealthCheck struct{ Test []string }
 
 // Platform is what an image is made for. The zero Platform is the machine's own.
 type Platform struct{ OS, Arch, Variant string }
@@ -232,19 +229,14 @@ func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Imag
 	return image
 }
 
-// imageUnknown tells an image that is not there from a storage that is broken:
-// podman ends with 125 for both (containers/storage errors.go, ErrImageUnknown).
-func imageUnknown(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) &&
-		(strings.Contains(exit.Stderr, "image not known") || strings.Contains(exit.Stderr, "no such image"))
-}
+// isID knows an object's ID, as podman prints it.
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
 
-// Failed tells whether podman itself has failed, with words of its own: not that it could not
-// be run, or took too long.
-func Failed(err error) bool { return isExit(err, ExitPodman) }
-
-func isExit(err error, code int) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && exit.Code == code
+// lastID returns the last word of an answer, which has to be an ID.
+func lastID(verb string, answer []byte) (string, error) {
+	words := strings.Fields(string(answer))
+	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
+		return "", fmt.Errorf("podman %s: no ID in its answer", verb)
+	}
+	return words[len(words)-1], nil
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 )
 
 // StoredImage is one image of `podman images`.
@@ -102,23 +102,6 @@ func (p *Podman) storedImages(ctx context.Context, filter ...string) ([]StoredIm
 	return list, err
 }
 
-// namedID is how podman names an image that it cannot read, when it lists all of them:
-// `retrieving label for image "ID": you may need to remove the image to resolve the
-// error: …` (4.3.1 and 5.4.2).
-var namedID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
-
-// ImagesNamed returns the IDs in what podman said where it failed to list images: of those
-// that it failed for. Only a pull, or what somebody has built, brings such an image.
-func ImagesNamed(err error) []string {
-	var exit *ExitError
-	if !errors.As(err, &exit) {
-		return nil
-	}
-	ids := namedID.FindAllString(exit.begin+" "+exit.Stderr, -1)
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
 // ImageExists tells whether the local storage has the image of that ID.
 func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 	_, err := p.Output(ctx, "image", "exists", "--", id)
@@ -166,4 +149,25 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 		return nil
 	}
 	return err
+}
+
+// RepositoryImages returns the IDs of the images of the local storage that have a name of
+// that repository, such as "registry.example.com/team/app", with whatever tag or digest.
+// podman looks closer only at these, so other repositories' images cannot make it fail
+// (containers/common libimage/filters.go, filterReferences).
+func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
+	// It is a pattern to podman: what stands in brackets is an address of IPv6.
+	pattern := strings.NewReplacer(`[`, `\[`, `]`, `\]`).Replace(repository)
+	rows, err := listed[struct{ ID string }](ctx, p, "image", "ls", "--no-trunc", "--filter", "reference="+pattern, "--format", `{"ID": {{json .ImageSummary.ID}}}`)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
+		if !isID.MatchString(ids[i]) {
+			return nil, fmt.Errorf("podman image ls: no ID in its answer")
+		}
+	}
+	return ids, nil
 }

@@ -3,7 +3,6 @@ package podman
 import (
 	"context"
 	"errors"
-	"strings"
 )
 
 // What the option isolate of a network takes (podman-network-create(1)).
@@ -39,8 +38,7 @@ func (p *Podman) KeepIsolated(ctx context.Context) error {
 		return ErrElsewhere
 	}
 	_, err := p.Output(ctx, "unshare", "--rootless-netns", "sh", "-c", keepIsolation)
-	var exit *ExitError
-	if errors.As(err, &exit) && strings.Contains(exit.Stderr, "use unshare with rootless") {
+	if stderrHas(err, notRootless) {
 		return ErrNoRules
 	}
 	return err

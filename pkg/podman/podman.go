@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 // Path is the PATH that podman is looked up on, and that it gets.
@@ -64,24 +66,16 @@ func Find(program string) (string, error) {
 // FindProgram is [Find] for another program: an absolute path, or a name to look up.
 func FindProgram(program string) (string, error) {
 	if !filepath.IsAbs(program) {
-		name := program
-		program = ""
-		for _, dir := range filepath.SplitList(Path) {
-			candidate := filepath.Join(dir, name)
-			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-				program = candidate
-				break
-			}
-		}
-		if program == "" {
-			return "", fmt.Errorf("no %s on %s", name, Path)
+		var err error
+		if program, err = process.LookPath(Path, program); err != nil {
+			return "", err
 		}
 	}
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:
 		return "", err
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+	case !process.IsProgram(info):
 		return "", fmt.Errorf("%s is no program", program)
 	case info.Mode()&0o022 != 0:
 		return "", fmt.Errorf("%s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())

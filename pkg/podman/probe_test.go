@@ -1,7 +1,6 @@
 package podman
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,45 +34,5 @@ func TestProbe(t *testing.T) {
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%d outputs lost: got %q, %v, want %q", lost, got, err, want)
 		}
-	}
-}
-
-func TestPullLacksID(t *testing.T) {
-	const words = `writing blob: adding layer with blob "sha256:12": Error processing tar file(exit status 1): potentially insufficient UIDs or GIDs available in user namespace (requested `
-	for said, want := range map[string]int64{
-		words + "65534:5 for /x): Check /etc/subuid and /etc/subgid: lchown /x: invalid argument": 65534,
-		words + "5:119525 for /x): Check":           119525,
-		words + "0:0 for /x (requested 7:7 for /y)": 0,
-		words + "99999999999:0 for /x)":             -1,
-		words + "a:b for /x)":                       -1,
-		"unauthorized: authentication required":     -1,
-	} {
-		id, ok := PullLacksID(&ExitError{Verb: "image pull", Code: 125, Stderr: said})
-		if !ok {
-			id = -1
-		}
-		if id != want {
-			t.Errorf("%s: %d, want %d", said, id, want)
-		}
-	}
-	if _, ok := PullLacksID(errors.New(words + "1:1 for /x)")); ok {
-		t.Error("an error that is not podman's")
-	}
-}
-
-// TestInfoOfPrograms: what podman runs, and where its storage is; podman 4.3 does not
-// say what makes networks.
-func TestInfoOfPrograms(t *testing.T) {
-	p, _ := answers(t, map[string]string{"info": `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1\ncommit: 1"},
-		"networkBackendInfo": {"backend": "netavark", "version": "netavark 1.14.0", "dns": {"version": "aardvark-dns 1.14.0"}}},
-		"store": {"graphDriverName": "overlay", "graphRoot": "/storage", "graphRootAllocated": 270553174016, "graphRootUsed": 28622036992}}`})
-	info, err := p.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := []string{info.Runtime.Name, info.Runtime.Version, info.Network.Version, info.Network.DNS.Version, info.GraphDriver, info.GraphRoot, fmt.Sprint(info.GraphAllocated), fmt.Sprint(info.GraphUsed)}
-	want := []string{"crun", "crun version 1.8.1\ncommit: 1", "netavark 1.14.0", "aardvark-dns 1.14.0", "overlay", "/storage", "270553174016", "28622036992"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // SecretVariable is a variable of a container whose value is a podman secret. podman reads
@@ -48,7 +47,7 @@ func (s NewSecret) Args() []string {
 // replaced.
 func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
 	_, err := p.outputOf(ctx, s.Value, s.Args()...)
-	if !says(err, "secret name in use") {
+	if !stderrHas(err, secretThere) {
 		return err
 	}
 	if err := p.RemoveSecrets(ctx, s.Name); err != nil {
@@ -71,22 +70,4 @@ func (p *Podman) RemoveSecrets(ctx context.Context, names ...string) error {
 		}
 	}
 	return nil
-}
-
-// onlyGoneSecrets tells whether all that a command complains of are secrets that are not
-// there. podman removes the others, and has no --ignore (4.3.1, 5.4.2: "no secret with name
-// or id "NAME": no such secret"). A secret whose value is gone, since podman was killed while
-// it removed it, is one, too: nothing is left of it but its name, which podman cannot
-// remove ("deleting secret NAME: ID: no secret data with ID", in 5.4.2 "no such secret").
-func onlyGoneSecrets(err error) bool {
-	said, ok := saidBy(err)
-	if !ok || said == "" {
-		return false
-	}
-	for complaint := range strings.SplitSeq(said, "; ") {
-		if !strings.Contains(complaint, "no such secret") && !strings.Contains(complaint, "no secret data with id") {
-			return false
-		}
-	}
-	return true
 }

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
-	"syscall"
 	"time"
+
+	"podman-executor/internal/process"
 )
 
 // Streams are what a container's process is attached to. Standard output and
@@ -49,7 +48,7 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	started := time.Now()
 	cmd := p.command(context.WithoutCancel(ctx), args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, s.Stdout, s.Stderr
-	err = cmd.Start()
+	group, err := process.Start(cmd)
 	_ = stdin.Close()
 	if err != nil {
 		return p.ended(err, args, &tail{})
@@ -62,20 +61,11 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 		defer close(watched)
 		p.watch(ctx, name, end)
 	}()
-	done := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		select {
-		case <-done:
-		case <-ctx.Done():
-			_ = feed.Close()
-			p.stop(context.WithoutCancel(ctx), cmd, name, grace, done)
-		}
-	}()
-	err = p.ended(cmd.Wait(), args, &tail{})
-	close(done)
-	<-stopped
+	err = group.Wait(ctx,
+		process.Stop{Do: func() { _ = feed.Close() }},
+		process.Stop{After: grace, Do: func() { p.killUntil(context.WithoutCancel(ctx), name, group.Ended()) }},
+		process.Stop{Do: group.Kill}) // podman itself may hang
+	err = p.ended(err, args, &tail{})
 	end(nil)
 	<-watched
 	var late *TimeoutError
@@ -112,33 +102,30 @@ func (p *Podman) watch(ctx context.Context, name string, end context.CancelCause
 	end(&TimeoutError{Verb: "start", Limit: watchLooks * limit})
 }
 
-// killPause is how long stop waits between two tries to kill a container that is
-// not up yet.
-const killPause = 200 * time.Millisecond
+const (
+	// killTime is how long a container may take to end that gets SIGKILL.
+	killTime = 5 * time.Second
+	// killPause is the time between two tries to kill a container that is not up yet.
+	killPause = 200 * time.Millisecond
+)
 
-// stop waits for the end of a container that was told to stop, kills it after
-// the grace period, and at last the podman client, should it hang.
-func (p *Podman) stop(ctx context.Context, client *exec.Cmd, name string, grace time.Duration, done <-chan struct{}) {
-	select {
-	case <-done:
-		return
-	case <-time.After(grace):
-	}
-	bounded, cancel := context.WithTimeout(ctx, waitDelay)
+// killUntil kills a container until the podman that is attached to it has ended, for no
+// longer than killTime.
+func (p *Podman) killUntil(ctx context.Context, name string, ended <-chan struct{}) {
+	bounded, cancel := context.WithTimeout(ctx, killTime)
 	defer cancel()
 	for bounded.Err() == nil {
 		err := p.Kill(bounded, name)
 		wait := killPause
 		if err == nil {
-			wait = waitDelay
+			wait = killTime
 		}
 		select {
-		case <-done:
+		case <-ended:
 			return
 		case <-time.After(wait):
 		}
 	}
-	_ = syscall.Kill(-client.Process.Pid, syscall.SIGKILL)
 }
 
 // Kill sends SIGKILL to a container's first process. One that does not run is an
@@ -155,29 +142,8 @@ func (p *Podman) Init(ctx context.Context, name string) error {
 	return err
 }
 
-// NoSuchProgram tells whether a container could not be started because its
-// image lacks the program of its command. `podman start` ends with 125 then
-// (4.3.1 and 5.4.2), as for much else; it repeats the runtime's words.
-func NoSuchProgram(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && SaysNoSuchProgram(exit.Stderr)
-}
-
-// SaysNoSuchProgram is [NoSuchProgram] for what podman has written to standard error.
-func SaysNoSuchProgram(said string) bool {
-	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
-}
-
-// NoWorkdir tells whether a container could not be started because its image lacks the directory that it was to start in.
-func NoWorkdir(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, `workdir "`) && strings.Contains(exit.Stderr, "does not exist on container")
-}
-
-// NoSuchCDIDevice tells whether a container could not be started because the
-// machine does not know a CDI device of it (container-device-interface
-// pkg/cdi/registry.go).
-func NoSuchCDIDevice(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "unresolvable CDI devices")
+// StartDetached starts a container and does not wait for its end.
+func (p *Podman) StartDetached(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "start", "--", name)
+	return err
 }

@@ -99,23 +99,41 @@ func stopStarted(t *testing.T, p *Podman, dir string, grace time.Duration) int {
 	return exit.Code
 }
 
-func TestNoSuchProgram(t *testing.T) {
-	tests := []struct {
-		said string
-		want bool
-	}{
-		{"unable to start container abc: crun: executable file `sh` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found", true},
-		{`runc: runc create failed: unable to start container process: exec: "sh": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found`, true},
-		{"OCI runtime attempted to invoke a command that was not found", false},
-		{"crun: open executable: Permission denied: OCI permission denied", false},
-		{"no such container", false},
+// TestStartNeverRuns: a `podman start` that hangs before the container runs is
+// stopped.
+func TestStartNeverRuns(t *testing.T) {
+	t.Parallel()
+	p, dir := fake(t, "hangs")
+	p.Timeouts = Timeouts{Command: time.Second}
+	err := p.Start(t.Context(), "c", Streams{Stdin: strings.NewReader("script")}, time.Millisecond)
+	var late *TimeoutError
+	if !errors.As(err, &late) || err.Error() != "the container does not run: podman start: stopped, since it took longer than 2s" {
+		t.Errorf("got %v", err)
 	}
-	for _, tt := range tests {
-		if got := NoSuchProgram(&ExitError{Code: 127, Stderr: tt.said}); got != tt.want {
-			t.Errorf("NoSuchProgram(%q) = %v", tt.said, got)
+	if got := calls(t, dir); !strings.HasPrefix(got, "start container container kill") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestWatch: which containers are taken for ones that do not run.
+func TestWatch(t *testing.T) {
+	for state, hangs := range map[string]bool{
+		`{"Status": "running"}`:     false,
+		`{"Status": "paused"}`:      false,
+		`{"Status": "stopping"}`:    false,
+		`{"Status": "created"}`:     true,
+		`{"Status": "initialized"}`: true,
+		`{"Status": "exited"}`:      true,
+		`garbage`:                   true,
+		``:                          true,
+	} {
+		p, _ := answers(t, map[string]string{"container-inspect": state})
+		p.Timeouts = Timeouts{Command: time.Second}
+		ctx, end := context.WithCancelCause(t.Context())
+		p.watch(ctx, "c", end)
+		if got := ctx.Err() != nil; got != hangs {
+			t.Errorf("%s: taken for one that hangs: %v, want %v", state, got, hangs)
 		}
-	}
-	if NoSuchProgram(errors.New("executable file `sh` not found")) {
-		t.Error("an error that is not podman's is taken for one")
+		end(nil)
 	}
 }

@@ -28,7 +28,7 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 	// podman prints those that are there, and fails if one is not. It takes a name
 	// for the beginning of another one, too, where only that one is there.
 	out, err := p.Output(ctx, args...)
-	if err != nil && !volumeUnknown(err) && !volumeAmbiguous(err) {
+	if err != nil && !volumeUnknown(err) && !stderrHas(err, ambiguousVolume) {
 		return err
 	}
 	there := strings.Fields(string(out))
@@ -51,23 +51,10 @@ func (p *Podman) makeVolume(ctx context.Context, v NewVolume) error {
 		args = append(args, "--label", k+"="+v.Labels[k])
 	}
 	_, err := p.Output(ctx, append(args, "--", v.Name)...)
-	if isExit(err, ExitPodman) && strings.Contains(err.Error(), "already exists") {
+	if isExit(err, ExitPodman) && stderrHas(err, volumeThere) {
 		return nil
 	}
 	return err
-}
-
-// volumeUnknown tells a volume that is not there from a podman that fails.
-func volumeUnknown(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "no such volume")
-}
-
-// volumeAmbiguous tells that a name is that of no volume, and that two or more begin
-// with it (libpod's LookupVolume).
-func volumeAmbiguous(err error) bool {
-	var exit *ExitError
-	return errors.As(err, &exit) && strings.Contains(exit.Stderr, "more than one result for volume name")
 }
 
 // Volume is one line of `podman volume ls`.

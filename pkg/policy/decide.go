@@ -125,11 +125,11 @@ var parts = []func(*Policy, Request, *Grant) *Denial{
 
 // Decide returns what a job gets, or a *[Denial]. A job gets all of what it asks for or
 // nothing.
-func (p *Policy) Decide(r Request) (*Grant, error) {
-	g := &Grant{}
+func (p *Policy) Decide(r Request) (Grant, error) {
+	var g Grant
 	for _, decide := range parts {
-		if d := decide(p, r, g); d != nil {
-			return nil, d
+		if d := decide(p, r, &g); d != nil {
+			return Grant{}, d
 		}
 	}
 	return g, nil

@@ -177,7 +177,7 @@ type Controlled struct{ Limit, Controller string }
 
 // Controlled returns the limits of the job's containers that need a cgroup controller, each
 // once.
-func (g *Grant) Controlled() []Controlled {
+func (g Grant) Controlled() []Controlled {
 	containers := []Container{g.Container}
 	for _, s := range g.Services {
 		containers = append(containers, s.Container)

@@ -21,13 +21,13 @@ func deny(t *testing.T, p *Policy, r Request) (message, hint string) {
 	t.Helper()
 	g, err := p.Decide(r)
 	var d *Denial
-	if g != nil || !errors.As(err, &d) {
+	if !reflect.DeepEqual(g, Grant{}) || !errors.As(err, &d) {
 		t.Fatalf("%+v: want a denial, got %+v, %v", r, g, err)
 	}
 	return d.Error(), d.Hint()
 }
 
-func grant(t *testing.T, p *Policy, r Request) *Grant {
+func grant(t *testing.T, p *Policy, r Request) Grant {
 	t.Helper()
 	g, err := p.Decide(r)
 	if err != nil {

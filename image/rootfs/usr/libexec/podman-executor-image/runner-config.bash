@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# What the programs that write config.toml have in common: how they speak, the system id and the check of a file.
-# The program that sources this sets `program`, its name in messages.
-: "${program:?}"
+# What the programs that write config.toml have in common: the system id and the check of a file.
+# The program that sources this has sourced say.bash.
 
 # A system id as gitlab-runner accepts it (commands/internal/configfile/system_id_state.go); it ignores all else.
 system_id_pattern='[sr]_[0-9a-zA-Z]{12}'
@@ -9,20 +8,6 @@ system_id_pattern='[sr]_[0-9a-zA-Z]{12}'
 # config.toml carries the system id in a comment, so that it goes where the file goes: gitlab-runner keeps it in a file
 # beside config.toml, and neither the container that registers nor a podman secret has room for a second file.
 system_id_comment='# runner_system_id = '
-
-# die ERROR [HINT]... ends the program.
-die() {
-	local hint
-	printf '%s: error: %s\n' "$program" "$1" >&2
-	for hint in "${@:2}"; do
-		printf '%s: hint: %s\n' "$program" "$hint" >&2
-	done
-	exit 1
-}
-
-warn() {
-	printf '%s: warning: %s\n' "$program" "$1" >&2
-}
 
 # new_system_id prints an id as gitlab-runner makes it where it knows no machine. It never comes from /etc/machine-id:
 # that is another one in each container, or the same in all containers of an image.

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/images"
+	"podman-executor/internal/job"
+	"podman-executor/internal/preflight"
+	"podman-executor/internal/request"
+	"podman-executor/internal/site"
+	"podman-executor/internal/spec"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// runAsRunner is the hint to try a podman command by hand.
+func runAsRunner(pm *podman.Podman, command string) string {
+	return "run `" + pm.Program + " " + command + "` as the user that gitlab-runner runs as"
+}
+
+// writableHint is the hint to give the driver a directory that a key of [general] names.
+func writableHint(p *policy.Policy, key string) string {
+	return "make general." + key + " of " + p.File() + " a directory that gitlab-runner's user can write to"
+}
+
+// requestError returns whose fault it is that a request could not be read.
+func requestError(err error) error {
+	var unreadable *request.Error
+	if errors.As(err, &unreadable) {
+		return &driver.Refusal{Err: err}
+	}
+	return &driver.Fault{Err: err, Hint: "mount /proc where gitlab-runner runs"}
+}
+
+// askFault is the error of a podman that does not tell of itself.
+func askFault(pm *podman.Podman, err error) error {
+	return &driver.Fault{Err: err, Hint: runAsRunner(pm, "info")}
+}
+
+func recordsFault(p *policy.Policy, err error) error {
+	return &driver.Fault{Err: err, Hint: writableHint(p, "state_dir")}
+}
+
+func runtimeDirFault(err error) error {
+	return &driver.Fault{
+		Err:  fmt.Errorf("making the job's runtime directory: %w", err),
+		Hint: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
+	}
+}
+
+func leftoversFault(pm *podman.Podman, err error) error {
+	return &driver.Fault{Err: err, Hint: runAsRunner(pm, "ps --all")}
+}
+
+// limitsFault is the error of a machine that does not enforce what the policy requires.
+func limitsFault(p *policy.Policy, reason string) error {
+	return &driver.Fault{
+		Err: errors.New(reason),
+		Hint: fmt.Sprintf("on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or take require_limits out of %s:%d",
+			p.File(), p.Line("general.podman.require_limits")),
+	}
+}
+
+// checkKeys tells the administrator to look at keys of the policy in [general.podman], those
+// that it has, else at the machine.
+func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
+	var places []string
+	for _, k := range keys {
+		if key := "general.podman." + k; p.Line(key) > 0 {
+			places = append(places, p.Where(key))
+		}
+	}
+	if len(places) == 0 {
+		return runAsRunner(pm, "info") + ", and check its disk space"
+	}
+	return "check " + strings.Join(places, ", ")
+}
+
+// startFault tells what an image or a machine lacks, of a user container that podman
+// could not start.
+func startFault(err error) error {
+	switch {
+	case podman.NoSuchProgram(err):
+		return &driver.Refusal{Err: err, Hint: site.NoShellHint}
+	case podman.NoSuchCDIDevice(err):
+		return &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
+	}
+	return err
+}
+
+// serviceFault tells whose fault it is that a service could not be started. machine is the
+// hint for the administrator.
+func serviceFault(service policy.ServiceGrant, err error, machine string) error {
+	err = fmt.Errorf("starting the service %s: %w", service.Image, err)
+	switch {
+	case errors.Is(err, job.ErrTooMuch):
+		return &driver.Refusal{Err: err, Hint: "remove some of the `variables:` of the service or the job in .gitlab-ci.yml, or put large values into files"}
+	case podman.NoSuchProgram(err) && !service.Added:
+		return &driver.Refusal{Err: err, Hint: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
+	case podman.NoWorkdir(err) && !service.Added:
+		return &driver.Refusal{Err: err, Hint: "create the WORKDIR of the service's image in its Containerfile (RUN mkdir)"}
+	}
+	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), machine)}
+}
+
+// launcherFault is the error of a launcher, or of a job that cannot be launched.
+func launcherFault(p *policy.Policy, err error) error {
+	var noDigest *spec.NoDigestError
+	if errors.As(err, &noDigest) {
+		return &driver.Fault{Err: err, Hint: "push it to a registry, and name it by that"}
+	}
+	return &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Hint: "mend " + p.Where("general.podman.launcher")}
+}
+
+// imageFault tells what the job's author can mend from what the administrator
+// must.
+func imageFault(p *policy.Policy, w imageWanted, err error) error {
+	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
+	var state *images.StateError
+	id, lacksID := podman.PullLacksID(err)
+	switch {
+	case lacksID:
+		return lacksIDFault(wrapped, id, w.adminKey != "")
+	case errors.As(err, &state):
+		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + ", and XDG_RUNTIME_DIR, too"}
+	case w.adminKey != "":
+		return &driver.Fault{Err: wrapped, Hint: administratorsImageHint(p.Where("general.podman."+w.adminKey), err)}
+	}
+	if hint := authorsImageHint(w, err); hint != "" {
+		return &driver.Refusal{Err: wrapped, Hint: hint}
+	}
+	return &driver.Fault{Err: wrapped, Hint: "check that this host reaches the registry, and its disk space"}
+}
+
+// administratorsImageHint is for an image that the policy names at that place.
+func administratorsImageHint(where string, err error) string {
+	if errors.Is(err, podman.ErrNoImage) {
+		return fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)
+	}
+	return fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)
+}
+
+// authorsImageHint is for an image that the job names; empty where its author can do nothing.
+func authorsImageHint(w imageWanted, err error) string {
+	switch {
+	case podman.ImageUnreadable(err):
+		return "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"
+	case errors.Is(err, podman.ErrNoImage):
+		return fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)
+	case errors.Is(err, images.ErrNotReadable):
+		return fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)
+	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
+		return fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)
+	case podman.PullRefused(err):
+		return "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"
+	}
+	return ""
+}
+
+// lacksIDFault is the error of an image with a file of a user that containers do not
+// have here. A range of the usual size is the administrator's to give; beyond it,
+// the image is the odd one.
+func lacksIDFault(err error, id int64, administrators bool) error {
+	ids := preflight.ReadSubIDs(preflight.CurrentUser(), false)
+	if administrators || id <= preflight.LastID {
+		return &driver.Fault{Err: err, Hint: ids.Enlarge(max(id, preflight.LastID))}
+	}
+	return &driver.Refusal{Err: err, Hint: ids.Authors(id)}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gitlab.com/gitlab-org/gitlab-runner/executors/custom/api"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/hostrunner"
+	"podman-executor/internal/job"
+	"podman-executor/internal/leftovers"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/remote"
+	"podman-executor/internal/request"
+	"podman-executor/internal/secret"
+	"podman-executor/internal/site"
+	"podman-executor/internal/source"
+	"podman-executor/internal/spec"
+	"podman-executor/internal/trust"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// inputs are what the administrator and the runner say. Nobody writes to them.
+type inputs struct {
+	call   *driver.Call
+	policy *policy.Policy
+	job    *job.Job
+	runner job.Process
+	// runnerProgram returns the file of the runner that called; empty where it is not
+	// known, or cannot be trusted.
+	runnerProgram func() string
+	attempt       string
+	stateDir      string
+	log           *site.Log
+}
+
+// readInputs reads them.
+func readInputs(call *driver.Call) (inputs, error) {
+	p, err := site.LoadPolicy(call)
+	if err != nil {
+		return inputs{}, err
+	}
+	j, err := job.Read(call.Getenv(api.JobResponseFileVariable))
+	if err != nil {
+		return inputs{}, err
+	}
+	in := inputs{call: call, policy: p, attempt: call.Getenv("TMPDIR"), stateDir: site.StateDir(call, p)}
+	builds, _ := j.Directories(p.General.DataDir)
+	if in.job, err = j.Locate(in.variable("RUNNER_TEMP_PROJECT_DIR"), builds, in.variable); err != nil {
+		return inputs{}, &driver.Fault{Err: err, Hint: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
+	}
+	if in.runner, err = job.CurrentRunner(); err != nil {
+		return inputs{}, fmt.Errorf("finding the runner's process: %w", err)
+	}
+	if in.log, err = site.OpenLog(call, spec.LogOf(p), j.ID, j.ProjectID); err != nil {
+		return inputs{}, err
+	}
+	in.runnerProgram = sync.OnceValue(func() string { return runningProgram(in.runner, in.log) })
+	return in, nil
+}
+
+// runningProgram returns the file of the runner that called.
+func runningProgram(runner job.Process, log *site.Log) string {
+	file, err := hostrunner.Running(runner.PID)
+	if err != nil {
+		log.WithError(err).WithField("cure", trust.Hint(err)).Warn("jobs do not get the gitlab-runner of this host, which cannot be trusted")
+	}
+	return file
+}
+
+// variable returns a variable of the job as the runner has expanded it.
+func (in inputs) variable(name string) string { return in.call.Getenv(request.Prefix + name) }
+
+// note prints one line for the job log.
+func (in inputs) note(format string, args ...any) {
+	fmt.Fprintln(in.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
+}
+
+// data is where the job's builds and cache lie.
+func (in inputs) data() job.Data {
+	return in.job.Data(in.policy.General.DataDir, in.policy.General.Podman.StepScriptOnly)
+}
+
+// privatePlaces are what no volume of a job may show.
+func (in inputs) privatePlaces() []source.Place {
+	return request.Machine{
+		Policy: in.policy, StateDir: in.stateDir, Attempt: in.attempt,
+		Runner: in.runner, RunnerProgram: in.runnerProgram(), Getenv: in.call.Getenv,
+	}.PrivatePlaces()
+}
+
+// factsOf puts together all that the plan and the containers follow from.
+func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Endpoint) spec.Facts {
+	f := spec.Facts{
+		Job: in.job, Policy: in.policy, Grant: grant, Runner: in.runner, Attempt: in.attempt,
+		Dirs: leftovers.Roots{
+			TempDir: filepath.Dir(in.attempt), RuntimeDir: job.RuntimeDir(pm.Getenv), SecretsDir: secret.Parent(in.stateDir),
+		},
+		Podman: plan.Podman{
+			Program: pm.Program, URL: host.URL, Identity: host.Identity, KnownHosts: host.KnownHosts,
+			Env: pm.Env, Timeouts: pm.Timeouts,
+		},
+		Variable: in.variable, UID: os.Getuid(), Now: time.Now(),
+	}
+	if pm := in.policy.General.Podman; pm.StepScriptOnly {
+		if f.RunnerProgram = pm.RunnerBinary; f.RunnerProgram == "" {
+			f.RunnerProgram = in.runnerProgram()
+		}
+	}
+	return f
+}

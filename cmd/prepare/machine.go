@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/memo"
+	"podman-executor/internal/preflight"
+	"podman-executor/internal/remote"
+	"podman-executor/internal/site"
+	"podman-executor/internal/spec"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// checkHost ends a job that this machine cannot run before anything is done for it.
+// It runs no command. Warnings are for the administrator's log: a job's author can
+// do nothing about them.
+func checkHost(in inputs, pm podman.Podman) error {
+	general := in.policy.General
+	if general.DataDir != "" && general.MinFreeSpace > 0 {
+		if err := checkFree(in, general.DataDir); err != nil {
+			return err
+		}
+	}
+	if general.Podman.UsesEndpoint() {
+		return nil
+	}
+	return report(in, preflight.Host(pm.Getenv, preflight.CurrentUser())...)
+}
+
+// report returns the first error among results as one that ends the job, and logs
+// the warnings.
+func report(in inputs, results ...preflight.Result) error {
+	for _, r := range results {
+		switch r.Level {
+		case preflight.Error:
+			return &driver.Fault{Err: errors.New(r.Detail), Hint: r.Hint}
+		case preflight.Warning:
+			in.log.WithField("cure", r.Hint).Warn(r.Check + ": " + r.Detail)
+		}
+	}
+	return nil
+}
+
+func checkFree(in inputs, dir string) error {
+	free, err := preflight.Free(dir)
+	if err != nil {
+		return &driver.Fault{Err: err, Hint: "make " + dir + " readable for the user that gitlab-runner runs as"}
+	}
+	r := preflight.Space(dir, free, int64(in.policy.General.MinFreeSpace))
+	if r.Hint != "" {
+		r.Hint += "; or ask for less by " + in.policy.Where("general.min_free_space")
+	}
+	return report(in, r)
+}
+
+// reach returns a podman that is connected to the service that the job gets: with
+// service_urls to the first that answers, in the order that the job's project has in this
+// slot. The host's URL is empty where podman works on this machine itself.
+func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Endpoint, func(), error) {
+	hosts := site.Hosts(in.policy)
+	if in.policy.General.Podman.ServiceURL != "" {
+		connected, disconnect, err := site.Connect(ctx, pm, hosts[0])
+		return connected, hosts[0], disconnect, err
+	}
+	var silent *remote.SilentError
+	for _, h := range remote.Order(hosts, in.job.VolumeName("builds")) {
+		connected, disconnect, err := site.ConnectAndPing(ctx, pm, h)
+		if err == nil {
+			in.note("Using the podman service %s", h.URL)
+			return connected, h, disconnect, nil
+		}
+		if !errors.As(err, &silent) {
+			return pm, h, nil, err
+		}
+		in.note("Passing over a service: %v", err)
+		in.log.WithError(err).Warn("a service is passed over")
+	}
+	if len(hosts) == 0 {
+		return pm, remote.Endpoint{}, func() {}, nil
+	}
+	return pm, remote.Endpoint{}, nil, &driver.Fault{
+		Err:  errors.New("none of the podman services answers"),
+		Hint: "see why above, and general.podman.service_urls in " + in.policy.File(),
+	}
+}
+
+// checkPodman asks podman for its version, says which podman the job gets, and ends a job
+// that this podman cannot run.
+func checkPodman(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts) (podman.Version, error) {
+	version, forgetful, err := memo.Version(ctx, pm)
+	if err != nil {
+		return version, askFault(pm, err)
+	}
+	if forgetful != nil {
+		in.log.WithError(forgetful).Warn("podman's version")
+	}
+	in.note("Using podman %s under the policy %s", version.Version, in.policy.File())
+	for _, n := range f.Grant.Notices {
+		in.call.Warn("%s", n)
+	}
+	if err := report(in, preflight.Program("podman", version.Version)); err != nil {
+		return version, err
+	}
+	// podman is asked once, and only if one of the checks needs to know.
+	info := sync.OnceValues(func() (podman.Info, error) {
+		info, err := pm.Info(ctx)
+		if err != nil {
+			return info, askFault(pm, err)
+		}
+		return info, nil
+	})
+	if err := checkSpace(in, info); err != nil {
+		return version, err
+	}
+	if f.Launches() {
+		return version, nil
+	}
+	return version, checkLimits(in, f.Grant, info)
+}
+
+// checkSpace looks, where the policy asks for it, whether podman's storage has room.
+func checkSpace(in inputs, ask func() (podman.Info, error)) error {
+	if in.policy.General.MinFreeSpace == 0 || in.policy.General.Podman.UsesEndpoint() {
+		return nil
+	}
+	info, err := ask()
+	if err != nil {
+		return err
+	}
+	return checkFree(in, info.GraphRoot)
+}
+
+// checkLimits asks podman, where a limit is in force, whether this machine
+// enforces it: podman takes it, and does nothing, without the cgroup controller.
+func checkLimits(in inputs, grant policy.Grant, ask func() (podman.Info, error)) error {
+	controlled := grant.Controlled()
+	if len(controlled) == 0 {
+		return nil
+	}
+	info, err := ask()
+	if err != nil {
+		return err
+	}
+	var limits, controllers []string
+	for _, l := range controlled {
+		if slices.Contains(info.Controllers, l.Controller) {
+			continue
+		}
+		limits = append(limits, l.Limit)
+		if !slices.Contains(controllers, l.Controller) {
+			controllers = append(controllers, l.Controller)
+		}
+	}
+	if len(limits) == 0 {
+		return nil
+	}
+	reason := fmt.Sprintf("this machine does not enforce the limits of %s: podman has no cgroup controller for %s (cgroup %s)",
+		strings.Join(limits, ", "), strings.Join(controllers, ", "), info.CgroupVersion)
+	if !in.policy.General.Podman.RequireLimits {
+		in.call.Warn("%s", reason)
+		return nil
+	}
+	return limitsFault(in.policy, reason)
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"podman-executor/internal/handover"
+	"podman-executor/internal/plan"
+	"podman-executor/pkg/podman"
+)
+
+// containerStep is a step in one of the job's containers.
+type containerStep struct {
+	podman *podman.Podman
+	plan   plan.Plan
+	// dir is the directory of the attempt at the job.
+	dir       string
+	container string
+}
+
+// run runs the step, and returns what its end means: see [outcome].
+func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
+	e := stepEnd{service: s.podman.URL != "", podman: s.podman.Program, container: s.container}
+	if limit, limited := s.plan.Memory[s.container]; limited {
+		e.limit = &limit
+	}
+	stepsDir, stays := s.plan.StepsDirs[s.container]
+	c := handover.Container{Podman: s.podman, Name: s.container, Dir: stepsDir, Grace: s.plan.Grace}
+	if e.stays = stays; stays {
+		e.err = c.Run(ctx, streams)
+	} else {
+		e.err = s.podman.Start(ctx, s.container, streams, s.plan.Grace)
+	}
+	if ctx.Err() != nil {
+		return e.err
+	}
+	for {
+		next, err := outcome(e)
+		if next == noQuestion {
+			return err
+		}
+		if e, err = s.answer(ctx, e, next, c); err != nil {
+			return err
+		}
+	}
+}
+
+// secondLook is how long after its end a container is looked at again.
+const secondLook = time.Second
+
+// answer adds the answer of a question to what is known.
+func (s containerStep) answer(ctx context.Context, e stepEnd, q question, c handover.Container) (_ stepEnd, err error) {
+	switch q {
+	case askState, askStateLater, askEnd:
+		l, err := s.look(ctx, q, c)
+		if err != nil {
+			return e, err
+		}
+		e.looks = append(e.looks, l)
+	case askRun:
+		e.run, err = s.whoseRun(e.looks[len(e.looks)-1].state.StartedAt)
+	case askReported:
+		e.outOfMemory = s.reportedOutOfMemory()
+	case askStart:
+		e.start = &startAnswer{s.podman.Init(ctx, s.container)}
+	case noQuestion:
+	}
+	return e, err
+}
+
+// look asks podman for the container's state; the error is that of a ctx that ends first.
+func (s containerStep) look(ctx context.Context, q question, c handover.Container) (l look, _ error) {
+	if q == askEnd {
+		l.state, l.err = c.End(ctx)
+		return l, nil
+	}
+	if q == askStateLater {
+		select {
+		case <-ctx.Done():
+			return l, ctx.Err()
+		case <-time.After(secondLook):
+		}
+	}
+	l.state, l.err = s.podman.State(ctx, s.container)
+	return l, nil
+}
+
+// whoseRun finds out whether the run of the container that began at a time is the one that
+// an earlier step of this job has ended in, with one of the doubtful codes; and keeps the
+// time for later steps.
+func (s containerStep) whoseRun(startedAt time.Time) (whichRun, error) {
+	name := filepath.Join(s.dir, "podman-executor-run-"+s.container)
+	last, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return unknownRun, fmt.Errorf("reading when the container last ran: %w", err)
+	}
+	now := startedAt.UTC().Format(time.RFC3339Nano)
+	if string(last) == now {
+		return earlierRun, nil
+	}
+	if err := os.WriteFile(name, []byte(now), 0o600); err != nil {
+		return unknownRun, fmt.Errorf("keeping when the container ran: %w", err)
+	}
+	return thisRun, nil
+}
+
+// reportedOutOfMemory returns whether an earlier step of the job has reported that the
+// container ran out of memory, and records that this one does. Where that cannot be
+// recorded, nothing is reported.
+func (s containerStep) reportedOutOfMemory() reported {
+	mark, err := os.OpenFile(filepath.Join(s.dir, "podman-executor-oom-"+s.container), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return reportedBefore
+	}
+	_ = mark.Close()
+	return notReported
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"podman-executor/internal/driver"
+	"podman-executor/internal/launch"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
+	"podman-executor/internal/slurm"
+	"podman-executor/pkg/podman"
+)
+
+// launchedOutcome returns what the end of a launched step means. job is what Slurm says of
+// its job; nil without Slurm, and where it does not know the job.
+func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
+	launcher := filepath.Base(l.Program)
+	switch {
+	case passed(o):
+		return nil
+	case job != nil && job.EndedBySlurm() != "":
+		return endedBySlurm(l, *job)
+	case o.Reported && o.Status != 0:
+		return &driver.ScriptError{Code: o.Status}
+	case o.Reported:
+		return &driver.Fault{
+			Err:  fmt.Errorf("the script ended well, and after it the launcher %s with exit code %d", launcher, o.Launcher),
+			Hint: "see what the launcher says above",
+		}
+	case o.Started:
+		return &driver.Fault{
+			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s ended with exit code %d", launcher, o.Launcher),
+			Hint: "somebody, or something such as a shutdown of its machine, has ended it",
+		}
+	case podman.SaysNoSuchProgram(o.Said):
+		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Hint: site.NoShellHint}
+	}
+	return &driver.Fault{
+		Err:  fmt.Errorf("the launcher %s ended with exit code %d before the script began", launcher, o.Launcher),
+		Hint: "see what the launcher, or podman, says above; general.podman.launcher of the policy names it",
+	}
+}
+
+// passed reports whether script and launcher have both ended with 0.
+func passed(o launch.Outcome) bool { return o.Reported && o.Status == 0 && o.Launcher == 0 }
+
+// endedBySlurm is a job that Slurm has ended. One that lacked time or memory is its author's
+// to fix, where the author has asked for so much.
+func endedBySlurm(l plan.Launch, job slurm.Job) error {
+	err := fmt.Errorf("job %d was ended by Slurm: %s (%s)", job.ID, job.EndedBySlurm(), job.State)
+	if job.Reason != "" && job.Reason != "None" {
+		err = fmt.Errorf("%w: %s", err, job.Reason)
+	}
+	options := map[string][]string{"TIMEOUT": {"--time", "-t"}, "OUT_OF_MEMORY": {"--mem"}}[job.State]
+	for _, option := range options {
+		if slices.ContainsFunc(l.Options, func(o string) bool { return strings.HasPrefix(o, option) }) {
+			return &driver.Refusal{Err: err, Hint: fmt.Sprintf("ask for more by %s in the variable %s", options[0], l.Variable)}
+		}
+	}
+	if len(options) > 0 {
+		return &driver.Fault{Err: err, Hint: fmt.Sprintf("jobs of this runner get as much as general.podman.launcher of the policy says (%s), or the partition's default", options[0])}
+	}
+	return &driver.Fault{Err: err, Hint: fmt.Sprintf("`scontrol show job %d` and `sacct -j %d` may say more", job.ID, job.ID)}
+}

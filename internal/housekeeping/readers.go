@@ -1,0 +1,40 @@
+package housekeeping
+
+import (
+	"context"
+	"fmt"
+
+	"podman-executor/internal/images"
+	"podman-executor/pkg/podman"
+)
+
+// forgetReaders removes the records of who may read repositories of which nothing is in
+// the storage of any podman of the policy, where this call looks for images at all.
+func (k *keeper) forgetReaders(ctx context.Context) error {
+	if k.options.DryRun || k.options.Limits.ImagesUnused == nil && k.options.StorageBelow == 0 {
+		return nil
+	}
+	readers := images.ReadersIn(k.stateDir())
+	err := readers.Forget(k.locks(), k.now, func() (map[string]bool, error) {
+		stored := map[string]bool{}
+		err := k.eachPodman(ctx, func(ctx context.Context, t target) error {
+			list, err := t.podman.Images(ctx)
+			for _, image := range list {
+				for _, name := range image.Names {
+					stored[name] = true
+				}
+			}
+			return err
+		})
+		return stored, err
+	})
+	if podman.Failed(err) {
+		// Where podman lists no images, those are removed one by one; nothing is forgotten then.
+		k.log.WithError(err).Warn("records of who may read images that are gone stay: podman lists no images")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("forgetting who may read images that are gone: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package spec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"podman-executor/internal/handover"
+	"podman-executor/internal/job"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/step"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// lifetime bounds a container. The job ends before that; it ends one whose runner and driver
+// have died.
+func lifetime(j *job.Job) time.Duration { return j.Timeout + time.Minute }
+
+// stepContainer returns what the containers of steps have in common. options are the
+// administrator's for this one.
+func stepContainer(f Facts, p plan.Plan, where step.Where, image podman.Image, entry policy.EntryPoint, options []string) podman.Create {
+	data, role := f.Data(), "user"
+	if where == step.Runner {
+		role = "runner"
+	}
+	c := podman.Create{
+		Name: f.Job.Name(role), Labels: Labels(f, role), Hostname: cmp.Or(f.Grant.Hostname, f.Job.Hostname()),
+		Timeout:    lifetime(f.Job),
+		Tmpfs:      []string{step.Tmpfs},
+		Volumes:    []string{data.Builds.String(), data.Cache.String()},
+		Entrypoint: "sh",
+		// See workdir: the image's is entered by the command.
+		Workdir: "/",
+		Image:   image.ID,
+		Options: options,
+	}
+	before, open := step.EntryPoint(entry), openDirectories(f)
+	if dir, ok := p.StepsDirs[c.Name]; ok {
+		c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+handover.Pipes+":ro,z")
+		c.Command = handover.Command(where, before, p.Sources, open...)
+	} else {
+		c.Command = step.Command(where, before, p.Sources, open...)
+	}
+	c.Command = step.In(workdir(options, image), c.Command)
+	return c
+}
+
+// workdir is the image's WORKDIR, or nothing where the administrator's options have another: podman is not to make it.
+func workdir(options []string, image podman.Image) string {
+	if slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--workdir") || strings.HasPrefix(o, "-w") }) {
+		return ""
+	}
+	return image.Config.WorkingDir
+}
+
+// openDirectories are those that every user of the job's images may write to.
+func openDirectories(f Facts) []string {
+	data := f.Data()
+	return append([]string{data.Builds.At, data.Cache.At}, f.Grant.Container.Volumes.OwnByProject()...)
+}
+
+// Runner returns the runner container. hostRunner is a mount that brings it a gitlab-runner;
+// empty where its image's own is to do.
+func Runner(f Facts, p plan.Plan, image podman.Image, hostRunner string) podman.Create {
+	c := stepContainer(f, p, step.Runner, image, f.Grant.RunnerEntry, f.Policy.General.Podman.RunnerOptions)
+	c.Network = f.Grant.Network.Runner
+	if hostRunner != "" {
+		c.Volumes = append(c.Volumes, hostRunner)
+	}
+	return confine(c, f.Job, f.Grant.RunnerContainer)
+}
+
+// confine returns a container with what was granted to it.
+func confine(c podman.Create, j *job.Job, granted policy.Container) podman.Create {
+	for _, v := range granted.Volumes {
+		if v.Source == "" {
+			v.Source = j.VolumeName(job.VolumeRole(v.Destination))
+		}
+		c.Volumes = append(c.Volumes, v.String())
+	}
+
+	c.Limits = podman.Limits{
+		CPUs:       unlessZero(granted.CPUs),
+		CPUSetCPUs: granted.CPUSetCPUs, CPUSetMems: granted.CPUSetMems, CPUShares: whole(granted.CPUShares),
+		Memory: unlessZero(granted.Memory), MemorySwap: unlessZero(granted.MemorySwap), MemoryReservation: unlessZero(granted.MemoryReservation),
+		PIDs: whole(granted.PIDsLimit), ShmSize: unlessZero(granted.ShmSize),
+		OOMScore: whole(granted.OOMScoreAdjust), CgroupParent: granted.CgroupParent,
+	}
+	for _, u := range granted.Ulimit {
+		c.Limits.Ulimits = append(c.Limits.Ulimits, fmt.Sprintf("%s=%d:%d", u.Name, u.Soft, u.Hard))
+	}
+	c.Names = podman.Names{DNS: granted.DNS, Search: granted.DNSSearch, Hosts: granted.ExtraHosts}
+	c.Isolation = podman.Isolation{
+		Runtime: granted.Runtime, Init: granted.Init, Privileged: granted.Privileged,
+		Devices: slices.Concat(granted.Devices, granted.GPUs),
+		CapAdd:  granted.CapAdd, CapDrop: granted.CapDrop, SecurityOpt: granted.SecurityOpt,
+		UserNS: granted.UsernsMode, Groups: granted.GroupAdd,
+	}
+	for _, t := range granted.Tmpfs {
+		c.Tmpfs = append(c.Tmpfs, strings.TrimSuffix(t.Path+":"+t.Options, ":"))
+	}
+	for _, ctl := range granted.Sysctls {
+		c.Isolation.Sysctls = append(c.Isolation.Sysctls, ctl.Name+"="+ctl.Value)
+	}
+	return c
+}
+
+// unlessZero prints a size or a number of CPUs that the policy has.
+func unlessZero[N policy.Size | policy.CPUs](n N) string {
+	if n == 0 {
+		return ""
+	}
+	return any(n).(fmt.Stringer).String()
+}
+
+func whole(n policy.Integer) string {
+	if !n.Set {
+		return ""
+	}
+	return strconv.Itoa(n.Value)
+}

@@ -1,0 +1,73 @@
+package spec
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/containers/common/pkg/config"
+
+	"podman-executor/internal/launch"
+	"podman-executor/internal/plan"
+	"podman-executor/internal/step"
+	"podman-executor/pkg/podman"
+	"podman-executor/pkg/policy"
+)
+
+// slurmVariables are what a container gets of Slurm's environment, where it is known
+// to podman.
+var slurmVariables = []string{"SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURMD_NODENAME", "SLURM_CPUS_ON_NODE", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE"}
+
+// Launcher returns the policy's launcher, the file of which is program, with the job's own
+// words and the container of each of its steps. An image without a digest is a *[NoDigestError].
+func Launcher(f Facts, p plan.Plan, program string, image podman.Image) (plan.Launch, error) {
+	pm := f.Policy.General.Podman
+	l := plan.Launch{
+		Program: program, Batch: pm.LauncherMode == policy.LauncherBatch, Dir: f.LaunchDir(),
+		Variable: pm.SchedulerVariable, Options: f.Grant.LauncherOptions,
+	}
+	switch filepath.Base(program) {
+	case "srun", "sbatch":
+		l.Slurm = true
+	}
+	words := placeholders(f.Job)
+	for _, w := range pm.Launcher[1:] {
+		l.Words = append(l.Words, words.Replace(w))
+	}
+	l.Words = append(l.Words, f.Grant.LauncherOptions...)
+	container, err := launched(f, p, image)
+	if err != nil {
+		return l, err
+	}
+	container.Volumes = append(container.Volumes, launch.ReportMount(l.Dir))
+	l.Container = container
+	return l, nil
+}
+
+// NoDigestError is the error of an image that another machine could not name.
+type NoDigestError struct{ Image policy.Image }
+
+// Error returns what the image lacks.
+func (e *NoDigestError) Error() string {
+	return fmt.Sprintf("the image %s has no digest, by which another machine could have the same", e.Image)
+}
+
+// launched is the container of a step of the author's, as `podman run` makes it
+// where it is launched. Its image is named by its digest, so that every machine has the
+// same; this machine has asked the registry whether the job may have it.
+func launched(f Facts, p plan.Plan, image podman.Image) (podman.Create, error) {
+	c := author(f, p, image)
+	c.Attached, c.Network = true, f.Grant.Network.Mode
+	entry := step.EntryPoint(userEntry(f.Grant, image))
+	c.Command = step.In(workdir(c.Options, image), launch.Command(entry, Grace))
+	c.EnvNames = slices.Clone(slurmVariables)
+	if image.Digest == "" {
+		return c, &NoDigestError{Image: f.Grant.UserImage}
+	}
+	c.Image = f.Grant.UserImage.Repository() + "@" + image.Digest
+	c.PullPolicy = "missing"
+	if slices.Equal(f.Grant.UserPull, policy.PullPolicies{config.PullPolicyNever}) {
+		c.PullPolicy = "never"
+	}
+	return c, nil
+}
