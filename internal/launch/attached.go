@@ -15,8 +15,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Attached runs the step by a launcher that hands standard input and output on, and
-// ends with its command.
+// Attached runs the step by a launcher that passes standard input and output on, and ends
+// with its command.
 //
 // When ctx ends, so does the container's standard input, which tells the script to stop. If
 // that is not enough, as when the command still waits for a machine, the launcher gets
