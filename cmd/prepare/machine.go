@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"podman-executor/internal/containersconf"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/memo"
 	"podman-executor/internal/preflight"
@@ -89,6 +90,21 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 		Err:  errors.New("none of the podman services answers"),
 		Hint: "see why above, and general.podman.service_urls in " + in.policy.File(),
 	}
+}
+
+// podmanDefaults reads what podman does where no option says otherwise. podman itself fails on a
+// containers.conf that cannot be read, and says why; should another version of it be able to read
+// that file, nothing is taken for granted.
+func podmanDefaults(in inputs, pm podman.Podman, host remote.Endpoint) containersconf.Defaults {
+	if host.URL != "" {
+		return containersconf.Defaults{}
+	}
+	c, err := containersconf.Read(pm.Getenv)
+	if err != nil {
+		in.log.WithError(err).Warn("podman's containers.conf cannot be read")
+		return containersconf.Unknown
+	}
+	return c.Defaults(pm.Getenv)
 }
 
 // checkPodman asks podman for its version, says which podman the job gets, and ends a job

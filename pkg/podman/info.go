@@ -1,6 +1,7 @@
 package podman
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,6 +64,11 @@ type Info struct {
 			Version string `json:"version"`
 		} `json:"dns"`
 	} `json:"networkBackendInfo"`
+	// FreeLocks is how many more containers, pods and volumes podman can have. podman reports it from
+	// 4.7 on; nil before.
+	FreeLocks *int `json:"freeLocks"`
+	// Containers is how many there are, running or not.
+	Containers int `json:"-"`
 	// GraphDriver is "overlay" or "vfs", GraphRoot the directory of the storage.
 	GraphDriver string `json:"-"`
 	GraphRoot   string `json:"-"`
@@ -85,6 +91,9 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 			GraphRoot       string `json:"graphRoot"`
 			Allocated       int64  `json:"graphRootAllocated"`
 			Used            int64  `json:"graphRootUsed"`
+			Containers      struct {
+				Number int `json:"number"`
+			} `json:"containerStore"`
 		} `json:"store"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
@@ -94,6 +103,13 @@ func (p *Podman) Info(ctx context.Context) (Info, error) {
 		return Info{}, fmt.Errorf("podman info: no host in its output")
 	}
 	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
+	answer.Host.Containers = answer.Store.Containers.Number
 	answer.Host.GraphAllocated, answer.Host.GraphUsed = answer.Store.Allocated, answer.Store.Used
 	return *answer.Host, nil
+}
+
+// Count returns how many objects of a kind there are: "volume", "network".
+func (p *Podman) Count(ctx context.Context, kind string) (int, error) {
+	out, err := p.Output(ctx, kind, "ls", "--quiet")
+	return bytes.Count(out, []byte("\n")), err
 }
