@@ -103,7 +103,7 @@ func TestDoctorRuntimeMissing(t *testing.T) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "containers.conf")
 	write(t, conf, "[engine]\nruntime = \"kaput\"\n")
-	table, status := doctor(t, policyText(dir, nil, []string{storageEnvironment("CONTAINERS_CONF="+conf)}), nil)
+	table, status := doctor(t, policyText(dir, nil, []string{storageEnvironment("CONTAINERS_CONF=" + conf)}), nil)
 	if status == 0 {
 		t.Error("exit status 0")
 	}
