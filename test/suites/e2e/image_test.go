@@ -48,7 +48,7 @@ func TestNoImageAndNoDefault(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults("-default_image"))
 	run := m.run(job("no image", "echo ran"))
-	refused(t, run, "names no image", "has no default_image")
+	refused(t, run, "the job has no `image:`", "has no default_image")
 	logs(t, run, "hint: add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in "+m.dir+"/policy.toml\n")
 }
 

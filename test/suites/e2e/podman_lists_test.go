@@ -253,7 +253,7 @@ func TestTooLargeImage(t *testing.T) {
 	m := start(t, defaults(r.policy()))
 	for name, says := range map[string]any{"Entrypoint": []string{strings.Repeat("x", 1000000)}, "ExposedPorts": ports} {
 		image, id := r.forged("team/"+strings.ToLower(name)+":1", func(_, config map[string]any) { config[name] = says })
-		refused(t, m.run(r.pulls(image, name, "echo ran")), "getting the image", "more than 64 KiB")
+		refused(t, m.run(r.pulls(image, name, "echo ran")), "getting the image", "larger than 64 KiB")
 		if _, err := os.Stat(filepath.Join(m.dir, "state", "used", url.PathEscape("pulled/"+id))); err != nil {
 			t.Errorf("no record tells that %s was pulled", image)
 		}

@@ -82,7 +82,7 @@ func TestVolumesRefused(t *testing.T) {
 		{"source by link in the middle", allowed + "/up/secret:/x", "no entry of volume_allow_list matches"},
 		{"the host", "/:/x", "can never be mounted"},
 		{"source that is not there", allowed + "/nowhere:/x", "does not exist"},
-		{"named volume", "somebody-elses:/x", "absolute path of the host"},
+		{"named volume", "somebody-elses:/x", "absolute path on the host"},
 		{"builds", allowed + "/data:/builds", "conflicts with /builds"},
 		{"below the cache", allowed + "/data:/cache/x", "conflicts with /cache"},
 		{"above the script", allowed + "/data:/run", "conflicts with /run/podman-executor"},
