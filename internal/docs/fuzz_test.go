@@ -53,7 +53,7 @@ func TestFuzzCorpora(t *testing.T) {
 	}
 	for corpus := range corpora {
 		if !named[corpus] {
-			t.Errorf("%s is no test's", corpus)
+			t.Errorf("%s does not belong to a test", corpus)
 		}
 	}
 	if targets < 20 {

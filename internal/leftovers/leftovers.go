@@ -43,7 +43,7 @@ func Mark(dir string, owner job.Process, attempt string) error {
 const (
 	runnerGone   = "its runner is gone"
 	pastDeadline = "past its deadline"
-	jobOver      = "its job is over"
+	jobOver      = "its job has finished"
 )
 
 // Containers removes the containers of jobs that are over, and those

@@ -90,7 +90,7 @@ func Find(ctx context.Context, p *podman.Podman, service string, places Places, 
 	}
 	containers, err := p.Containers(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		problems = append(problems, fmt.Errorf("looking for containers of jobs that are over: %w", err))
+		problems = append(problems, fmt.Errorf("looking for containers of finished jobs: %w", err))
 	}
 	for _, c := range containers {
 		if len(c.Names) > 0 {
@@ -99,7 +99,7 @@ func Find(ctx context.Context, p *podman.Podman, service string, places Places, 
 	}
 	networks, err := p.Networks(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		problems = append(problems, fmt.Errorf("looking for networks of jobs that are over: %w", err))
+		problems = append(problems, fmt.Errorf("looking for networks of finished jobs: %w", err))
 	}
 	for _, n := range networks {
 		add(Orphan{Kind: "network", Name: n.Name, Made: n.Created}, n.Labels)
@@ -119,7 +119,7 @@ func Find(ctx context.Context, p *podman.Podman, service string, places Places, 
 	return found, errors.Join(problems...)
 }
 
-// Remove removes it. One that is gone by now is no error; a network that some
+// Remove removes it. One that is gone by now is not an error; a network that some
 // other container has joined meanwhile stays, and that is one.
 func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
 	var err error
