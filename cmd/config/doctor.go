@@ -173,7 +173,7 @@ func (e *examination) checkSpace(dir string) {
 func (e *examination) checkServices(ctx context.Context) {
 	hosts := site.Hosts(e.policy)
 	if len(hosts) == 0 {
-		hosts = []remote.Host{{}}
+		hosts = []remote.Endpoint{{}}
 	}
 	for _, h := range hosts {
 		e.checkService(ctx, h)
@@ -183,7 +183,7 @@ func (e *examination) checkServices(ctx context.Context) {
 	}
 }
 
-func (e *examination) checkService(ctx context.Context, h remote.Host) {
+func (e *examination) checkService(ctx context.Context, h remote.Endpoint) {
 	const check = "podman service"
 	connected, disconnect, err := site.ConnectAndPing(ctx, *e.podman, h)
 	if err != nil {

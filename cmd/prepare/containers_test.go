@@ -15,7 +15,7 @@ func TestTmpfsHidesNoMount(t *testing.T) {
 	builds, cache := (&job.Job{}).Directories("")
 	for _, dir := range []string{builds, cache, step.Dir} {
 		text := fmt.Sprintf("[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n[general.podman.container.tmpfs]\n%q = \"\"\n", dir)
-		if _, err := policy.Parse("policy.toml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "the driver has mounts of its own there") {
+		if _, err := policy.Parse("policy.toml", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "reserved for the driver's mounts") {
 			t.Errorf("a tmpfs at %s: %v", dir, err)
 		}
 	}

@@ -60,7 +60,7 @@ func leftoversFault(pm *podman.Podman, err error) error {
 func limitsFault(p *policy.Policy, reason string) error {
 	return &driver.Fault{
 		Err: errors.New(reason),
-		Hint: fmt.Sprintf("use cgroup v2 and delegate the controllers to gitlab-runner's user: set Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or remove require_limits at %s:%d",
+		Hint: fmt.Sprintf("with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or remove require_limits at %s:%d",
 			p.File(), p.Line("general.podman.require_limits")),
 	}
 }

@@ -63,7 +63,7 @@ func checkFree(in inputs, dir string) error {
 // reach returns a podman that is connected to the service that the job gets: with
 // service_urls to the first that answers, in the order that the job's project has in this
 // slot. The host's URL is empty where podman works on this machine itself.
-func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Host, func(), error) {
+func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Endpoint, func(), error) {
 	hosts := site.Hosts(in.policy)
 	if in.policy.General.Podman.ServiceURL != "" {
 		connected, disconnect, err := site.Connect(ctx, pm, hosts[0])
@@ -83,9 +83,9 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 		in.log.WithError(err).Warn("skipping a podman service")
 	}
 	if len(hosts) == 0 {
-		return pm, remote.Host{}, func() {}, nil
+		return pm, remote.Endpoint{}, func() {}, nil
 	}
-	return pm, remote.Host{}, nil, &driver.Fault{
+	return pm, remote.Endpoint{}, nil, &driver.Fault{
 		Err:  errors.New("none of the podman services answers"),
 		Hint: "the reasons are above; the services are listed by general.podman.service_urls in " + in.policy.File(),
 	}

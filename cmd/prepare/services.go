@@ -48,7 +48,7 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 			keepApart(ctx, in.log, pm, version)
 		}
 	}
-	return hosts, nil
+	return userHosts(ctx, pm, f, p, hosts)
 }
 
 // keepApart sees to it that the job's network stays apart from those of other jobs. Where that cannot be

@@ -36,7 +36,7 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s exited with code %d", launcher, o.Launcher),
 			Hint: "it was stopped from outside, for example by a shutdown of its machine",
 		}
-	case podman.SaysNoSuchProgram(o.Said):
+	case podman.SaysNoSuchProgram(o.Stderr):
 		return &driver.Refusal{Err: errors.New("the container could not be started on the machine that the launcher chose"), Hint: site.NoShellHint}
 	}
 	return &driver.Fault{

@@ -69,7 +69,7 @@ func Collect(dockerAuthConfig string, administrators File, fromGitLab []job.Cred
 	}
 	for _, c := range fromGitLab {
 		if err := s.add(c.URL, c.Username, c.Password); err != nil {
-			notices = append(notices, "a credential from GitLab is not used: "+err.Error())
+			notices = append(notices, "a credential from GitLab is ignored: "+err.Error())
 		}
 	}
 	return s, notices
@@ -78,15 +78,15 @@ func Collect(dockerAuthConfig string, administrators File, fromGitLab []job.Cred
 func (s Set) addDockerConfig(text string) (notices []string) {
 	const name = "DOCKER_AUTH_CONFIG"
 	if len(text) > maxConfig {
-		return []string{fmt.Sprintf("%s is not used: it is larger than %d KiB", name, maxConfig>>10)}
+		return []string{fmt.Sprintf("%s is ignored: larger than %d KiB", name, maxConfig>>10)}
 	}
 	var config dockerConfig
 	// The decoder's error could show a part of a password.
 	if json.Unmarshal([]byte(text), &config) != nil {
-		return []string{name + ` is not used: it is not JSON of the form {"auths": {"registry": {"auth": "…"}}}`}
+		return []string{name + ` is ignored: not JSON of the form {"auths": {"registry": {"auth": "…"}}}`}
 	}
 	if config.CredsStore != "" || len(config.CredHelpers) > 0 {
-		notices = append(notices, name+": credsStore and credHelpers are not used; programs that a job names do not run on this host")
+		notices = append(notices, name+": credsStore and credHelpers are ignored; a job cannot choose programs that run on this host")
 	}
 	for _, registry := range slices.Sorted(maps.Keys(config.Auths)) {
 		user, password, err := config.Auths[registry].userAndPassword()
@@ -94,7 +94,7 @@ func (s Set) addDockerConfig(text string) (notices []string) {
 			err = s.add(registry, user, password)
 		}
 		if err != nil {
-			notices = append(notices, fmt.Sprintf("%s: the entry %q is not used: %v", name, shown(registry), err))
+			notices = append(notices, fmt.Sprintf("%s: the entry %q is ignored: %v", name, shown(registry), err))
 		}
 	}
 	return notices
@@ -133,7 +133,7 @@ func (s Set) add(registry, user, password string) error {
 		return err
 	}
 	if user == "" || password == "" {
-		return errors.New("it has no user or no password")
+		return errors.New("it lacks a user or a password")
 	}
 	s.put(key, entry{Auth: encoded(user, password)})
 	return nil
@@ -162,7 +162,7 @@ func registryPath(key string) (string, error) {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`@?#\"`, r)
 	}
 	if host == "" || strings.ContainsFunc(host+rest, bad) {
-		return "", errors.New("it names no registry")
+		return "", errors.New("invalid registry name")
 	}
 	if host == "index.docker.io" || host == "registry-1.docker.io" {
 		host = "docker.io"
@@ -192,7 +192,7 @@ func (s Set) longest(repository string) (path string, ok bool) {
 // Write writes auth.json to that directory, for this user only, for a pull from a
 // repository. It returns the file's name, and whether one of the credentials is
 // for that repository. podman takes no credential from anywhere else then, so an
-// empty set is a file, too.
+// empty set is also written.
 //
 // podman asks a helper of the repository's registry before it looks at anything
 // else (containers/image pkg/docker/config/config.go, findCredentialsInFile), so

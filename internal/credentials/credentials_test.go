@@ -17,8 +17,8 @@ import (
 
 const (
 	name     = "DOCKER_AUTH_CONFIG"
-	programs = name + ": credsStore and credHelpers are not used; programs that a job names do not run on this host"
-	notJSON  = name + ` is not used: it is not JSON of the form {"auths": {"registry": {"auth": "…"}}}`
+	programs = name + ": credsStore and credHelpers are ignored; a job cannot choose programs that run on this host"
+	notJSON  = name + ` is ignored: not JSON of the form {"auths": {"registry": {"auth": "…"}}}`
 )
 
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -70,7 +70,7 @@ func TestRegistryKeys(t *testing.T) {
 func TestNoRegistryKeys(t *testing.T) {
 	for _, key := range []string{"", "/", "https://", "//x", "a b", "a\nb", "user@host", "host?x", "host#x", `host\x`, `a"b`, "host/a b"} {
 		s, notices := Collect("", File{}, []job.Credential{{URL: key, Username: "u", Password: "p"}})
-		if len(s.values()) > 0 || !cmp.Equal(notices, []string{"a credential from GitLab is not used: it names no registry"}) {
+		if len(s.values()) > 0 || !cmp.Equal(notices, []string{"a credential from GitLab is ignored: invalid registry name"}) {
 			t.Errorf("%q: %v, %q", key, s, notices)
 		}
 	}
@@ -117,8 +117,8 @@ func TestPasswords(t *testing.T) {
 
 func TestNotices(t *testing.T) {
 	const secret = "s3cr3t"
-	unused := func(why string) string { return name + `: the entry "r.example.org" is not used: ` + why }
-	const noAuth, noPassword = "its auth is not base64 of user:password", "it has no user or no password"
+	unused := func(why string) string { return name + `: the entry "r.example.org" is ignored: ` + why }
+	const noAuth, noPassword = "its auth is not base64 of user:password", "it lacks a user or a password"
 	tests := []struct{ config, want string }{
 		{`{"credsStore": "` + secret + `"}`, programs},
 		{`{"credHelpers": {"r.example.org": "` + secret + `"}}`, programs},
@@ -141,10 +141,10 @@ func TestNotices(t *testing.T) {
 		{`{"auths": {"r.example.org": null}}`, unused(noPassword)},
 		{`{"auths": {"r.example.org": {}}}`, unused(noPassword)},
 		{`{"auths": {"r.example.org": {"identitytoken": "` + secret + `"}}}`, unused(noPassword)},
-		{auths("https://user:"+secret+"@r.example.org", "u:"+secret), name + `: the entry "…@r.example.org" is not used: it names no registry`},
-		{auths("user:"+secret+"@"+secret+"@r.example.org", secret), name + `: the entry "…@r.example.org" is not used: its auth is not base64 of user:password`},
-		{auths("a\nb", "u:"+secret), name + `: the entry "a\nb" is not used: it names no registry`},
-		{auths(strings.Repeat("ä", 999)+" ", "u:"+secret), name + `: the entry "` + strings.Repeat("ä", 50) + `…" is not used: it names no registry`},
+		{auths("https://user:"+secret+"@r.example.org", "u:"+secret), name + `: the entry "…@r.example.org" is ignored: invalid registry name`},
+		{auths("user:"+secret+"@"+secret+"@r.example.org", secret), name + `: the entry "…@r.example.org" is ignored: its auth is not base64 of user:password`},
+		{auths("a\nb", "u:"+secret), name + `: the entry "a\nb" is ignored: invalid registry name`},
+		{auths(strings.Repeat("ä", 999)+" ", "u:"+secret), name + `: the entry "` + strings.Repeat("ä", 50) + `…" is ignored: invalid registry name`},
 	}
 	for _, test := range tests {
 		s, notices := Collect(test.config, File{}, nil)
@@ -162,9 +162,9 @@ func TestNoticesOfGitLabsOwn(t *testing.T) {
 		credential job.Credential
 		want       string
 	}{
-		{job.Credential{URL: "https://user:s3cr3t@r.example.org", Username: "u", Password: "p"}, "a credential from GitLab is not used: it names no registry"},
-		{job.Credential{URL: "r.example.org", Password: "s3cr3t"}, "a credential from GitLab is not used: it has no user or no password"},
-		{job.Credential{URL: "r.example.org", Username: "s3cr3t"}, "a credential from GitLab is not used: it has no user or no password"},
+		{job.Credential{URL: "https://user:s3cr3t@r.example.org", Username: "u", Password: "p"}, "a credential from GitLab is ignored: invalid registry name"},
+		{job.Credential{URL: "r.example.org", Password: "s3cr3t"}, "a credential from GitLab is ignored: it lacks a user or a password"},
+		{job.Credential{URL: "r.example.org", Username: "s3cr3t"}, "a credential from GitLab is ignored: it lacks a user or a password"},
 	}
 	for _, test := range tests {
 		if s, notices := Collect("", File{}, []job.Credential{test.credential}); len(s.values()) > 0 || !cmp.Equal(notices, []string{test.want}) {
@@ -180,8 +180,8 @@ func TestTheRestIsUsed(t *testing.T) {
 	s, notices := Collect(config, File{}, gitlab)
 	want := []string{
 		programs,
-		name + `: the entry "a.example.org" is not used: it has no user or no password`,
-		name + `: the entry "z.example.org" is not used: its auth is not base64 of user:password`,
+		name + `: the entry "a.example.org" is ignored: it lacks a user or a password`,
+		name + `: the entry "z.example.org" is ignored: its auth is not base64 of user:password`,
 	}
 	if diff := cmp.Diff(want, notices); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -201,7 +201,7 @@ func TestSizeOfConfig(t *testing.T) {
 		t.Errorf("%d bytes: %v, %q", maxConfig, s, notices)
 	}
 	s, notices = Collect(config+strings.Repeat(" ", maxConfig-len(config)+1), File{}, nil)
-	if len(s.values()) > 0 || !cmp.Equal(notices, []string{name + " is not used: it is larger than 64 KiB"}) {
+	if len(s.values()) > 0 || !cmp.Equal(notices, []string{name + " is ignored: larger than 64 KiB"}) {
 		t.Errorf("%d bytes: %v, %q", maxConfig+1, s, notices)
 	}
 }

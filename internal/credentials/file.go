@@ -63,7 +63,7 @@ func readPrivate(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("it is no file")}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
 	case info.Mode()&0o027 != 0:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("others can read it, or its group can write to it (mode %#o): want 0600 or 0640", info.Mode().Perm())}
 	case info.Size() > maxFile:
@@ -106,7 +106,7 @@ func (f File) addAuth(registry string, auth dockerAuth, store string) error {
 		return err
 	}
 	if user == "" || password == "" && auth.IdentityToken == "" {
-		return errors.New("it has no user or no password")
+		return errors.New("it lacks a user or a password")
 	}
 	if _, taken := f.entries[path]; !taken {
 		f.entries[path] = entry{Auth: encoded(user, password), IdentityToken: auth.IdentityToken}

@@ -47,7 +47,7 @@ func TestDecisionsAreInTheIndex(t *testing.T) {
 		delete(index, name)
 	}
 	for name := range index {
-		t.Errorf("the index has %s, which is not there", name)
+		t.Errorf("the index has %s, which does not exist", name)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestLinksToDecisions(t *testing.T) {
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
 			seen++
 			if !slices.Contains(names, m[1]) {
-				t.Errorf("%s links to %s, which is not there", file, m[1])
+				t.Errorf("%s links to %s, which does not exist", file, m[1])
 			}
 		}
 		return err

@@ -4,8 +4,8 @@
 // Ids, image, credentials and timeout come from the file that JOB_RESPONSE_FILE
 // names; the runner's token and slot from RUNNER_TEMP_PROJECT_DIR, which the
 // runner sets after all of the job's variables (gitlab-runner
-// common/build.go:1985). Most other CUSTOM_ENV_ variables carry whatever the
-// job's author wants.
+// common/build.go:1985). The job's author can choose the values of most
+// other CUSTOM_ENV_ variables.
 package job
 
 import (
@@ -44,14 +44,14 @@ type Job struct {
 	// JobName and ProjectPath are names that the job's author, or the owner of the
 	// group, has chosen.
 	JobName, ProjectPath string
-	// Protected tells that the job's ref is protected; its builds and cache
+	// Protected reports whether the job's ref is protected; its builds and cache
 	// are kept apart from those of other refs.
 	Protected bool
 	// Timeout is the job's whole time.
 	Timeout time.Duration
 	Image   Image
-	// MovesFiles tells that the job has artifacts, caches or dependencies, which
-	// the runner moves by a program of its own.
+	// MovesFiles reports whether the job has artifacts, caches or dependencies, which
+	// the runner moves with its own program.
 	MovesFiles bool
 	// Services are the containers that the job asks for beside its own.
 	Services []Service
@@ -62,7 +62,7 @@ type Job struct {
 	Secrets []string
 	// GitHost is the host name of the repository's URL, empty without one.
 	GitHost string
-	// GitLab tells the job's GitLab from others: a hash of its host, port and path
+	// GitLab identifies the job's GitLab: a hash of its host, port and path
 	// in lower case hexadecimal digits, empty where the repository has no URL.
 	GitLab string
 	// Credentials are those of type "registry".
@@ -155,10 +155,10 @@ func decode(r io.Reader) (*Job, error) {
 	var in response
 	// The error of the decoder would show bits of the file, which holds secrets.
 	if err := json.NewDecoder(r).Decode(&in); err != nil {
-		return nil, errors.New("reading the job response: it is not the JSON that gitlab-runner 17.9 and later write")
+		return nil, errors.New("reading the job response: not the JSON that gitlab-runner 17.9 or later writes")
 	}
 	if in.ID <= 0 || in.JobInfo.ProjectID < 0 {
-		return nil, fmt.Errorf("reading the job response: job id %d of project %d make no sense", in.ID, in.JobInfo.ProjectID)
+		return nil, fmt.Errorf("reading the job response: invalid job id %d or project id %d", in.ID, in.JobInfo.ProjectID)
 	}
 	j := &Job{
 		ID: in.ID, ProjectID: in.JobInfo.ProjectID, JobName: in.JobInfo.Name, ProjectPath: in.JobInfo.ProjectFullPath,
@@ -214,28 +214,28 @@ var (
 // Where the administrator allows it ([runners.custom_build_dir]), a job chooses
 // another directory below BUILDS_DIR. Then token and slot are those of its
 // variables, or of that directory, which it can forge: they choose among the volumes
-// of its own project, which [Job.VolumeName] tells from those of other GitLabs.
+// of its own project, which [Job.VolumeName] keeps apart from those of other GitLabs.
 func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) (*Job, error) {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
-		return nil, fmt.Errorf("locating the job: %q is no temporary project directory", tempProjectDir)
+		return nil, fmt.Errorf("locating the job: %q is not a temporary project directory", tempProjectDir)
 	}
 	below, err := filepath.Rel(buildsDir, projectDir)
 	if err != nil || below == "." || below == ".." || strings.HasPrefix(below, "../") {
-		return nil, fmt.Errorf("locating the job: the project directory %q is not below %s: has the policy changed since the job began?", projectDir, buildsDir)
+		return nil, fmt.Errorf("locating the job: the project directory %q is not below %s: did the policy change after the job started?", projectDir, buildsDir)
 	}
 	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
-	if parts := strings.Split(below, "/"); len(parts) > 2 && isPlace(parts[0], parts[1]) {
+	if parts := strings.Split(below, "/"); len(parts) > 2 && isTokenAndSlot(parts[0], parts[1]) {
 		token, slot = parts[0], parts[1]
 	}
-	if !isPlace(token, slot) {
-		return nil, fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot", projectDir, buildsDir)
+	if !isTokenAndSlot(token, slot) {
+		return nil, fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are not a valid token and slot", projectDir, buildsDir)
 	}
 	located := *j
 	located.BuildsDir, located.RunnerToken, located.Slot, located.ProjectDir = buildsDir, token, slot, projectDir
 	return &located, nil
 }
 
-func isPlace(token, slot string) bool {
+func isTokenAndSlot(token, slot string) bool {
 	return tokenPart.MatchString(token) && slotPart.MatchString(slot)
 }

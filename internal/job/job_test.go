@@ -57,7 +57,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Each GitLab has a name of its own, whatever project of it a repository is of.
+// Each GitLab has its own name, which is the same for all of its projects.
 func TestGitLab(t *testing.T) {
 	of := func(url, project string) string {
 		t.Helper()
@@ -139,7 +139,7 @@ func TestDecodeSparse(t *testing.T) {
 }
 
 func TestDecodeBad(t *testing.T) {
-	const shape = "reading the job response: it is not the JSON that gitlab-runner 17.9 and later write"
+	const shape = "reading the job response: not the JSON that gitlab-runner 17.9 or later writes"
 	tests := []struct{ text, want string }{
 		{``, shape},
 		{`{`, shape},
@@ -151,10 +151,10 @@ func TestDecodeBad(t *testing.T) {
 		{`{"id": 1e3}`, shape},
 		{`{"id": 9223372036854775808}`, shape},
 		{`{"id": 1, "credentials": "secret"}`, shape},
-		{`null`, "reading the job response: job id 0 of project 0 make no sense"},
-		{`{"id": null}`, "reading the job response: job id 0 of project 0 make no sense"},
-		{`{"id": -3, "job_info": {"project_id": 2}}`, "reading the job response: job id -3 of project 2 make no sense"},
-		{`{"id": 3, "job_info": {"project_id": -2}}`, "reading the job response: job id 3 of project -2 make no sense"},
+		{`null`, "reading the job response: invalid job id 0 or project id 0"},
+		{`{"id": null}`, "reading the job response: invalid job id 0 or project id 0"},
+		{`{"id": -3, "job_info": {"project_id": 2}}`, "reading the job response: invalid job id -3 or project id 2"},
+		{`{"id": 3, "job_info": {"project_id": -2}}`, "reading the job response: invalid job id 3 or project id -2"},
 	}
 	for _, test := range tests {
 		if j, err := decode(strings.NewReader(test.text)); j != nil || err == nil || err.Error() != test.want {
@@ -245,9 +245,9 @@ func TestLocateHostile(t *testing.T) {
 func TestLocateErrors(t *testing.T) {
 	var j Job
 	tests := []struct{ temp, want string }{
-		{"x", `locating the job: "x" is no temporary project directory`},
-		{"/old/t/0/g/p.tmp", `locating the job: the project directory "/old/t/0/g/p" is not below /builds: has the policy changed since the job began?`},
-		{"/builds/mine/p.tmp", `locating the job: the project directory "/builds/mine/p" is not /builds/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are no token and slot`},
+		{"x", `locating the job: "x" is not a temporary project directory`},
+		{"/old/t/0/g/p.tmp", `locating the job: the project directory "/old/t/0/g/p" is not below /builds: did the policy change after the job started?`},
+		{"/builds/mine/p.tmp", `locating the job: the project directory "/builds/mine/p" is not /builds/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are not a valid token and slot`},
 	}
 	for _, test := range tests {
 		if _, err := j.Locate(test.temp, "/builds", none); err == nil || err.Error() != test.want {

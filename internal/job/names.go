@@ -28,14 +28,14 @@ const (
 	LabelAttempt = labelPrefix + "attempt"
 	// LabelOwner is the runner process that the object belongs to: see [Process].
 	LabelOwner = labelPrefix + "owner"
-	// LabelDeadline is the time, in seconds since 1970, after which nobody can
-	// need the object.
+	// LabelDeadline is the time, in seconds since 1970, after which the object is not needed
+	// any more.
 	LabelDeadline = labelPrefix + "deadline"
 	// LabelKeep marks containers that stay after the job: see [Kept].
 	LabelKeep = labelPrefix + "keep"
 )
 
-// OwnerLabels are the labels that tell whose an object is, and whether it is needed.
+// OwnerLabels are the labels that say who owns an object, and whether it is needed.
 func OwnerLabels() []string {
 	return []string{LabelRole, LabelJob, LabelProject, LabelAttempt, LabelOwner, LabelDeadline, LabelKeep}
 }
@@ -47,8 +47,8 @@ const deadlineSlack = time.Hour
 // namePrefix begins the names of everything that the driver makes in podman.
 const namePrefix = "podman-executor-"
 
-// Ours tells whether the driver has made a container, a network or a volume: by its name and
-// its labels. Labels alone do not tell: a container has those of its image, and somebody may run
+// Ours reports whether the driver has made a container, a network or a volume: by its name and
+// its labels. Labels alone are not enough: a container has those of its image, and somebody may run
 // one by hand. The name ends as [Job.Name] or [Job.VolumeName] makes it.
 func Ours(name string, labels map[string]string) bool {
 	rest, ok := strings.CutPrefix(name, namePrefix)
@@ -141,8 +141,8 @@ func (j *Job) VolumeLabels(role string) map[string]string {
 // Keep marks labels of [Job.Labels] as those of what stays after the job.
 func Keep(labels map[string]string) { labels[LabelKeep] = labels[LabelAttempt] }
 
-// Kept tells whether [Keep] has marked an object. Containers have the labels of
-// their image, too: so the mark is what no image's author knows.
+// Kept reports whether [Keep] has marked an object. Containers also have the
+// labels of their image: so the mark is a value that no image's author knows.
 func Kept(labels map[string]string) bool {
 	return labels[LabelKeep] != "" && labels[LabelKeep] == labels[LabelAttempt]
 }

@@ -170,7 +170,7 @@ func TestProjectName(t *testing.T) {
 	}
 }
 
-// An object is the driver's by its name and its labels: an image has labels, too.
+// An object is the driver's by its name and its labels: an image also has labels.
 func TestOurs(t *testing.T) {
 	j := &Job{ID: 42, ProjectID: 7, RunnerToken: "t-1", Slot: "0", GitLab: "0123456789ab"}
 	for _, role := range []string{"runner", "user", "network"} {

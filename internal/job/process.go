@@ -14,7 +14,7 @@ import (
 
 // Process is a process that objects belong to: the runner that called the driver.
 // Its text form, HOST/BOOT/NAMESPACE/PID/START, is a label. When the process is gone, so
-// is the job, whatever podman still has of it.
+// is the job, although podman may still have its objects.
 type Process struct {
 	// Host is the host name, Boot the kernel's boot id, Namespace the PID
 	// namespace: a pid means something only there and then.
@@ -57,21 +57,21 @@ func (o Process) String() string {
 func ParseProcess(s string) (Process, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) != 5 {
-		return Process{}, fmt.Errorf("%q is no owner", s)
+		return Process{}, fmt.Errorf("invalid owner %q", s)
 	}
 	pid, err := strconv.Atoi(parts[3])
 	if err != nil || pid <= 0 {
-		return Process{}, fmt.Errorf("%q is no owner: %q is no process id", s, parts[3])
+		return Process{}, fmt.Errorf("invalid owner %q: invalid process id %q", s, parts[3])
 	}
 	start, err := strconv.ParseUint(parts[4], 10, 64)
 	if err != nil {
-		return Process{}, fmt.Errorf("%q is no owner: %w", s, err)
+		return Process{}, fmt.Errorf("invalid owner %q: %w", s, err)
 	}
 	return Process{Host: parts[0], Boot: parts[1], Namespace: parts[2], PID: pid, Start: start}, nil
 }
 
-// Gone tells whether the owner is surely no more. Of an owner on another host, or
-// in another container, only the deadline can tell.
+// Gone reports whether the owner has certainly ended. For an owner on another host, or in
+// another container, only the deadline counts.
 func (o Process) Gone(deadline, now time.Time) bool {
 	here, err := thisMachine()
 	if err != nil || here.Host != o.Host {
@@ -90,7 +90,7 @@ func (o Process) Gone(deadline, now time.Time) bool {
 	return p.start != o.Start || p.state == "Z" || p.state == "X"
 }
 
-// Here tells whether the owner's process, if there is one, can be seen by this program.
+// Here reports whether the owner's process, if there is one, can be seen by this program.
 func (o Process) Here() bool {
 	here, err := thisMachine()
 	return err == nil && here.Host == o.Host && here.Namespace == o.Namespace
@@ -102,10 +102,10 @@ func Machine() (string, error) {
 	return here.Host + "/" + here.Boot + "/" + here.Namespace, err
 }
 
-// Finished tells whether a living owner has surely ended an attempt at a job: its
-// directory, an absolute path as the owner sees it, is no more. The runner removes
-// it behind cleanup, whatever became of that (gitlab-runner
-// executors/custom/custom.go:369). In doubt it is not: the directory is looked for
+// Finished reports whether a living owner has certainly ended an attempt at a job: the
+// attempt's directory, an absolute path as the owner sees it, does not exist any more. The
+// runner always removes it after cleanup (gitlab-runner
+// executors/custom/custom.go:369). In doubt the attempt is not finished: the directory is looked for
 // in the owner's own root, which may have another /tmp (PrivateTmp=).
 func (o Process) Finished(attempt string) bool {
 	here, err := thisMachine()
@@ -129,15 +129,15 @@ func (o Process) Finished(attempt string) bool {
 func thisMachine() (Process, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return Process{}, fmt.Errorf("asking for the host name: %w", err)
+		return Process{}, fmt.Errorf("getting the host name: %w", err)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return Process{}, fmt.Errorf("asking for the boot id: %w", err)
+		return Process{}, fmt.Errorf("getting the boot id: %w", err)
 	}
 	namespace, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
-		return Process{}, fmt.Errorf("asking for the PID namespace: %w", err)
+		return Process{}, fmt.Errorf("getting the PID namespace: %w", err)
 	}
 	return Process{
 		Host: strings.ReplaceAll(host, "/", "-"), Boot: strings.TrimSpace(string(boot)),
@@ -161,7 +161,7 @@ func readStat(pid int) (procStat, error) {
 	_, rest, _ := cutLast(string(data), ")")
 	fields := strings.Fields(rest)
 	if len(fields) < 20 {
-		return procStat{}, fmt.Errorf("reading /proc/%d/stat: %d fields", pid, len(fields))
+		return procStat{}, fmt.Errorf("reading /proc/%d/stat: only %d fields", pid, len(fields))
 	}
 	parent, err := strconv.Atoi(fields[1])
 	if err != nil {

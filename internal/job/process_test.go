@@ -105,16 +105,16 @@ func TestOwnerText(t *testing.T) {
 
 func TestNoOwners(t *testing.T) {
 	tests := []struct{ text, want string }{
-		{"", `"" is no owner`},
-		{"h/b/n/1", `"h/b/n/1" is no owner`},
-		{"h/b/n/1/2/3", `"h/b/n/1/2/3" is no owner`},
-		{"h/b/n/x/2", `"h/b/n/x/2" is no owner: "x" is no process id`},
-		{"h/b/n/0/2", `"h/b/n/0/2" is no owner: "0" is no process id`},
-		{"h/b/n/-1/2", `"h/b/n/-1/2" is no owner: "-1" is no process id`},
-		{"h/b/n/1 /2", `"h/b/n/1 /2" is no owner: "1 " is no process id`},
-		{"h/b/n/99999999999999999999/2", `"h/b/n/99999999999999999999/2" is no owner: "99999999999999999999" is no process id`},
-		{"h/b/n/1/-2", `"h/b/n/1/-2" is no owner: strconv.ParseUint: parsing "-2": invalid syntax`},
-		{"h/b/n/1/", `"h/b/n/1/" is no owner: strconv.ParseUint: parsing "": invalid syntax`},
+		{"", `invalid owner ""`},
+		{"h/b/n/1", `invalid owner "h/b/n/1"`},
+		{"h/b/n/1/2/3", `invalid owner "h/b/n/1/2/3"`},
+		{"h/b/n/x/2", `invalid owner "h/b/n/x/2": invalid process id "x"`},
+		{"h/b/n/0/2", `invalid owner "h/b/n/0/2": invalid process id "0"`},
+		{"h/b/n/-1/2", `invalid owner "h/b/n/-1/2": invalid process id "-1"`},
+		{"h/b/n/1 /2", `invalid owner "h/b/n/1 /2": invalid process id "1 "`},
+		{"h/b/n/99999999999999999999/2", `invalid owner "h/b/n/99999999999999999999/2": invalid process id "99999999999999999999"`},
+		{"h/b/n/1/-2", `invalid owner "h/b/n/1/-2": strconv.ParseUint: parsing "-2": invalid syntax`},
+		{"h/b/n/1/", `invalid owner "h/b/n/1/": strconv.ParseUint: parsing "": invalid syntax`},
 	}
 	for _, test := range tests {
 		if got, err := ParseProcess(test.text); err == nil || err.Error() != test.want || got != (Process{}) {
@@ -185,7 +185,7 @@ func TestHere(t *testing.T) {
 	}
 	place, err := Machine()
 	if err != nil || !strings.HasPrefix(owner.String(), place+"/") {
-		t.Errorf("%s is no place of %s: %v", place, owner, err)
+		t.Errorf("%s is not the machine of %s: %v", place, owner, err)
 	}
 	rebooted, afar, inside := owner, owner, owner
 	rebooted.Boot, afar.Host, inside.Namespace = "x", "x", "x"

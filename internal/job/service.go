@@ -56,7 +56,7 @@ func DefaultAliases(image string) []string {
 
 const (
 	// LongestVariable is how long NAME=value may be in an environment, and
-	// mostEnvironment how much a process may get of them all, whatever its limits are, in
+	// mostEnvironment how much a process may get of them all, with any limits, in
 	// bytes (execve(2): MAX_ARG_STRLEN, with the byte at its end; 3/4 of _STK_LIM, with
 	// a pointer for each).
 	LongestVariable = 128<<10 - 1
@@ -65,7 +65,7 @@ const (
 )
 
 // ErrTooMuch is the error of variables that no process can have.
-var ErrTooMuch = fmt.Errorf("its variables are more than %d MiB together, which is more than a process can have", mostEnvironment>>20)
+var ErrTooMuch = fmt.Errorf("its variables are larger than %d MiB in total, more than a process can have", mostEnvironment>>20)
 
 // Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$`
 // stands for a dollar sign. It gives up, and returns false, where the value or what it

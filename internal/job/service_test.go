@@ -41,7 +41,7 @@ func TestDefaultAliases(t *testing.T) {
 		}
 	}
 	for _, odd := range []string{"", "/", ":", "@", ":/:", "a:", "[::1]:5/x"} {
-		DefaultAliases(odd) // the policy refuses what is no host name; here nothing may panic
+		DefaultAliases(odd) // the policy refuses invalid host names; here nothing may panic
 	}
 }
 

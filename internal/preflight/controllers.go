@@ -25,7 +25,7 @@ func Controllers(version string, has []string, refused bool) Result {
 	if refused {
 		r.Level = Error
 	}
-	r.Detail = fmt.Sprintf("limits of %s are taken, and not enforced: podman has no cgroup controller for them (cgroup %s)", list(missing), version)
-	r.Hint = "on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
+	r.Detail = fmt.Sprintf("limits on %s are accepted but not enforced: podman lacks the cgroup controllers (cgroup %s)", list(missing), version)
+	r.Hint = "with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
 	return r
 }

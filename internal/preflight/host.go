@@ -1,8 +1,8 @@
 package preflight
 
-// Host runs the checks that only read files of the machine, none of which takes a
-// millisecond. getenv is of podman's environment. They say nothing of a podman
-// service, which has a user, and maybe a machine, of its own.
+// Host runs the checks that only read files of the machine, each in less than a
+// millisecond. getenv returns variables of podman's environment. They do not check a podman
+// service, which has its own user and maybe its own machine.
 func Host(getenv func(string) string, u User) []Result {
 	storage := ReadStorage(getenv)
 	results := []Result{

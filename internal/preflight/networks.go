@@ -14,17 +14,17 @@ func Isolation(says string) string {
 }
 
 // ApartHint is what helps where jobs' networks are not apart.
-const ApartHint = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user who runs podman (it needs nft, and netavark 1.10 or newer); until then let jobs that do not trust each other run in podman of different users"
+const ApartHint = "set firewall_driver to \"nftables\" under [network] in containers.conf of the user who runs podman (this requires nft and netavark 1.10 or newer); until then, run jobs that do not trust each other as different users"
 
 // NetworksCheck is the name of the check.
 const NetworksCheck = "jobs' networks"
 
 // Apart says what was found when one job's network tried to reach another's: before and after a third had gone.
 func Apart(reached bool, how string) Result {
-	r := Result{Check: NetworksCheck, Detail: "apart from each other"}
+	r := Result{Check: NetworksCheck, Detail: "isolated from each other"}
 	if reached {
 		r.Level = Warning
-		r.Detail = "not apart from each other: a container reached one of another network " + how
+		r.Detail = "not isolated from each other: a container reached one on another network " + how
 		r.Hint = ApartHint
 	}
 	return r

@@ -11,6 +11,6 @@ func TestIsolation(t *testing.T) {
 }
 
 func TestApart(t *testing.T) {
-	want(t, Apart(false, ""), OK, "apart from each other", "")
-	want(t, Apart(true, "at once"), Warning, "a container reached one of another network at once", `firewall_driver to "nftables"`)
+	want(t, Apart(false, ""), OK, "isolated from each other", "")
+	want(t, Apart(true, "at once"), Warning, "a container reached one on another network at once", `firewall_driver to "nftables"`)
 }

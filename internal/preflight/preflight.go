@@ -1,6 +1,5 @@
-// Package preflight tells whether a machine can run jobs, before it fails in the
-// middle of one. Each check is a function of plain data; what reads the machine is
-// apart from it. prepare uses the cheap ones for every job, `podman-executor-config
+// Package preflight checks whether a machine can run jobs, before a job fails halfway.
+// Each check is a function of plain data; other functions read the machine. prepare uses the cheap ones for every job, `podman-executor-config
 // --doctor` all of them.
 package preflight
 
@@ -12,9 +11,9 @@ type Level int
 // The levels, the worst last.
 const (
 	OK Level = iota
-	// Warning is something to mend that jobs run in spite of.
+	// Warning is something to fix, although jobs can run.
 	Warning
-	// Error is something that no job runs with.
+	// Error is something that keeps jobs from running.
 	Error
 )
 

@@ -98,18 +98,18 @@ func TestRuntimeDir(t *testing.T) {
 		}
 		hint, detail := "", dir
 		if level == Error {
-			hint, detail = "mode 0700", "has the mode 0"
+			hint, detail = "mode 0700", "has mode 0"
 		}
 		want(t, RuntimeDir(dir, me), level, detail, hint)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	want(t, RuntimeDir("", User{Name: "runner", UID: 990}), Error, "not set, and there is no /run/user/990", "loginctl enable-linger runner")
-	want(t, RuntimeDir("", User{}), OK, "root needs none", "")
-	want(t, RuntimeDir(filepath.Join(dir, "none"), me), Error, "which is not there", "loginctl enable-linger runner")
-	want(t, RuntimeDir(file, me), Error, "is no directory", "mode 0700")
-	want(t, RuntimeDir(dir, User{UID: me.UID + 1}), Error, "belongs to the user", "mode 0700")
+	want(t, RuntimeDir("", User{Name: "runner", UID: 990}), Error, "not set, and /run/user/990 does not exist", "loginctl enable-linger runner")
+	want(t, RuntimeDir("", User{}), OK, "not needed by root", "")
+	want(t, RuntimeDir(filepath.Join(dir, "none"), me), Error, "which does not exist", "loginctl enable-linger runner")
+	want(t, RuntimeDir(file, me), Error, "is not a directory", "mode 0700")
+	want(t, RuntimeDir(dir, User{UID: me.UID + 1}), Error, "belongs to user", "mode 0700")
 }
 
 func TestParseStorage(t *testing.T) {
@@ -162,8 +162,8 @@ func TestSpace(t *testing.T) {
 	const gb = 1_000_000_000
 	want(t, Space("/x", 5*gb, 0), OK, "5000 MB in /x", "")
 	want(t, Space("/x", 5*gb, 5*gb), OK, "5000 MB in /x", "")
-	want(t, Space("/x", 5*gb-1, 5*gb), Error, "only 4999 MB are free in /x; general.min_free_space asks for 5000 MB", "make room there")
-	want(t, Space("/x", gb/2, 0), Warning, "500 MB in /x", "make room there")
+	want(t, Space("/x", 5*gb-1, 5*gb), Error, "only 4999 MB are free in /x; general.min_free_space requires 5000 MB", "free space there")
+	want(t, Space("/x", gb/2, 0), Warning, "500 MB in /x", "free space there")
 	want(t, Space("/x", gb/2, gb/4), OK, "500 MB in /x", "")
 }
 
@@ -183,6 +183,6 @@ func TestFree(t *testing.T) {
 
 func TestControllers(t *testing.T) {
 	want(t, Controllers("v2", []string{"cpu", "memory", "pids"}, true), OK, "cgroup v2 with cpu, memory, pids", "")
-	want(t, Controllers("v2", []string{"memory", "pids"}, false), Warning, "limits of cpu are taken, and not enforced", "Delegate=")
-	want(t, Controllers("v1", nil, true), Error, "limits of cpu, memory and pids are taken", "Delegate=")
+	want(t, Controllers("v2", []string{"memory", "pids"}, false), Warning, "limits on cpu are accepted but not enforced", "Delegate=")
+	want(t, Controllers("v1", nil, true), Error, "limits on cpu, memory and pids are accepted", "Delegate=")
 }

@@ -83,7 +83,7 @@ func Driver(name string) Result {
 	if name == "vfs" {
 		r.Level = Warning
 		r.Detail = "vfs copies the whole image for each container: jobs start slowly, and the disk fills"
-		r.Hint = `set driver = "overlay" under [storage] of storage.conf; it counts for a new storage only: ` + "`podman system reset` removes the old one with all that is in it"
+		r.Hint = `set driver = "overlay" under [storage] in storage.conf; this only affects new storage: ` + "`podman system reset` removes the old one and everything in it"
 	}
 	return r
 }
@@ -98,7 +98,7 @@ func Free(dir string) (int64, error) {
 			return int64(fs.Bavail) * fs.Bsize, nil
 		}
 		if err != syscall.ENOENT || dir == "/" {
-			return 0, fmt.Errorf("looking at the free space of %s: %w", dir, err)
+			return 0, fmt.Errorf("checking the free space of %s: %w", dir, err)
 		}
 		dir = filepath.Dir(dir)
 	}
@@ -115,12 +115,12 @@ func Space(dir string, free, least int64) Result {
 	switch {
 	case least > 0 && free < least:
 		r.Level = Error
-		r.Detail = fmt.Sprintf("only %d MB are free in %s; general.min_free_space asks for %d MB", free/1e6, dir, least/1e6)
+		r.Detail = fmt.Sprintf("only %d MB are free in %s; general.min_free_space requires %d MB", free/1e6, dir, least/1e6)
 	case least == 0 && free < little:
 		r.Level = Warning
 	default:
 		return r
 	}
-	r.Hint = "make room there: `podman system df` shows what images and volumes take"
+	r.Hint = "free space there: `podman system df` shows what images and volumes use"
 	return r
 }

@@ -42,10 +42,10 @@ type SubIDs struct {
 	User User
 	// UIDs and GIDs are how many ids /etc/subuid and /etc/subgid give the user.
 	UIDs, GIDs int64
-	// Elsewhere tells that they may come from a service instead of the files
+	// Elsewhere reports whether they may come from a service instead of the files
 	// (`subid:` in /etc/nsswitch.conf, getsubids(1)).
 	Elsewhere bool
-	// Squashed tells that podman gives all files of images to the user itself
+	// Squashed reports whether podman gives all files of images to the user itself
 	// (ignore_chown_errors in storage.conf), and needs no range.
 	Squashed bool
 }
@@ -68,8 +68,8 @@ func ReadSubIDs(u User, squashed bool) SubIDs {
 }
 
 // countIDs adds up the ranges of a user in the text of a file of subuid(5):
-// NAME:FIRST:COUNT, with the user's number for NAME, too. Lines that are none are
-// passed over (shadow lib/subordinateio.c, subordinate_parse).
+// NAME:FIRST:COUNT, NAME can also be the user's number. Invalid lines
+// are skipped (shadow lib/subordinateio.c, subordinate_parse).
 func countIDs(text string, u User) int64 {
 	var count int64
 	for line := range strings.Lines(text) {
@@ -86,7 +86,7 @@ func countIDs(text string, u User) int64 {
 	return count
 }
 
-// subIDService tells whether a text of nsswitch.conf(5) looks for the ranges
+// subIDService reports whether a text of nsswitch.conf(5) looks for the ranges
 // elsewhere than in the files.
 func subIDService(text string) bool {
 	for line := range strings.Lines(text) {
@@ -100,13 +100,13 @@ func subIDService(text string) bool {
 
 // Enlarge is how the administrator gives containers the ids up to last.
 func (s SubIDs) Enlarge(last int64) string {
-	return fmt.Sprintf("give %s at least %d ids in /etc/subuid and in /etc/subgid that no other user has: as root, `usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s`; "+
-		"then, as that user, `podman system migrate`", s.User, last, s.User)
+	return fmt.Sprintf("give %s at least %d ids in /etc/subuid and in /etc/subgid that no other user has: as root, run `usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s`; "+
+		"then, as that user, run `podman system migrate`", s.User, last, s.User)
 }
 
-// Authors is what the author of a job can do whose image has a file of the user id.
+// Authors is what the author of a job can do if its image has a file of the user id.
 func (s SubIDs) Authors(id int64) string {
-	return fmt.Sprintf("the image has a file of the user or group %d, and containers have 0 to %d on this runner: use an image without such files, or ask the administrator of this runner for more ids", id, s.Last())
+	return fmt.Sprintf("the image has a file of user or group %d, but containers on this runner only have ids 0 to %d: use an image without such files, or ask the administrator of this runner for more ids", id, s.Last())
 }
 
 // Last is the last id that containers have.

@@ -35,7 +35,7 @@ func ParseVersion(text string) (Version, bool) {
 // String returns the version with dots.
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }
 
-// Before tells whether v is older.
+// Before reports whether v is older.
 func (v Version) Before(other Version) bool { return slices.Compare(v[:], other[:]) < 0 }
 
 // hole is a known way for a job to do what it may not.
@@ -44,7 +44,7 @@ type hole struct {
 	// first is the first version that has the hole, the zero Version for all
 	// before fixed.
 	first, fixed Version
-	// also are versions of older branches that have it mended.
+	// also are versions of older branches that have the fix.
 	also []Version
 	what string
 }
@@ -73,20 +73,20 @@ func (h hole) in(program string, v Version) bool {
 	if h.program != program || v.Before(h.first) || !v.Before(h.fixed) {
 		return false
 	}
-	return !slices.ContainsFunc(h.also, func(mended Version) bool {
-		return mended[0] == v[0] && mended[1] == v[1] && !v.Before(mended)
+	return !slices.ContainsFunc(h.also, func(fix Version) bool {
+		return fix[0] == v[0] && fix[1] == v[1] && !v.Before(fix)
 	})
 }
 
 // Program says whether a version of podman or of one that it runs is too old, or has
-// a known hole. Distributions mend holes without a new version, so these are
+// a known hole. Distributions fix holes without a new version, so these are
 // warnings.
 func Program(name, says string) Result {
 	r := Result{Check: name}
 	v, ok := ParseVersion(says)
 	if !ok {
-		r.Level, r.Detail = Warning, fmt.Sprintf("its version is not known: %q", says)
-		r.Hint = "look whether it is newer than " + Floor.String()
+		r.Level, r.Detail = Warning, fmt.Sprintf("unknown version: %q", says)
+		r.Hint = "check whether it is newer than " + Floor.String()
 		if name != "podman" {
 			r.Hint = "update it"
 		}
@@ -95,7 +95,7 @@ func Program(name, says string) Result {
 	r.Detail = v.String()
 	if name == "podman" && v.Before(Floor) {
 		r.Level, r.Detail = Error, fmt.Sprintf("podman %s is too old: the driver needs %s or newer", v, Floor)
-		r.Hint = "update podman, or name a newer one by general.podman.application_path"
+		r.Hint = "update podman, or set general.podman.application_path to a newer one"
 		return r
 	}
 	var found []string
@@ -110,8 +110,8 @@ func Program(name, says string) Result {
 	}
 	if len(found) > 0 {
 		r.Level = Warning
-		r.Detail = fmt.Sprintf("%s as it was released has %s", v, list(found))
-		r.Hint = fmt.Sprintf("update %s to %s or newer, or see that your distribution has mended its own", name, newest)
+		r.Detail = fmt.Sprintf("%s, as released, has %s", v, list(found))
+		r.Hint = fmt.Sprintf("update %s to %s or newer, or check that your distribution has backported the fixes", name, newest)
 	}
 	return r
 }

@@ -90,14 +90,14 @@ var local = map[string]bool{
 	"squashfs": true, "sysfs": true, "tmpfs": true, "udf": true, "vfat": true, "xfs": true, "zfs": true,
 }
 
-// answers tells whether the file system at a path answers at once; that of the root
+// answers reports whether the file system at a path answers at once; that of the root
 // has.
 func (h *Host) answers(name string) bool {
 	m := h.mountOf(name)
 	return m.point == "/" && m.kind != "autofs" || local[m.kind]
 }
 
-// view is a place in a file system, whatever it is called in the tree of mounts.
+// view is a place in a file system, independent of its name in the tree of mounts.
 type view struct{ device, path string }
 
 // view returns where a path, which has no symbolic links, is in its file system; what
@@ -128,7 +128,7 @@ func (m mount) view(name string) view {
 	return view{m.device, filepath.Join(m.root, strings.TrimPrefix(name, strings.TrimSuffix(m.point, "/")))}
 }
 
-// meets tells whether one of the places is in this one, or this in it.
+// meets reports whether one of the places is in this one, or this in it.
 func (v view) meets(places []view) bool {
 	return slices.ContainsFunc(places, func(p view) bool {
 		return p.device == v.device && (within(p.path, v.path) || within(v.path, p.path))
@@ -139,7 +139,7 @@ func (v view) meets(places []view) bool {
 // see.
 const pins = "/podman-executor-volumes/"
 
-// below is what is mounted below a path: a mount of the path shows that, too.
+// below is what is mounted below a path: a mount of the path also shows that.
 func (h *Host) below(name string) []view {
 	var list []view
 	for _, m := range h.mounts {
@@ -150,7 +150,7 @@ func (h *Host) below(name string) []view {
 	return list
 }
 
-// within tells whether a clean path is another, or lies below it.
+// within reports whether a clean path is another, or lies below it.
 func within(name, root string) bool {
 	below, ok := strings.CutPrefix(name, strings.TrimSuffix(root, "/"))
 	return name == root || ok && strings.HasPrefix(below, "/")

@@ -36,7 +36,7 @@ func OfEnvironment(environ []string, uid int) []Place {
 			}
 		case "PWD", "OLDPWD":
 		default:
-			// XDG_RUNTIME_DIR, XDG_CONFIG_HOME, CONTAINERS_CONF, REGISTRY_AUTH_FILE and kin.
+			// XDG_RUNTIME_DIR, XDG_CONFIG_HOME, CONTAINERS_CONF, REGISTRY_AUTH_FILE and so on.
 			places = append(places, Place{value, Whole})
 		}
 	}
@@ -56,8 +56,8 @@ func home(dir string) []Place {
 	return places
 }
 
-// OfUser are the places that a user has whatever the environment is: of podman, of login
-// sessions, of jobs by time.
+// OfUser are the places that a user has in any environment: those of podman, of login
+// sessions, of cron.
 func OfUser(uid int) []Place {
 	var places []Place
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
@@ -100,7 +100,7 @@ func tree(dir string) []Place {
 }
 
 // ofFile are the places that a configuration file of podman's names, and the file. One
-// that cannot be read, or is no TOML, names none: podman will speak of it.
+// that cannot be read, or is not TOML, names none: podman will report it.
 func ofFile(name string, env map[string]string) []Place {
 	places := []Place{{name, Whole}}
 	text, err := os.ReadFile(name)

@@ -46,7 +46,7 @@ func TestOfEnvironment(t *testing.T) {
 	}
 	for _, p := range got {
 		if slices.Contains([]string{"/srv/data", "/srv/data:/data", "/srv/odd"}, p.Path) {
-			t.Errorf("%v is no place of podman's", p)
+			t.Errorf("%v is not a place of podman", p)
 		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 	// dot. Other directories in it may be data.
 	Home
 	// Scratch is a directory of temporary files: itself, and what in it this user can
-	// read, and not everybody. Others, too, have theirs there.
+	// read, and not everybody. Other users also have files there.
 	Scratch
 )
 
@@ -48,14 +48,14 @@ type place struct {
 	above  map[file]bool
 }
 
-// file is a file by what the kernel knows it by; the zero file is none.
+// file is a file by what the kernel knows it by; the zero file does not exist.
 type file struct{ device, inode uint64 }
 
 // Private returns those of the places that are private on this host: what this user
 // owns, and what it, or its groups, can read or write, but not everybody. In a container,
 // root is this user. Of what is not there, those that this user could make. Each symbolic
-// link that leads to such a place is private, too: who can put another in its place has
-// the place.
+// link that leads to such a place is also private: whoever can
+// replace the link controls the place.
 func (h *Host) Private(candidates []Place) Private {
 	p := Private{host: h}
 	known := map[Place]bool{}
@@ -97,7 +97,7 @@ func fileOf(name string) file {
 	return file{stat.Dev, stat.Ino}
 }
 
-// Shows tells whether a mount of a path, which has no symbolic links, would show a
+// Shows reports whether a mount of a path, which has no symbolic links, would show a
 // private place, a part of one, or the directory that one is in, by whatever name: a
 // bind mount, or a hard link, may give it another.
 func (p Private) Shows(name string) bool {
@@ -119,7 +119,7 @@ func (p Private) Shows(name string) bool {
 	return false
 }
 
-// Names tells whether a name, as a job has written it, is one of a private place, without
+// Names reports whether a name, as a job has written it, is one of a private place, without
 // a look at where it leads.
 func (p Private) Names(name string) bool {
 	name = filepath.Clean(name)
@@ -142,7 +142,7 @@ func (p Private) named(name string, first view) bool {
 	return false
 }
 
-// covers tells whether a mount of a path shows the place, which has the name own among
+// covers reports whether a mount of a path shows the place, which has the name own among
 // such paths.
 func (p place) covers(own, name string) bool {
 	if within(own, name) {
@@ -168,7 +168,7 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isPrivate tells whether a path, which has no symbolic links above it, is one that this
+// isPrivate reports whether a path, which has no symbolic links above it, is one that this
 // user has to itself or shares with a group.
 func isPrivate(name string) bool {
 	info, err := os.Lstat(name)
@@ -184,7 +184,7 @@ func isPrivate(name string) bool {
 	return can(name, unix.R_OK) && !everybody(name, 0o004) || can(name, unix.W_OK) && !everybody(name, 0o002)
 }
 
-// canBeMade tells whether this user could put something at a path.
+// canBeMade reports whether this user could put something at a path.
 func canBeMade(name string) bool {
 	for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(dir); err == nil || dir == "/" {
@@ -198,7 +198,7 @@ func can(name string, mode uint32) bool {
 	return unix.Faccessat(unix.AT_FDCWD, name, mode, unix.AT_EACCESS) == nil
 }
 
-// everybody tells whether all users of the machine have those rights to a file, and can
+// everybody reports whether all users of the machine have those rights to a file, and can
 // get to it.
 func everybody(name string, rights fs.FileMode) bool {
 	info, err := os.Lstat(name)

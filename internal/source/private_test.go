@@ -257,7 +257,7 @@ func randomTree(t *testing.T, r *rand.Rand, top string) []string {
 			continue
 		}
 	}
-	// What a mount has hidden is there no more.
+	// What a mount has hidden is not there any more.
 	there := dirs[:0:0]
 	for _, dir := range dirs {
 		if _, err := os.Stat(dir); err == nil {

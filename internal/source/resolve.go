@@ -1,5 +1,5 @@
 // Package source looks at what jobs ask to have mounted: where the path of a volume's
-// source leads on this host, and whether it shows what is none of a job's business.
+// source leads on this host, and whether it shows what jobs must not see.
 package source
 
 import (
@@ -19,7 +19,7 @@ type Path struct {
 	// Name has no symbolic links; empty where it cannot be said. What is not there is in
 	// it by its name.
 	Name string
-	// Missing tells that it is not there.
+	// Missing reports whether it is not there.
 	Missing bool
 	// Info is what is there, nil where nothing is.
 	Info fs.FileInfo

@@ -69,7 +69,7 @@ func TestResolveDoesNotAsk(t *testing.T) {
 	if p := h.Resolve("/tmp", may); p.Name != "/tmp" || len(asked) > 0 {
 		t.Errorf("/tmp: %+v, asked about %q", p, asked)
 	}
-	// By a link, too.
+	// Also by a link.
 	link := filepath.Join(t.TempDir(), "link")
 	ok(t, os.Symlink("/net/evil", link))
 	if p := h.Resolve(link, may); p.Name != "" || !slices.Equal(asked, []string{"/net"}) {

@@ -34,7 +34,7 @@ type Facts struct {
 	// Attempt is the runner's directory for this attempt at the job.
 	Attempt string
 	// Dirs are the directories that have those of jobs.
-	Dirs leftovers.Places
+	Dirs leftovers.Roots
 	// Podman is the podman that the job gets.
 	Podman plan.Podman
 	// Variable returns a variable of the job as the runner has expanded it.

@@ -30,7 +30,7 @@ func Self() Identity {
 // (/proc/sys/kernel/overflowuid, which nobody changes).
 const overflowUID = 65534
 
-// mapsAll tells whether a text of /proc/PID/uid_map is that of a user namespace
+// mapsAll reports whether a text of /proc/PID/uid_map is that of a user namespace
 // with every user: the machine's own.
 func mapsAll(text string) bool {
 	return slices.Equal(strings.Fields(text), []string{"0", "0", "4294967295"})
@@ -45,7 +45,7 @@ func (o Identity) stranger(uid int) string {
 	if o.owns(uid) {
 		return ""
 	}
-	return fmt.Sprintf("belongs to the user %d, who is neither root nor gitlab-runner's user (%d)", uid, o.UID)
+	return fmt.Sprintf("belongs to user %d, not to root or gitlab-runner's user (%d)", uid, o.UID)
 }
 
 // A group may write where it is root's, or the owner's private one, with the number
@@ -60,9 +60,9 @@ func (o Identity) distrust(mode fs.FileMode, uid, gid int) string {
 	case o.stranger(uid) != "":
 		return o.stranger(uid)
 	case mode&0o002 != 0 && !sticky:
-		return fmt.Sprintf("can be written to by everybody (mode %#o)", mode.Perm())
+		return fmt.Sprintf("is writable by everyone (mode %#o)", mode.Perm())
 	case mode&0o020 != 0 && !sticky && !o.privateGroup(gid):
-		return fmt.Sprintf("can be written to by the group %d (mode %#o)", gid, mode.Perm())
+		return fmt.Sprintf("is writable by group %d (mode %#o)", gid, mode.Perm())
 	}
 	return ""
 }

@@ -6,9 +6,9 @@
 // each directory and each symbolic link, also one in the middle of a chain of links, must
 // be root's or the owner's, and no directory on the way one that others can write to. In
 // a sticky directory, such as /tmp, others can write, but only replace what is theirs. In
-// a user namespace, what is from outside counts as root's. Of a device, such as /dev/null,
-// everybody may have the use. What comes back open is the
-// very file that was judged, whatever its path leads to by then.
+// a user namespace, what is from outside counts as root's. A device, such as /dev/null, may be
+// writable by everyone. The file that comes back open is the one that was judged, even if
+// its path leads elsewhere by then.
 package trust
 
 import (
@@ -87,7 +87,7 @@ func Append(name string, o Identity) (*os.File, error) {
 	return w.reopen(name, unix.O_WRONLY|unix.O_APPEND)
 }
 
-// MakeDir makes a directory and those above it that are not there, with the mode 0700,
+// MakeDir makes a directory and those above it that are not there, with mode 0700,
 // and judges all of them.
 func MakeDir(name string, o Identity) error {
 	w, err := walk(name, o, dirIsMade)
@@ -123,11 +123,11 @@ func MakeOwn(above, below string, o Identity) (*os.File, error) {
 
 func isDir(f *os.File, name string) error {
 	if info, err := f.Stat(); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is no directory", name)
+		return fmt.Errorf("%s is not a directory", name)
 	}
 	return nil
 }
 
-// InHandle returns a path by which the file of a descriptor is reached, whatever its
-// own path leads to.
+// InHandle returns a path that reaches the file of a descriptor, even if the file's own path
+// leads elsewhere by then.
 func InHandle(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }

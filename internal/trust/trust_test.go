@@ -60,7 +60,7 @@ func (t tree) wrong(err error, place, why string) {
 	}
 }
 
-const everybody, stranger = "can be written to by everybody", "belongs to the user 12,"
+const everybody, stranger = "is writable by everyone", "belongs to user 12,"
 
 // Each directory and each link on the way counts, wherever in a chain it is.
 func TestPath(t *testing.T) {
@@ -90,7 +90,7 @@ func TestPath(t *testing.T) {
 		{"t/link", given("t/link"), "t/link", stranger},
 		{"d/e/file", open("d"), "d", everybody},
 		{"d/e/file", open("d/e"), "d/e", everybody},
-		{"d/e/file", func(t tree) { t.ok(os.Chown(t.at("d"), -1, 12)); t.ok(os.Chmod(t.at("d"), 0o770)) }, "d", "can be written to by the group 12"},
+		{"d/e/file", func(t tree) { t.ok(os.Chown(t.at("d"), -1, 12)); t.ok(os.Chmod(t.at("d"), 0o770)) }, "d", "is writable by group 12"},
 		{"d/e/file", func(t tree) { t.ok(os.Chown(t.at("d"), -1, 0)); t.ok(os.Chmod(t.at("d"), 0o770)) }, "", ""},
 		// The kernel goes to d from the link, and then up from there.
 		{"up/link/../c/policy", open("d"), "d", everybody},
@@ -156,7 +156,7 @@ func TestAccessControlList(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	tr.wrong(Path(tr.at("c/policy"), root()), "c", "who are on its access control list")
+	tr.wrong(Path(tr.at("c/policy"), root()), "c", "through its access control list")
 }
 
 // What was judged is what is read, whatever is put in its place.
@@ -208,7 +208,7 @@ func TestMakeDir(t *testing.T) {
 	if info, err := os.Stat(tr.at("t/x")); err != nil || info.Mode() != fs.ModeDir|0o700 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if err := MakeDir(tr.at("c/policy"), root()); err == nil || !strings.HasSuffix(err.Error(), "is no directory") {
+	if err := MakeDir(tr.at("c/policy"), root()); err == nil || !strings.HasSuffix(err.Error(), "is not a directory") {
 		t.Errorf("of a file: %v", err)
 	}
 	tr.ok(os.Chown(tr.at("t/x"), 12, -1))
@@ -218,7 +218,7 @@ func TestMakeDir(t *testing.T) {
 	}
 }
 
-// Where others can write in between, it is no place of the owner's own; behind a door
+// Where others can write in between, it is not a private place of the owner; behind a door
 // that only the owner opens, and at the end, it may be so.
 func TestMakeOwn(t *testing.T) {
 	tests := []struct {
@@ -231,11 +231,11 @@ func TestMakeOwn(t *testing.T) {
 			t.ok(os.MkdirAll(t.at("d/builds/p/s"), 0o700))
 			t.ok(os.Chmod(t.at("d/builds/p/s"), 0o777))
 		}, "", ""},
-		{"somebody's", func(t tree) { t.ok(os.Mkdir(t.at("d/builds"), 0o700)); t.ok(os.Chown(t.at("d/builds"), 12, -1)) }, "d/builds", "belongs to the user 12, not to"},
+		{"somebody's", func(t tree) { t.ok(os.Mkdir(t.at("d/builds"), 0o700)); t.ok(os.Chown(t.at("d/builds"), 12, -1)) }, "d/builds", "belongs to user 12, not to"},
 		{"the last of somebody", func(t tree) {
 			t.ok(os.MkdirAll(t.at("d/builds/p/s"), 0o700))
 			t.ok(os.Chown(t.at("d/builds/p/s"), 12, -1))
-		}, "d/builds/p/s", "belongs to the user 12, not to"},
+		}, "d/builds/p/s", "belongs to user 12, not to"},
 		{"open", func(t tree) { t.ok(os.Mkdir(t.at("d/builds"), 0o700)); t.ok(os.Chmod(t.at("d/builds"), 0o777)) }, "d/builds", everybody},
 		{"open, behind an open door", func(t tree) {
 			t.ok(os.MkdirAll(t.at("d/builds/p"), 0o755))

@@ -144,7 +144,7 @@ func (w *walker) open(name, place string, last bool) (*os.File, error) {
 			_ = unix.Close(fd)
 		}
 	}
-	// Somebody else may have made it in this moment: it is judged all the same.
+	// Somebody else may have made it in this moment: it is still judged.
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		var errno unix.Errno
 		if errors.As(err, &errno) {
@@ -157,7 +157,7 @@ func (w *walker) open(name, place string, last bool) (*os.File, error) {
 
 // openAt opens an entry of a directory as a place. What is to be mounted when somebody
 // looks is mounted for those who want a directory only (open(2), O_PATH), so that comes
-// first; a symbolic link is none.
+// first; a symbolic link is not a directory.
 func openAt(dir *os.File, name, place string) (*os.File, error) {
 	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(dir.Fd()), name, flags|unix.O_DIRECTORY, 0)
@@ -192,7 +192,7 @@ func (w *walker) judge(f *os.File, place string) error {
 	default:
 		why = w.owner.distrust(mode, int(stat.Uid), int(stat.Gid))
 		if why == "" && mode&0o020 != 0 && mode&fs.ModeSticky == 0 && hasACL(f) {
-			why = fmt.Sprintf("can be written to by others than its owner, who are on its access control list (mode %#o)", mode.Perm())
+			why = fmt.Sprintf("is writable by others than its owner through its access control list (mode %#o)", mode.Perm())
 		}
 	}
 	if why == "" {
@@ -201,11 +201,11 @@ func (w *walker) judge(f *os.File, place string) error {
 	return &Error{Place: place, Why: why, hint: w.owner.hint(place, why, info, int(stat.Uid))}
 }
 
-// hasACL tells whether a file has an access control list. The most that anybody on it
+// hasACL reports whether a file has an access control list. The most that anybody on it
 // can have is what the mode shows for the group (acl(5)), so that only files with a group
 // that may write have to be asked.
 func hasACL(f *os.File) bool {
-	// A descriptor of a place has no attributes of its own.
+	// A descriptor of a place (O_PATH) has no attributes.
 	size, err := unix.Getxattr(InHandle(f), "system.posix_acl_access", nil)
 	return err == nil && size > 0
 }
@@ -214,11 +214,11 @@ func hasACL(f *os.File) bool {
 func (o Identity) hint(place, why string, info fs.FileInfo, uid int) string {
 	switch {
 	case info.Mode().Type() == fs.ModeSymlink:
-		return fmt.Sprintf("as root, see where it leads, and `chown -h root %s`", place)
+		return fmt.Sprintf("as root, check where it leads, then run `chown -h root %s`", place)
 	case !o.owns(uid) && info.IsDir():
-		return fmt.Sprintf("as root, see what is in it, and `chown %d %s`, or name another place", o.UID, place)
+		return fmt.Sprintf("as root, check what is in it, then run `chown %d %s`, or use another directory", o.UID, place)
 	case !o.owns(uid):
-		return fmt.Sprintf("as root, `chown root %s`", place)
+		return fmt.Sprintf("as root, run `chown root %s`", place)
 	case strings.Contains(why, "access control list"):
 		return fmt.Sprintf("`setfacl -b %s`", place)
 	}
@@ -255,11 +255,11 @@ func (w *walker) ownDirectory(f *os.File, info fs.FileInfo, place string, anyMod
 	stat := info.Sys().(*syscall.Stat_t)
 	switch {
 	case info.Mode().Type() == fs.ModeSymlink || !info.IsDir():
-		return fmt.Errorf("%s is no directory", place)
+		return fmt.Errorf("%s is not a directory", place)
 	case int(stat.Uid) != w.owner.UID:
 		return &Error{
-			Place: place, Why: fmt.Sprintf("belongs to the user %d, not to gitlab-runner's user (%d)", stat.Uid, w.owner.UID),
-			hint: fmt.Sprintf("as root, see what is in it, and remove it or `chown %d %s`", w.owner.UID, place),
+			Place: place, Why: fmt.Sprintf("belongs to user %d, not to gitlab-runner's user (%d)", stat.Uid, w.owner.UID),
+			hint: fmt.Sprintf("as root, check what is in it, then remove it or run `chown %d %s`", w.owner.UID, place),
 		}
 	case anyMode:
 		return nil

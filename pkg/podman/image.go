@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,11 +16,11 @@ type Image struct {
 	ID, Digest string
 	// Size is in bytes.
 	Size int64
-	// Config and HealthCheck are what the image says of itself.
+	// Config and HealthCheck are from the image's configuration.
 	Config      ImageConfig
 	HealthCheck HealthCheck
-	// OS, Arch and Variant are what the image is made for. Neither podman 4.3.1 nor
-	// 5.4.2 says the variant; where one does, it is asked for where a job wants one.
+	// OS, Arch and Variant are what the image is made for. podman 4.3.1 and
+	// 5.4.2 do not report the variant; it is only asked for if a job wants one.
 	OS, Arch, Variant string
 	// RepoDigests are REPOSITORY@DIGEST, for each repository that the image was
 	// pulled from or tagged for: those that it was asked for by.
@@ -34,15 +35,11 @@ type ImageConfig struct {
 	User string
 	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
 	WorkingDir string
-	// ExposedPorts are "5432/tcp" and kin.
+	// ExposedPorts are ports with their protocol, such as "5432/tcp".
 	ExposedPorts map[string]struct{}
 	// Entrypoint is the image's ENTRYPOINT.
 	Entrypoint []string
 }
-
-// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
-// line for sh; without words it has none.
-type HealthCheck struct{ Test []string }
 
 // Platform is what an image is made for. The zero Platform is the machine's own.
 type Platform struct{ OS, Arch, Variant string }
@@ -59,8 +56,8 @@ func (p Platform) String() string {
 var ErrNoImage = errors.New("the image is not in the local storage")
 
 // Local finds the image of that fully qualified name in the local storage. With a
-// platform, an image of another one, or one that does not say its variant, is not
-// the one that is meant.
+// platform, an image for another one, or one without a variant, is not the one
+// that is meant.
 func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Image, error) {
 	image, err := p.inspectImage(ctx, name)
 	switch {
@@ -83,8 +80,8 @@ func (p *Podman) LocalImages(ctx context.Context, names ...string) ([]Image, err
 	return list, err
 }
 
-// Is returns the image where it is the one of that fully qualified name, by which it
-// was found, and of that platform: see [Podman.Local].
+// Is returns the image if it has that fully qualified name, by which it was found, and is
+// for that platform: see [Podman.Local].
 func (i Image) Is(name string, platform Platform) (Image, error) {
 	switch {
 	// For a digest, podman takes an image of any repository (4.3.1: it is
@@ -100,11 +97,11 @@ func (i Image) Is(name string, platform Platform) (Image, error) {
 // platform returns what the image says that it is made for.
 func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Variant: i.Variant} }
 
-// Fits tells whether an image is made for a platform, as far as podman says what it
+// Fits reports whether an image is made for a platform, as far as podman says what it
 // is made for. Every image fits the zero Platform.
 func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
 
-// fits tells whether an image is for a platform. Which variant an image is for,
+// fits reports whether an image is for a platform. Which variant an image is for,
 // podman says from 5.x on only; unknown tells what to take it for where it does
 // not. arm64 has one variant so far, which not every image names.
 func (i Image) fits(p Platform, unknown bool) bool {
@@ -129,12 +126,12 @@ func (p *Podman) inspectImage(ctx context.Context, name string) (Image, error) {
 	return list[0], nil
 }
 
-// ErrImageTooLarge is the error of an image that says too much of itself: its entry point, say,
-// goes on the command line of each container.
-var ErrImageTooLarge = fmt.Errorf("the image's PATH, user, WORKDIR, entry point, exposed ports and health check are more than %d KiB together", maxImage>>10)
+// ErrImageTooLarge is the error of an image whose configuration is too large: its entry
+// point, for example, is part of the command line of each container.
+var ErrImageTooLarge = fmt.Errorf("the image's PATH, user, WORKDIR, entry point, exposed ports and health check are larger than %d KiB in total", maxImage>>10)
 
-// maxImage bounds what is needed of what an image says of itself, in bytes. Of a longer
-// word the kernel would make no command line (execve(2), MAX_ARG_STRLEN).
+// maxImage bounds the part of an image's configuration that is needed, in bytes. The kernel
+// would not accept a longer word in a command line (execve(2), MAX_ARG_STRLEN).
 const maxImage = 64 << 10
 
 // inspected is a line that inspectFormat prints.
@@ -195,7 +192,7 @@ func (p *Podman) inspectImages(ctx context.Context, names ...string) ([]Image, e
 			err = ErrImageTooLarge
 		case err == nil:
 			if err = json.Unmarshal(line, &one); err != nil {
-				err = fmt.Errorf("podman image inspect: reading its answer: %w", err)
+				err = fmt.Errorf("podman image inspect: reading its output: %w", err)
 			}
 		}
 		problem = errors.Join(problem, err)
@@ -220,7 +217,7 @@ func (p *Podman) inspectImages(ctx context.Context, names ...string) ([]Image, e
 	return list, nil
 }
 
-// variant adds the variant to an image, where podman knows it, and a job wants one.
+// variant adds the variant to an image, if podman knows it and a job wants one.
 func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Image {
 	if wanted.Variant == "" || image.Arch != wanted.Arch {
 		return image
@@ -230,4 +227,16 @@ func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Imag
 		_ = json.Unmarshal(out, &image.Variant)
 	}
 	return image
+}
+
+// isID matches an object's ID, as podman prints it.
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// lastID returns the last word of an answer, which has to be an ID.
+func lastID(verb string, answer []byte) (string, error) {
+	words := strings.Fields(string(answer))
+	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
+		return "", fmt.Errorf("podman %s: no ID in its output", verb)
+	}
+	return words[len(words)-1], nil
 }

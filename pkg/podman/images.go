@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // StoredImage is one image of `podman images`.
@@ -13,16 +14,16 @@ type StoredImage struct {
 	// Names are all names that it has in the storage; an image whose names others
 	// have taken over ("dangling") has none. A name with a digest has the image's own.
 	Names []string
-	// Size is in bytes; layers that other images have, too, count.
+	// Size is in bytes; layers that other images also have count.
 	Size int64
 	// Containers is how many containers have it, running or not.
 	Containers int
-	// ReadOnly tells that it is in an additional store, which podman only reads.
+	// ReadOnly reports that it is in an additional store, which podman only reads.
 	ReadOnly bool
 }
 
 // imageLine is a line of `podman image ls`: podman has one for each name of an image. Of all
-// names in each, which it could say, too, an image with 1,000 would have 1,000,000.
+// names in each, which it could also say, an image with 1,000 would have 1,000,000.
 type imageLine struct {
 	ID, Repository, Tag, Digest string
 	Size                        int64
@@ -33,7 +34,7 @@ type imageLine struct {
 var imageFormat = `{"ID": {{json .ImageSummary.ID}}, "Repository": ` + text(".Repository") + `, "Tag": ` + text(".Tag") +
 	`, "Digest": {{json .ImageSummary.Digest}}, "Size": {{.ImageSummary.Size}}, "Containers": {{.ImageSummary.Containers}}, "ReadOnly": {{.ImageSummary.ReadOnly}}}`
 
-// none is what podman says for a name that is not there.
+// none is what podman prints for a missing name.
 const none = "<none>"
 
 func (l imageLine) name() string {
@@ -47,15 +48,15 @@ func (l imageLine) name() string {
 }
 
 // Images lists the images of the local storage, those without a name that others were
-// made from ("intermediate"), too: an image becomes one when it loses its last name.
-// podman 4.3 makes the tree of all layers anew for each image, twice: it takes 3 s for
-// 330, whatever is asked of them, and nothing else tells names, size and containers of all.
+// made from ("intermediate") included: an image becomes one when it loses its last name.
+// podman 4.3 makes the tree of all layers again for each image, twice: it takes 3 s for
+// 330, whatever is asked of them, and nothing else has names, size and containers of all.
 //
 // One image that podman cannot read makes it fail for all: see [ImagesNamed].
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
 
-// ErrImageUnreadable is the error of an image that podman has, and cannot read.
-var ErrImageUnreadable = errors.New("podman cannot read what the image says of itself")
+// ErrImageUnreadable is the error of an image that podman has but cannot read.
+var ErrImageUnreadable = errors.New("podman cannot read the image's configuration")
 
 // StoredImage is [Podman.Images] for the image of that ID alone, which no other image makes
 // fail; [ErrNoImage] and [ErrImageUnreadable] are its errors.
@@ -74,7 +75,7 @@ func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error
 	if err != nil {
 		return StoredImage{}, err
 	}
-	// podman takes an ID for the beginning of one, too.
+	// podman also takes an ID for the beginning of one.
 	i := slices.IndexFunc(list, func(i StoredImage) bool { return i.ID == id })
 	if i < 0 {
 		return StoredImage{}, fmt.Errorf("%w: %s", ErrNoImage, id)
@@ -101,7 +102,7 @@ func (p *Podman) storedImages(ctx context.Context, filter ...string) ([]StoredIm
 	return list, err
 }
 
-// ImageExists tells whether the local storage has the image of that ID.
+// ImageExists reports whether the local storage has the image of that ID.
 func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 	_, err := p.Output(ctx, "image", "exists", "--", id)
 	if isExit(err, 1) {
@@ -110,12 +111,10 @@ func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// RemoveName takes a name away from an image, and removes the image where it has no other one,
-// unless a container has it. One that does not exist is no error.
+// RemoveName removes a name of an image, and the image if that was its last name, unless a
+// container uses it. A name that does not exist is not an error.
 func (p *Podman) RemoveName(ctx context.Context, name string) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", name)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", name)
 	if imageUnknown(err) {
 		return nil
 	}
@@ -125,22 +124,19 @@ func (p *Podman) RemoveName(ctx context.Context, name string) error {
 // ErrImageInUse is the error of an image that a container has, running or not.
 var ErrImageInUse = errors.New("the image is in use")
 
-// RemoveImage removes an image with all its names, and none but this one, unless a
-// container has it: podman itself looks. One that does not exist is no error. It may
-// take as long as it does: stopped halfway, podman would leave layers without an
-// image.
+// RemoveImage removes an image with all its names, and no other image, unless a container
+// uses it: podman itself checks that. An image that does not exist is not an error. There
+// is no time limit: stopped halfway, podman would leave layers without an image.
 //
-// podman removes what has several names only by force, which removes containers,
-// too; so the names are taken away first.
+// podman removes an image with several names only with --force, which also removes
+// containers; so the names are removed first.
 func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
 	if len(image.Names) > 1 {
-		if _, err := patient.Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
+		if _, err := p.patient().Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
 			return err
 		}
 	}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
 	switch {
 	case isExit(err, 2):
 		return ErrImageInUse
@@ -148,4 +144,25 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 		return nil
 	}
 	return err
+}
+
+// RepositoryImages returns the IDs of the images of the local storage that have a name of
+// that repository, such as "registry.example.com/team/app", with any tag or digest.
+// podman looks closer only at these, so other repositories' images cannot make it fail
+// (containers/common libimage/filters.go, filterReferences).
+func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
+	// It is a pattern to podman: what stands in brackets is an address of IPv6.
+	pattern := strings.NewReplacer(`[`, `\[`, `]`, `\]`).Replace(repository)
+	rows, err := listed[struct{ ID string }](ctx, p, "image", "ls", "--no-trunc", "--filter", "reference="+pattern, "--format", `{"ID": {{json .ImageSummary.ID}}}`)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
+		if !isID.MatchString(ids[i]) {
+			return nil, fmt.Errorf("podman image ls: no ID in its output")
+		}
+	}
+	return ids, nil
 }

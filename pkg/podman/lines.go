@@ -25,8 +25,8 @@ import (
 const (
 	// maxLine bounds a line that stands for one object, in bytes.
 	maxLine = 256 << 10
-	// maxField bounds what is asked of one label, path or name, in characters. A label that is
-	// longer is none: the driver's own, paths among them, are shorter.
+	// maxField bounds what is asked of one label, path or name, in characters. A longer
+	// label is ignored: the driver's own labels, paths among them, are shorter.
 	maxField = 4096
 )
 
@@ -45,7 +45,7 @@ func labelsOf(field string, keys []string) string {
 }
 
 // labelValues gives the answers to labelsOf their keys. A label that is not there is empty
-// for podman; one that is too long is left out, too.
+// for podman; one that is too long is also left out.
 func labelValues(keys, values []string) map[string]string {
 	labels := map[string]string{}
 	for i, key := range keys {
@@ -66,14 +66,14 @@ const (
 )
 
 // listed runs a command that prints a JSON object a line, and returns them. A line that is too
-// long, or not JSON, is passed over: [Podman.Observe] is told of it, and the others count. Where
-// no line can be read, that is the error.
+// long, or not JSON, is skipped and reported to [Podman.Observe]. If no line can be read, that
+// is the error.
 //
-// podman may look closer at an object that another command has removed since it was found, or is
-// just making, and fail for it, in many words ("no volume with name … found in database: no such
+// podman may look closer at an object that another command has just removed, or is just
+// making, and fail with one of many messages ("no volume with name … found in database: no such
 // volume", "locating image with ID …: image not known", "locating item named
-// "manifest-sha256:…" for image with ID …: file does not exist", 4.3.1): then it is asked
-// again.
+// "manifest-sha256:…" for image with ID …: file does not exist", 4.3.1): then the
+// command is run again.
 func listed[T any](ctx context.Context, p *Podman, args ...string) (list []T, err error) {
 	last, same := "", 0
 	for started := time.Now(); same < listSame && time.Since(started) < listTime; same++ {
@@ -115,11 +115,11 @@ func linesOf[T any](ctx context.Context, p *Podman, args []string) ([]T, error) 
 	if problem == nil {
 		return list, nil
 	}
-	problem = fmt.Errorf("podman %s: reading its answer: %w", verb(args), problem)
+	problem = fmt.Errorf("podman %s: reading its output: %w", verb(args), problem)
 	if len(list) == 0 {
 		return nil, problem
 	}
-	p.observe(args, time.Now(), fmt.Errorf("%w; %d lines of it are passed over", problem, passed))
+	p.observe(args, time.Now(), fmt.Errorf("%w; %d lines were skipped", problem, passed))
 	return list, nil
 }
 

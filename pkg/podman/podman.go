@@ -1,9 +1,29 @@
-// Package podman builds podman's command lines and runs them. It decides
-// nothing: what to run, from which image and with which mounts is the caller's
-// to know. It has never heard of GitLab.
+// Package podman builds podman's command lines and runs them. It decides nothing: what to
+// run, from which image and with which mounts is the caller's to know. It has never heard
+// of GitLab.
 //
-// A command line is made by a struct with an Args method, in one fixed order,
-// with the image behind `--`. No secret is ever part of one.
+// # Command lines
+//
+// A command line is made by a struct with an Args method, such as [Create.Args], in one
+// fixed order, with the image behind `--`. No secret is ever part of one.
+//
+// # Running podman
+//
+// A [Podman] is one program with its environment, which is built from nothing, see
+// [Environment]. Its methods run one command each. A command gets the time of its
+// [Timeouts]; one that finds podman's database locked is tried again. [Podman.Observe] is
+// told of each command that has ended.
+//
+// # Answers
+//
+// podman is asked for single fields, by templates that print one JSON object a line: what
+// an image says of itself may be of any size.
+//
+// # Errors
+//
+// A command that fails is an *[ExitError], one that took too long a *[TimeoutError]. podman
+// ends with 125 for most failures, so functions such as [NoSuchContainer] and [PullRefused]
+// look at what it said; the texts, and the versions in which they were seen, are in said.go.
 package podman
 
 import (
@@ -27,14 +47,14 @@ type Podman struct {
 	Program string
 	// URL is the address of a podman service; empty for podman on this machine.
 	URL string
-	// Elsewhere tells that the service is on another machine, with other files; URL is
+	// Elsewhere reports that the service is on another machine, with other files; URL is
 	// then a socket that leads there.
 	Elsewhere bool
 	// Env is podman's whole environment, NAME=value; see [Environment].
 	Env []string
 	// Timeouts bound its commands.
 	Timeouts Timeouts
-	// Observe, where set, is told of each command that has ended. The
+	// Observe, if not nil, is called after each command. The
 	// arguments hold no secrets, the caller may log them.
 	Observe func(Command)
 }
@@ -48,13 +68,13 @@ type Command struct {
 }
 
 // Find returns the podman program: the given path, or podman on [Path] where it
-// is empty. A program that the group or others can write to is refused: who
-// can replace podman decides what every job runs.
+// is empty. A program that is writable by its group or by others is refused:
+// whoever can replace podman decides what every job runs.
 func Find(program string) (string, error) {
 	if program == "" {
 		program = "podman"
 	} else if !filepath.IsAbs(program) {
-		return "", fmt.Errorf("finding podman: %s is no absolute path", program)
+		return "", fmt.Errorf("finding podman: %s is not an absolute path", program)
 	}
 	program, err := FindProgram(program)
 	if err != nil {
@@ -76,9 +96,9 @@ func FindProgram(program string) (string, error) {
 	case err != nil:
 		return "", err
 	case !process.IsProgram(info):
-		return "", fmt.Errorf("%s is no program", program)
+		return "", fmt.Errorf("%s is not an executable file", program)
 	case info.Mode()&0o022 != 0:
-		return "", fmt.Errorf("%s can be written to by its group or by others (mode %#o)", program, info.Mode().Perm())
+		return "", fmt.Errorf("%s is writable by its group or by others (mode %#o)", program, info.Mode().Perm())
 	}
 	return program, nil
 }
@@ -86,7 +106,7 @@ func FindProgram(program string) (string, error) {
 // Environment returns podman's environment, built from nothing: the caller's
 // own holds the job's secrets, and variables such as CONTAINERS_CONF or
 // CONTAINER_HOST that would turn podman into another one. No variable of a job is
-// ever added to it: what a program of the host listens to, nobody can list. Only HOME, USER,
+// ever added: nobody can list all variables that programs of the host react to. Only HOME, USER,
 // XDG_RUNTIME_DIR and the D-Bus address are taken over; extra variables,
 // NAME=value, come last and win.
 //

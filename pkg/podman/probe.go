@@ -11,7 +11,7 @@ import (
 // probeTime is how long a probe's script may take.
 const probeTime = time.Minute
 
-// Probe is `podman run` of a short shell script, in a container that is gone after
+// Probe is `podman run` of a short shell script, in a container that is removed after
 // it: it shows that containers of an image start.
 type Probe struct {
 	// Options are the administrator's, appended as they stand.
@@ -34,7 +34,7 @@ func (p Probe) Args() []string {
 const (
 	// probeEnd is the last line of a probe's output.
 	probeEnd = "end of the probe\n"
-	// probeTries is how often a probe is made whose output does not come whole.
+	// probeTries is how often a probe is run whose output is incomplete.
 	probeTries = 3
 )
 
@@ -53,5 +53,5 @@ func (p *Podman) Probe(ctx context.Context, probe Probe) (string, error) {
 			return said, nil
 		}
 	}
-	return "", errors.New("podman run: its output does not come whole")
+	return "", errors.New("podman run: its output is incomplete")
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 )
 
 // Pull is `podman image pull`.
@@ -20,25 +18,21 @@ type Pull struct {
 
 // Args returns the command line.
 func (p Pull) Args() []string {
-	args := []string{"image", "pull", "--quiet"}
-	if p.Platform != (Platform{}) {
-		args = append(args, "--platform", p.Platform.String())
-	}
-	if p.AuthFile != "" {
-		args = append(args, "--authfile", p.AuthFile)
-	}
-	return append(args, "--", p.Name)
+	o := options{"image", "pull", "--quiet"}
+	o.add("--platform", p.Platform.String())
+	o.add("--authfile", p.AuthFile)
+	return append(o, "--", p.Name)
 }
 
 // ErrPlatform is the error of an image that is made for another platform only.
 var ErrPlatform = errors.New("the image is made for another platform")
 
-// ErrImageGone is the error of an image that was removed when it had just been found, or
-// pulled, which takes no time where the storage has it already.
-var ErrImageGone = errors.New("the image was removed as soon as it was there")
+// ErrImageGone is the error of an image that was removed right after it was found or pulled.
+// Pulling takes no time if the storage already has the image.
+var ErrImageGone = errors.New("the image was removed before it could be used")
 
-// Pull pulls an image and returns it by its ID: with an error, too, where the storage has
-// the image by now, and this one is not of use.
+// Pull pulls an image and returns it by its ID, also with an error where the storage
+// has the image by now, and this one is not of use.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
 	if err != nil {
@@ -56,22 +50,9 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{ID: pulled}, err
 	}
 	image = p.variant(ctx, image, pull.Platform)
-	// Of an image that is made for one platform only, podman takes that one,
-	// with a warning.
+	// If an image is made for one platform only, podman pulls that one, with a warning.
 	if !image.Fits(pull.Platform) {
 		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
-}
-
-// isID knows an object's ID, as podman prints it.
-var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
-// lastID returns the last word of an answer, which has to be an ID.
-func lastID(verb string, answer []byte) (string, error) {
-	words := strings.Fields(string(answer))
-	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
-		return "", fmt.Errorf("podman %s: no ID in its answer", verb)
-	}
-	return words[len(words)-1], nil
 }

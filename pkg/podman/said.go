@@ -65,8 +65,8 @@ var (
 // noThread is what Go's runtime says, podman's or this program's, that gets no thread.
 const noThread = "failed to create new os thread"
 
-// What registries, and podman itself, say of images that nobody can get: no second try
-// will help. A name has no spaces, so what a job calls its image is none of these.
+// What registries, and podman itself, say of images that nobody can get: a second try
+// will not help. A name has no spaces, so no image name of a job looks like one of these.
 // podman 4 and 5.
 var refusals = []string{
 	"manifest unknown",
@@ -254,7 +254,7 @@ func PullLacksID(err error) (int64, bool) {
 
 // ImageUnreadable reports whether an image was refused for what it says of itself: it has
 // too much of it, see [ErrImageTooLarge], or podman cannot read it, such as a number where
-// a text has to be. After such a pull the storage has the image all the same, and podman
+// a text has to be. After such a pull the image is still in the storage, and podman
 // lists no images (4.3.1 and 5.4.2): the caller should remove it, by its name.
 func ImageUnreadable(err error) bool {
 	if errors.Is(err, ErrImageTooLarge) {

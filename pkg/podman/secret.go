@@ -2,7 +2,6 @@ package podman
 
 import (
 	"context"
-	"maps"
 	"slices"
 )
 
@@ -33,14 +32,12 @@ type NewSecret struct {
 
 // Args returns the command line. The driver is named: containers.conf may have another.
 func (s NewSecret) Args() []string {
-	args := []string{"secret", "create", "--driver", "file"}
+	o := options{"secret", "create", "--driver", "file"}
 	if s.Dir != "" {
-		args = append(args, "--driver-opts", "path="+s.Dir)
+		o.add("--driver-opts", "path="+s.Dir)
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
-		args = append(args, "--label", k+"="+s.Labels[k])
-	}
-	return append(args, "--", s.Name, "-")
+	o.addLabels(s.Labels)
+	return append(o, "--", s.Name, "-")
 }
 
 // CreateSecret makes a secret. One of that name, which an earlier attempt has left, is
@@ -61,7 +58,7 @@ func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
 // fits into what is kept of it.
 const secretsAtOnce = 24
 
-// RemoveSecrets removes secrets. Those that do not exist are no error.
+// RemoveSecrets removes secrets. Those that do not exist are not an error.
 func (p *Podman) RemoveSecrets(ctx context.Context, names ...string) error {
 	for some := range slices.Chunk(names, secretsAtOnce) {
 		_, err := p.Output(ctx, append([]string{"secret", "rm", "--"}, some...)...)

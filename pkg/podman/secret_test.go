@@ -38,7 +38,7 @@ func TestCreateSecret(t *testing.T) {
 		t.Errorf("got %s\nwant %s (%v)", seen, want, err)
 	}
 	if bytes.Count(seen, []byte("LD_PRELOAD")) != 1 {
-		t.Errorf("the value is elsewhere, too: %s", seen)
+		t.Errorf("the value is also elsewhere: %s", seen)
 	}
 }
 

@@ -21,7 +21,7 @@ type Streams struct {
 }
 
 // detachKeys would make podman leave the container alone, and end with 0. podman
-// looks for them without a terminal, too, in reads of one byte each; its default
+// also looks for them without a terminal, in reads of one byte each; its default
 // is two of them, and an empty list is none that its service takes.
 const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 
@@ -30,8 +30,8 @@ const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 // own failures, come back as an *[ExitError]: for the codes that can be either,
 // ask [Podman.State].
 //
-// When ctx ends, the container's standard input ends: its process takes that for
-// the word to stop. (Signals do not do: podman sends them to the first process
+// When ctx ends, the container's standard input ends: that tells its
+// process to stop. (Signals do not do: podman sends them to the first process
 // only, a shell that waits for its child; `podman exec` is slow, and leaves
 // a process behind where podman is a service.) After the grace period it gets
 // SIGKILL. The container itself stays.
@@ -53,7 +53,7 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	if err != nil {
 		return p.ended(err, args, &tail{})
 	}
-	// A container that ends before it has read everything is no error of its own.
+	// It is not an error if a container ends before it has read everything.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	ctx, end := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
@@ -70,7 +70,7 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	<-watched
 	var late *TimeoutError
 	if err != nil && errors.As(context.Cause(ctx), &late) {
-		err = fmt.Errorf("the container does not run: %w", late)
+		err = fmt.Errorf("the container did not start: %w", late)
 	}
 	p.observe(args, started, err)
 	return err
@@ -81,8 +81,8 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 const watchLooks = 2
 
 // watch ends a context where `podman start` hangs before the container runs. A
-// container that was seen running once is not looked at again: how long it may run
-// is the job's affair.
+// container that was seen running once is not looked at again: its time is
+// limited by the job's timeout.
 func (p *Podman) watch(ctx context.Context, name string, end context.CancelCauseFunc) {
 	limit := p.Timeouts.Command
 	if limit == 0 {
@@ -139,5 +139,11 @@ func (p *Podman) Kill(ctx context.Context, name string) error {
 // starting it comes back as an error.
 func (p *Podman) Init(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "init", "--", name)
+	return err
+}
+
+// StartDetached starts a container and does not wait for its end.
+func (p *Podman) StartDetached(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "start", "--", name)
 	return err
 }

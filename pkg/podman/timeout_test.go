@@ -23,8 +23,8 @@ func TestTimeout(t *testing.T) {
 		want     string
 		pull     bool
 	}{
-		{Timeouts{Command: brief}, []string{"volume", "create", "s3cret"}, "podman volume create: stopped, since it took longer than 50ms", false},
-		{Timeouts{Pull: brief, Command: time.Hour}, []string{"image", "pull", "s3cret"}, "podman image pull: stopped, since it took longer than 50ms", true},
+		{Timeouts{Command: brief}, []string{"volume", "create", "s3cret"}, "podman volume create: stopped because it took longer than 50ms", false},
+		{Timeouts{Pull: brief, Command: time.Hour}, []string{"image", "pull", "s3cret"}, "podman image pull: stopped because it took longer than 50ms", true},
 	}
 	for _, tt := range tests {
 		p, _ := fake(t, "waits")
@@ -75,67 +75,11 @@ func TestTimeoutStubborn(t *testing.T) {
 	}
 }
 
-// alive tells whether a process is there, and no zombie.
+// alive reports whether a process is there, and no zombie.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(text), ") Z ")
-}
-
-// TestLocked: a database that another process holds is waited for, and not for ever.
-func TestLocked(t *testing.T) {
-	p, dir := fake(t, "locked")
-	if _, err := p.Output(t.Context(), "ps"); err != nil || calls(t, dir) != "ps ps ps" {
-		t.Errorf("got %v after %q", err, calls(t, dir))
-	}
-	p, asked := answers(t, map[string]string{"ps.stderr": "Error: database is locked", "ps.exit": "125"})
-	_, err := p.Output(t.Context(), "ps")
-	if !Locked(err) || asked() != "ps\nps\nps\nps" {
-		t.Errorf("got %v after\n%s", err, asked())
-	}
-	p, asked = answers(t, map[string]string{"create.stderr": `Error: creating container storage: the container name "database is locked" is already in use`, "create.exit": "1"})
-	if _, err := p.Output(t.Context(), "create"); Locked(err) || asked() != "create" {
-		t.Errorf("got %v after\n%s", err, asked())
-	}
-}
-
-// TestStartNeverRuns: a `podman start` that hangs before the container runs is
-// stopped.
-func TestStartNeverRuns(t *testing.T) {
-	t.Parallel()
-	p, dir := fake(t, "hangs")
-	p.Timeouts = Timeouts{Command: time.Second}
-	err := p.Start(t.Context(), "c", Streams{Stdin: strings.NewReader("script")}, time.Millisecond)
-	var late *TimeoutError
-	if !errors.As(err, &late) || err.Error() != "the container does not run: podman start: stopped, since it took longer than 2s" {
-		t.Errorf("got %v", err)
-	}
-	if got := calls(t, dir); !strings.HasPrefix(got, "start container container kill") {
-		t.Errorf("got %q", got)
-	}
-}
-
-// TestWatch: which containers are taken for ones that do not run.
-func TestWatch(t *testing.T) {
-	for state, hangs := range map[string]bool{
-		`{"Status": "running"}`:     false,
-		`{"Status": "paused"}`:      false,
-		`{"Status": "stopping"}`:    false,
-		`{"Status": "created"}`:     true,
-		`{"Status": "initialized"}`: true,
-		`{"Status": "exited"}`:      true,
-		`garbage`:                   true,
-		``:                          true,
-	} {
-		p, _ := answers(t, map[string]string{"container-inspect": state})
-		p.Timeouts = Timeouts{Command: time.Second}
-		ctx, end := context.WithCancelCause(t.Context())
-		p.watch(ctx, "c", end)
-		if got := ctx.Err() != nil; got != hangs {
-			t.Errorf("%s: taken for one that hangs: %v, want %v", state, got, hangs)
-		}
-		end(nil)
-	}
 }

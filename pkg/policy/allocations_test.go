@@ -10,7 +10,7 @@ import (
 )
 
 // A decision allocates as often as it did: what needs more has to say so here, and
-// what needs less, too, so that it stays. The race detector adds allocations, some by
+// what needs less, so that it stays that way. The race detector adds allocations, some by
 // chance, so `make bench-counts` runs this without it.
 func TestAllocationsOfDecisions(t *testing.T) {
 	var list strings.Builder

@@ -44,7 +44,7 @@ func (c *checker) check() {
 	c.checkImage("general.podman.runner_image", pm.RunnerImage)
 	c.checkImage("general.podman.default_image", pm.DefaultImage)
 	if pm.RunnerImage == "" && !pm.StepScriptOnly && !c.wrong("general.podman.runner_image") {
-		c.missing("general.podman.runner_image", "the image of the steps that gitlab-runner makes itself; it must hold bash and git")
+		c.missing("general.podman.runner_image", "the image for gitlab-runner's own steps; it must contain bash and git")
 	}
 	if pm.StepScriptOnly && g.DataDir == "" && !c.wrong("general.data_dir") {
 		c.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
@@ -195,7 +195,7 @@ func (c *checker) checkServicesLimit(pm Podman) {
 	if limit < 0 || len(pm.Services) <= limit || c.wrong(services) || c.wrong(servicesLimitKey) {
 		return
 	}
-	c.at(services, "these are %d services, but services_limit is %d, and counts them, too: raise it, or set it to -1", len(pm.Services), limit)
+	c.at(services, "%d services are more than services_limit allows (%d): raise it, or set it to -1", len(pm.Services), limit)
 }
 
 func (c *checker) checkVariableName(key, name string) {
@@ -215,7 +215,7 @@ func (c *checker) checkEnvironment(key string, variables []string) {
 		if !ok || !IsVariableName(name) {
 			c.at(key, "entry %d: want NAME=value", i+1)
 		} else if strings.ContainsRune(value, 0) {
-			c.at(key, "entry %d: the value of %s has a NUL byte", i+1, name)
+			c.at(key, "entry %d: the value of %s contains a NUL byte", i+1, name)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (c *checker) checkWords(key string, words []string) {
 	}
 	for i, w := range words {
 		if w == "" || strings.ContainsRune(w, 0) {
-			c.at(key, "entry %d: want a word, got an empty string or one with a NUL byte", i+1)
+			c.at(key, "entry %d: want a non-empty string without NUL bytes", i+1)
 		}
 	}
 }

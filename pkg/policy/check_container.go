@@ -31,7 +31,7 @@ func (c *checker) checkUserContainer(table string, t UserContainer) {
 	c.checkContainer(table, t.Container)
 	for _, mount := range t.Tmpfs {
 		if within(mount.Path, c.ownMounts()) {
-			c.at(toml.Key{"general", "podman", "container", "tmpfs", mount.Path}.String(), "the driver has mounts of its own there")
+			c.at(toml.Key{"general", "podman", "container", "tmpfs", mount.Path}.String(), "reserved for the driver's mounts")
 		}
 	}
 	c.checkMatches(table+".hostname", t.Hostname, hostForm, "a host name of at most 63 letters, digits and hyphens")
@@ -39,7 +39,7 @@ func (c *checker) checkUserContainer(table string, t UserContainer) {
 	if t.NetworkMode == "none" {
 		for _, key := range []string{table + ".dns", table + ".dns_search"} {
 			if c.lines[key] > 0 {
-				c.at(key, "podman takes no name servers without a network (network_mode = \"none\")")
+				c.at(key, "podman does not accept name servers without a network (network_mode = \"none\")")
 			}
 		}
 	}
@@ -51,10 +51,10 @@ func (c *checker) checkUserContainer(table string, t UserContainer) {
 		c.at(table+".max_pids_limit", "want a number of processes, or -1, got %d", n.Value)
 	}
 	if t.Memory > 0 && t.MaxMemory > 0 && t.MaxMemory < t.Memory {
-		c.at(table+".max_memory", "jobs could ask for less only: memory is %s already", t.Memory)
+		c.at(table+".max_memory", "want at least memory, which is %s: otherwise jobs can only request less", t.Memory)
 	}
 	if t.CPUs > 0 && t.MaxCPUs > 0 && t.MaxCPUs < t.CPUs {
-		c.at(table+".max_cpus", "jobs could ask for less only: cpus is %s already", t.CPUs)
+		c.at(table+".max_cpus", "want at least cpus, which is %s: otherwise jobs can only request less", t.CPUs)
 	}
 }
 
@@ -79,13 +79,13 @@ func (c *checker) checkVolumes(table string, t Container) {
 	for i, v := range t.Volumes {
 		switch {
 		case v.Source == "" && slices.Contains(driverMounts, v.Destination):
-			c.at(key, "entry %d: every job has %s anyway: leave it out", i+1, v.Destination)
+			c.at(key, "entry %d: every job already has %s: remove this entry", i+1, v.Destination)
 		case within(v.Destination, c.ownMounts()):
-			c.at(key, "entry %d: the driver has mounts of its own there: see data_dir for builds and cache on the host", i+1)
+			c.at(key, "entry %d: reserved for the driver's mounts; to keep builds and cache on the host, set data_dir", i+1)
 		case taken[v.Destination] != "":
-			c.at(key, "entry %d: %s is mounted by %s already", i+1, v.Destination, taken[v.Destination])
+			c.at(key, "entry %d: %s is already mounted by %s", i+1, v.Destination, taken[v.Destination])
 		case c.mountable(v.Source) != "":
-			c.at(key, "entry %d: jobs can mount %s (volume_allow_list), and so change what this is", i+1, c.mountable(v.Source))
+			c.at(key, "entry %d: jobs can mount %s (volume_allow_list) and so replace the source", i+1, c.mountable(v.Source))
 		default:
 			taken[v.Destination] = fmt.Sprintf("entry %d", i+1)
 		}
@@ -115,10 +115,10 @@ func (c *checker) checkContainer(table string, t Container) {
 	c.checkEach(table+".dns_search", t.DNSSearch, checkDomain)
 	c.checkEach(table+".extra_hosts", t.ExtraHosts, checkExtraHost)
 	c.checkText(table+".userns_mode", t.UsernsMode, checkUsernsMode)
-	c.checkMatches(table+".cgroup_parent", t.CgroupParent, regexp.MustCompile(`\A[A-Za-z0-9/_.:@-]+\z`), "a path of a cgroup, or a slice of systemd's")
+	c.checkMatches(table+".cgroup_parent", t.CgroupParent, regexp.MustCompile(`\A[A-Za-z0-9/_.:@-]+\z`), "a cgroup path or a systemd slice")
 	c.checkText(table+".runtime", t.Runtime, checkRuntimeName)
 	if t.Runtime != "" && c.policy.General.Podman.UsesEndpoint() {
-		c.at(table+".runtime", "podman takes no runtime through a service (service_url)")
+		c.at(table+".runtime", "podman does not accept a runtime with a service (service_url)")
 	}
 }
 
@@ -144,9 +144,9 @@ func (c *checker) checkLimits(table string, t Container) {
 	switch {
 	case c.wrong(table+".memory") || c.wrong(table+".memory_swap") || c.wrong(table+".memory_reservation"):
 	case t.MemorySwap != 0 && t.Memory == 0:
-		c.at(table+".memory_swap", "it needs memory")
+		c.at(table+".memory_swap", "requires memory")
 	case t.MemorySwap > 0 && t.MemorySwap < t.Memory:
-		c.at(table+".memory_swap", "it is memory and swap together: want at least memory, which is %s", t.Memory)
+		c.at(table+".memory_swap", "want at least memory, which is %s: memory_swap includes memory", t.Memory)
 	case t.Memory > 0 && t.MemoryReservation > t.Memory:
 		c.at(table+".memory_reservation", "want at most memory, which is %s", t.Memory)
 	}
@@ -178,7 +178,7 @@ func (c *checker) checkEach(key string, list []string, check func(string) error)
 	for i, s := range list {
 		err := check(s)
 		if err == nil && strings.ContainsFunc(s, unicode.IsControl) {
-			err = errors.New("it has a control character")
+			err = errors.New("contains a control character")
 		}
 		if err != nil {
 			c.at(key, "entry %d: %v", i+1, err)
@@ -232,7 +232,7 @@ func checkDevice(s string) error {
 
 func checkGPU(s string) error {
 	if !cdiForm.MatchString(s) {
-		return fmt.Errorf("want the name of a CDI device, such as \"nvidia.com/gpu=all\" or \"nvidia.com/gpu=0\"; %q is no such name", truncate(s, 80))
+		return fmt.Errorf("want the name of a CDI device, such as \"nvidia.com/gpu=all\" or \"nvidia.com/gpu=0\", got %q", truncate(s, 80))
 	}
 	return nil
 }
@@ -272,7 +272,7 @@ func checkGroup(s string, entries int) error {
 	case !groupForm.MatchString(s):
 		return fmt.Errorf("want a group's name or number, got %q", truncate(s, 80))
 	case s == "keep-groups" && entries > 1:
-		return errors.New("keep-groups stands alone")
+		return errors.New("keep-groups must be the only entry")
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ func (c *checker) checkEndpoints(pm Podman) {
 	c.checkEndpoint(single, pm.ServiceURL)
 	for i, endpoint := range pm.ServiceURLs {
 		if endpoint == "" || slices.Index(pm.ServiceURLs, endpoint) < i {
-			c.at(list, "entry %d: want another unix:///… or ssh://…", i+1)
+			c.at(list, "entry %d: empty or duplicate: want unix:///… or ssh://…", i+1)
 			continue
 		}
 		c.checkEndpoint(list, endpoint)
@@ -20,14 +20,14 @@ func (c *checker) checkEndpoints(pm Podman) {
 	if len(pm.ServiceURLs) > 0 {
 		key = list
 		if pm.ServiceURL != "" {
-			c.at(list, "want either service_url or service_urls")
+			c.at(list, "want either service_url or service_urls, not both")
 		}
 	}
 	if slices.ContainsFunc(pm.Endpoints(), IsRemote) {
 		c.checkRemote(key, pm)
 		return
 	}
-	const needless = "it is for ssh://, and neither service_url nor service_urls has that"
+	const needless = "only used with ssh://, and neither service_url nor service_urls has an ssh:// address"
 	if pm.Identity != "" {
 		c.at("general.podman.identity", needless)
 	}
@@ -52,11 +52,11 @@ func (c *checker) checkEndpoint(key, endpoint string) {
 	parts := sshEndpoint.FindStringSubmatch(endpoint)
 	switch {
 	case strings.Contains(user, ":"):
-		c.at(key, "an address must not have a password: name a private key by identity")
+		c.at(key, "an address must not contain a password: set identity to a private key")
 	case !strings.Contains(strings.TrimSuffix(host, "/"), "/"):
-		c.at(key, "want the path of podman's socket behind the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` there says it")
+		c.at(key, "want the path of podman's socket after the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` on that host prints it")
 	case parts == nil || !isPort(parts[3]):
-		c.at(key, "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH @ + , = too)")
+		c.at(key, "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH also @ + , =)")
 	}
 }
 
@@ -65,14 +65,14 @@ func (c *checker) checkEndpoint(key, endpoint string) {
 func (c *checker) checkRemote(key string, pm Podman) {
 	for _, file := range []struct{ key, value, what string }{
 		{"identity", pm.Identity, "the file with the private key for ssh://"},
-		{"known_hosts", pm.KnownHosts, "the file with the keys of the hosts of ssh://"},
+		{"known_hosts", pm.KnownHosts, "the file with the host keys for ssh://"},
 	} {
 		name := "general.podman." + file.key
 		switch {
 		case file.value == "" && !c.wrong(name):
 			c.missing(name, file.what)
 		case strings.ContainsAny(file.value, " \t\"'\\%$"):
-			c.at(name, "ssh cannot be given a path with blanks, quotes or one of \\ %% $")
+			c.at(name, "ssh cannot use a path with blanks, quotes or any of \\ %% $")
 		default:
 			c.checkAbsolute(name, file.value)
 		}
@@ -82,13 +82,13 @@ func (c *checker) checkRemote(key string, pm Podman) {
 		bad bool
 		why string
 	}{
-		{"general.data_dir", c.policy.General.DataDir != "", "builds and cache are volumes of that machine, and it has no directory of this one"},
-		{"general.min_free_space", c.policy.General.MinFreeSpace > 0, "its disk cannot be looked at"},
-		{"general.podman.step_script_only", pm.StepScriptOnly, "it has none of the files that steps on this host would make"},
-		{"general.podman.runner_binary", pm.RunnerBinary != "" && pm.RunnerBinary != NoRunnerBinary, "it has no program of this one: put gitlab-runner into runner_image"},
-		{"general.podman.user_volume_variable", pm.UserVolumeVariable != "", "what a path is there cannot be checked from here"},
-		{"general.podman.container.volumes", pm.Container.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
-		{"general.podman.service_container.volumes", pm.ServiceContainer.Volumes.hasPath(), "it has no path of this host: name a podman volume, or a destination alone"},
+		{"general.data_dir", c.policy.General.DataDir != "", "builds and cache are volumes on that machine, which does not have this one's directories"},
+		{"general.min_free_space", c.policy.General.MinFreeSpace > 0, "the free space there cannot be checked"},
+		{"general.podman.step_script_only", pm.StepScriptOnly, "it does not have the files that steps on this host create"},
+		{"general.podman.runner_binary", pm.RunnerBinary != "" && pm.RunnerBinary != NoRunnerBinary, "it does not have this one's programs: put gitlab-runner into runner_image"},
+		{"general.podman.user_volume_variable", pm.UserVolumeVariable != "", "paths there cannot be checked from here"},
+		{"general.podman.container.volumes", pm.Container.Volumes.hasPath(), "it does not have this one's paths: use a podman volume, or a destination alone"},
+		{"general.podman.service_container.volumes", pm.ServiceContainer.Volumes.hasPath(), "it does not have this one's paths: use a podman volume, or a destination alone"},
 	} {
 		if k.bad && !c.wrong(k.key) {
 			c.at(k.key, "podman is on another machine (ssh:// in %s, line %d): %s", strings.TrimPrefix(key, "general.podman."), c.lines[key], k.why)

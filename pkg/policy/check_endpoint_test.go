@@ -18,22 +18,22 @@ func TestRemoteEndpoint(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for key, why := range map[string]string{
-		"data_dir = \"/d\"":       "general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes of that machine, and it has no directory of this one",
-		"min_free_space = \"1g\"": "general.min_free_space: podman is on another machine (ssh:// in service_url, line 6): its disk cannot be looked at",
+		"data_dir = \"/d\"":       "general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes on that machine, which does not have this one's directories",
+		"min_free_space = \"1g\"": "general.min_free_space: podman is on another machine (ssh:// in service_url, line 6): the free space there cannot be checked",
 	} {
 		wantProblems(t, remotePolicy(key+"\n", ""), "p.toml:3: "+why)
 	}
 	for key, why := range map[string]string{
-		"runner_binary = \"/opt/gitlab-runner\"":                    "8: general.podman.runner_binary: podman is on another machine (ssh:// in service_url, line 5): it has no program of this one: put gitlab-runner into runner_image",
-		"user_volume_variable = \"V\"":                              "8: general.podman.user_volume_variable: podman is on another machine (ssh:// in service_url, line 5): what a path is there cannot be checked from here",
-		"[general.podman.container]\nvolumes = [\"/a:/a\"]":         "9: general.podman.container.volumes: podman is on another machine (ssh:// in service_url, line 5): it has no path of this host: name a podman volume, or a destination alone",
-		"[general.podman.service_container]\nvolumes = [\"/a:/a\"]": "9: general.podman.service_container.volumes: podman is on another machine (ssh:// in service_url, line 5): it has no path of this host: name a podman volume, or a destination alone",
+		"runner_binary = \"/opt/gitlab-runner\"":                    "8: general.podman.runner_binary: podman is on another machine (ssh:// in service_url, line 5): it does not have this one's programs: put gitlab-runner into runner_image",
+		"user_volume_variable = \"V\"":                              "8: general.podman.user_volume_variable: podman is on another machine (ssh:// in service_url, line 5): paths there cannot be checked from here",
+		"[general.podman.container]\nvolumes = [\"/a:/a\"]":         "9: general.podman.container.volumes: podman is on another machine (ssh:// in service_url, line 5): it does not have this one's paths: use a podman volume, or a destination alone",
+		"[general.podman.service_container]\nvolumes = [\"/a:/a\"]": "9: general.podman.service_container.volumes: podman is on another machine (ssh:// in service_url, line 5): it does not have this one's paths: use a podman volume, or a destination alone",
 	} {
 		wantProblems(t, remotePolicy("", key+"\n"), "p.toml:"+why)
 	}
 	wantProblems(t, remotePolicy("data_dir = \"/d\"\n", "step_script_only = true\n"),
-		"p.toml:3: general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes of that machine, and it has no directory of this one",
-		"p.toml:9: general.podman.step_script_only: podman is on another machine (ssh:// in service_url, line 6): it has none of the files that steps on this host would make")
+		"p.toml:3: general.data_dir: podman is on another machine (ssh:// in service_url, line 6): builds and cache are volumes on that machine, which does not have this one's directories",
+		"p.toml:9: general.podman.step_script_only: podman is on another machine (ssh:// in service_url, line 6): it does not have the files that steps on this host create")
 }
 
 func TestSSHEndpoints(t *testing.T) {
@@ -41,10 +41,10 @@ func TestSSHEndpoints(t *testing.T) {
 	for _, good := range []string{"ssh://u@h/p", "ssh://h/p", "ssh://ci_1.x@10.0.0.1:22/run/podman.sock", "ssh://u@[fe80::1]:65535/p", "ssh://u@node-1.example.org/run/user/1001/podman/podman.sock"} {
 		wantProblems(t, smallPolicy(fmt.Sprintf("service_urls = [%q]\n", good)+keys))
 	}
-	const shape = "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH @ + , = too)"
-	const socket = "want the path of podman's socket behind the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` there says it"
+	const shape = "want ssh://USER@HOST[:PORT]/PATH, of letters, digits and . _ - (in PATH also @ + , =)"
+	const socket = "want the path of podman's socket after the host: `podman info --format '{{.Host.RemoteSocket.Path}}'` on that host prints it"
 	for bad, why := range map[string]string{
-		"ssh://u:secret@h/p": "an address must not have a password: name a private key by identity",
+		"ssh://u:secret@h/p": "an address must not contain a password: set identity to a private key",
 		"ssh://u@h":          socket, "ssh://u@h/": socket, "ssh://u@h:22": socket, "ssh:///p": shape,
 		"ssh://-oProxyCommand=x@h/p": shape, "ssh://u@-oProxyCommand=x/p": shape, "ssh://u@h/p:q": shape, "ssh://u@h/%h": shape, "ssh://u@h/${HOME}": shape,
 		"ssh://u@h:0/p": shape, "ssh://u@h:65536/p": shape, "ssh://u@h:/p": shape, "ssh://u@h/p?x": shape, "ssh://u@h/p#x": shape, "ssh://u@h/a b": shape, "ssh://u@h/a\nb": shape,
@@ -52,8 +52,8 @@ func TestSSHEndpoints(t *testing.T) {
 		wantProblems(t, smallPolicy(fmt.Sprintf("service_url = %q\n", bad)+keys), "p.toml:5: general.podman.service_url: "+why)
 	}
 	wantProblems(t, smallPolicy("service_urls = [\"unix:///a\", \"\", \"unix:///a\", \"http://h\"]\n"),
-		"p.toml:5: general.podman.service_urls: entry 2: want another unix:///… or ssh://…",
-		"p.toml:5: general.podman.service_urls: entry 3: want another unix:///… or ssh://…")
+		"p.toml:5: general.podman.service_urls: entry 2: empty or duplicate: want unix:///… or ssh://…",
+		"p.toml:5: general.podman.service_urls: entry 3: empty or duplicate: want unix:///… or ssh://…")
 	wantProblems(t, smallPolicy("service_urls = [\"unix:///a\", \"http://h\"]\n"),
 		"p.toml:5: general.podman.service_urls: want unix:///… or ssh://…")
 }
@@ -62,8 +62,8 @@ func TestFilesOfSSH(t *testing.T) {
 	const url = "service_urls = [\"unix:///a\", \"ssh://u@h/p\"]\n"
 	wantProblems(t, smallPolicy(url),
 		"p.toml:3: general.podman.identity: missing: the file with the private key for ssh://",
-		"p.toml:3: general.podman.known_hosts: missing: the file with the keys of the hosts of ssh://")
+		"p.toml:3: general.podman.known_hosts: missing: the file with the host keys for ssh://")
 	wantProblems(t, smallPolicy(url+"identity = \"id\"\nknown_hosts = \"/etc/a b\"\n"),
 		"p.toml:6: general.podman.identity: want an absolute path, got \"id\"",
-		"p.toml:7: general.podman.known_hosts: ssh cannot be given a path with blanks, quotes or one of \\ % $")
+		"p.toml:7: general.podman.known_hosts: ssh cannot use a path with blanks, quotes or any of \\ % $")
 }

@@ -23,7 +23,7 @@ func (c *checker) checkLauncher() {
 	c.checkWords(key, pm.Launcher)
 	program := pm.Launcher[0]
 	if strings.Contains(program, "/") && (!path.IsAbs(program) || path.Clean(program) != program) {
-		c.at(key, "want a program's name or its absolute path, got %q", program)
+		c.at(key, "want the name of a program or an absolute path, got %q", program)
 	}
 	for i, word := range pm.Launcher {
 		for _, found := range placeholder.FindAllString(word, -1) {
@@ -33,10 +33,10 @@ func (c *checker) checkLauncher() {
 		}
 	}
 	if batch := path.Base(program) == "sbatch"; batch != (pm.LauncherMode == LauncherBatch) {
-		c.at(key, "sbatch and launcher_mode = %q need each other, got %q", LauncherBatch, program)
+		c.at(key, "sbatch requires launcher_mode = %q, and that mode requires sbatch, got %q", LauncherBatch, program)
 	}
 	if !pm.StepScriptOnly && !c.wrong("general.podman.step_script_only") {
-		c.missing("general.podman.step_script_only", "a launcher needs step_script_only = true: only the job's own scripts run elsewhere")
+		c.missing("general.podman.step_script_only", "a launcher requires step_script_only = true: it only runs the job's own scripts")
 	}
 	c.checkNotWithLauncher()
 }
@@ -46,18 +46,18 @@ func (c *checker) checkNotWithLauncher() {
 	for _, other := range []struct{ key, why string }{
 		{"service_url", "a launcher runs podman itself"},
 		{"service_urls", "a launcher runs podman itself"},
-		{"disable_container_removal", "with a launcher a container is gone with its step"},
-		{"require_limits", "with a launcher limits are enforced elsewhere, where the driver cannot look"},
-		{"user_volume_variable", "where the container runs, the driver cannot see to it that a mount stays what was checked"},
-		{"services", "with a launcher there is no network of the job's own"},
+		{"disable_container_removal", "each container is removed when its step ends"},
+		{"require_limits", "limits are enforced on another machine, where the driver cannot check them"},
+		{"user_volume_variable", "the driver cannot pin the source of a mount on another machine"},
+		{"services", "the job gets no private network"},
 	} {
 		if key := "general.podman." + other.key; c.given(key) {
-			c.at(key, "not with a launcher: %s", other.why)
+			c.at(key, "cannot be used with a launcher: %s", other.why)
 		}
 	}
 	for _, v := range c.policy.General.Podman.Container.Volumes {
 		if v.Source == "" {
-			c.at("general.podman.container.volumes", "not with a launcher: %s would be a volume of the project's own, which each machine has for itself; name a directory of the host", v.Destination)
+			c.at("general.podman.container.volumes", "cannot be used with a launcher: %s would be a separate podman volume on each machine; use a directory of the host", v.Destination)
 		}
 	}
 }

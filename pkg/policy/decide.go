@@ -29,7 +29,7 @@ type Request struct {
 	Reserved []string
 }
 
-// Grant is what one job gets. Whoever has it needs neither the policy nor the request, and
+// Grant is what one job gets. It can be used without the policy and the request, and
 // shares no memory with them that could be written to.
 type Grant struct {
 	// RunnerImage is the zero Image where the policy has step_script_only.

@@ -22,7 +22,7 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 		return nil
 	}
 	if reason := badEntrypoint(r.Entrypoint); reason != "" {
-		return p.denial("the job's image:entrypoint", "", reason, "mend `entrypoint:` in .gitlab-ci.yml")
+		return p.denial("the job's image:entrypoint", "", reason, "fix `entrypoint:` in .gitlab-ci.yml")
 	}
 	g.UserEntry.Words = slices.Clone(r.Entrypoint)
 	return nil
@@ -31,7 +31,7 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 // badEntrypoint returns why words cannot be an entry point. Empty: they can.
 func badEntrypoint(words []string) string {
 	if len(words) > 1 && words[0] == "" {
-		return "its first word is empty"
+		return "the first word is empty"
 	}
 	return badWords(words)
 }
@@ -42,11 +42,11 @@ func badWords(words []string) string {
 	for _, w := range words {
 		size += len(w)
 		if strings.ContainsRune(w, 0) {
-			return "it has a NUL byte"
+			return "contains a NUL byte"
 		}
 	}
 	if size > maxEntrypoint {
-		return "it is longer than 32 KiB"
+		return "longer than 32 KiB"
 	}
 	return ""
 }

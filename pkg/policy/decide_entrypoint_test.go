@@ -56,20 +56,20 @@ func TestImageEntryPointDecided(t *testing.T) {
 }
 
 func TestEntryPointsDenied(t *testing.T) {
-	const long = "policy denies the job's image:entrypoint: it is longer than 32 KiB"
-	const empty = "policy denies the job's image:entrypoint: its first word is empty"
+	const long = "policy denies the job's image:entrypoint: longer than 32 KiB"
+	const empty = "policy denies the job's image:entrypoint: the first word is empty"
 	tests := []struct {
 		asked []string
 		want  string
 	}{
-		{[]string{"a", "b\x00"}, "policy denies the job's image:entrypoint: it has a NUL byte"},
+		{[]string{"a", "b\x00"}, "policy denies the job's image:entrypoint: contains a NUL byte"},
 		{[]string{"", "x"}, empty},
 		{[]string{"", ""}, empty},
 		{[]string{"x", strings.Repeat("x", maxEntrypoint)}, long},
 	}
 	for _, test := range tests {
 		message, hint := deny(t, policyWith(t, ""), Request{Image: "x", Entrypoint: test.asked})
-		if message != test.want || hint != "mend `entrypoint:` in .gitlab-ci.yml" {
+		if message != test.want || hint != "fix `entrypoint:` in .gitlab-ci.yml" {
 			t.Errorf("%.99q:\n got %s\n     %s\nwant %s", test.asked, message, hint, test.want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// oneLine fails where an error is no short line for a log.
+// oneLine fails if an error is not a short line for a log.
 func oneLine(t *testing.T, err error) {
 	t.Helper()
 	if s := err.Error(); len(s) > 600 || strings.ContainsAny(s, "\n\r\x1b") {

@@ -8,7 +8,7 @@ func (p *Policy) decideImage(r Request, g *Grant) *Denial {
 	if r.Image == "" {
 		if pm.DefaultImage == "" {
 			return p.denial("a job without an image", "",
-				"the job names no image, and the policy has no default_image",
+				"the job has no `image:`, and the policy has no default_image",
 				fmt.Sprintf("add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in %s", p.file))
 		}
 		g.UserImage, g.DefaultImage = mustParseImage(pm.DefaultImage), true

@@ -25,17 +25,17 @@ func TestImageDenied(t *testing.T) {
 	const nothing, listed = "no entry of image_allow_list matches", "p.toml:6: general.podman.image_allow_list lists what is allowed; ask the administrator of this runner for more"
 	const write = "write `image:` in .gitlab-ci.yml as registry/path:tag"
 	tests := []struct{ policy, image, message, hint string }{
-		{"", "", "policy denies a job without an image: the job names no image, and the policy has no default_image", "add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in p.toml"},
+		{"", "", "policy denies a job without an image: the job has no `image:`, and the policy has no default_image", "add `image:` to the job in .gitlab-ci.yml, or ask the administrator to set default_image in p.toml"},
 		{allow, "debian:12", `policy denies image "docker.io/library/debian:12": ` + nothing, listed},
 		{allow, "evil.io/r.example.org/x", `policy denies image "evil.io/r.example.org/x:latest": ` + nothing, listed},
 		{allow, "r.example.org.evil.io/x", `policy denies image "r.example.org.evil.io/x:latest": ` + nothing, listed},
 		{allow, "r-example.org/x", `policy denies image "r-example.org/x:latest": ` + nothing, listed},
 		{allow, "r.example.org:443/x", `policy denies image "r.example.org:443/x:latest": ` + nothing, listed},
 		{allow, "4e9f94", `policy denies image "docker.io/library/4e9f94:latest": ` + nothing, listed},
-		{allow, "r.example.org/../evil", `policy denies the job's image: "r.example.org/../evil" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
+		{allow, "r.example.org/../evil", `policy denies the job's image: invalid image name "r.example.org/../evil": want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{allow, "docker://r.example.org/x", `policy denies the job's image: the image name "docker://r.example.org/x" has a transport: write it without "docker://"`, write},
-		{"", "--privileged", `policy denies the job's image: "--privileged" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
-		{"", "x\n", `policy denies the job's image: the image name "x\n" has a character that no image name has`, write},
+		{"", "--privileged", `policy denies the job's image: invalid image name "--privileged": want [registry/]path[:tag] or [registry/]path@digest`, write},
+		{"", "x\n", `policy denies the job's image: the image name "x\n" contains an invalid character`, write},
 	}
 	for _, test := range tests {
 		message, hint := deny(t, policyWith(t, test.policy), Request{Image: test.image})
@@ -59,7 +59,7 @@ func TestPlatformDecided(t *testing.T) {
 		t.Errorf("got %q", g.Platform)
 	}
 	message, hint := deny(t, policyWith(t, ""), Request{Image: "x", Platform: "windows/amd64"})
-	if message != `policy denies the job's image:docker:platform: "windows/amd64" is a platform that podman does not run: want linux` || hint != platformHint {
+	if message != `policy denies the job's image:docker:platform: podman cannot run the platform "windows/amd64": want linux` || hint != platformHint {
 		t.Errorf("%s\n%s", message, hint)
 	}
 }

@@ -19,9 +19,9 @@ func TestLauncherOptions(t *testing.T) {
 		"-pshort2":        {`no entry of scheduler_allow_list matches`, listed},
 		"--time=$X":       {`no entry of scheduler_allow_list matches`, listed},
 		// Whatever the list says: the launcher would take it for the command.
-		"sh": {"it is no option", option},
-		"--": {"it is no option", option},
-		"-":  {"it is no option", option},
+		"sh": {"not an option", option},
+		"--": {"not an option", option},
+		"-":  {"not an option", option},
 	} {
 		message, hint := deny(t, p, Request{LauncherOptions: []string{"--time=5", word}})
 		if message != "policy denies SCHEDULER_PARAMETERS: \""+word+"\": "+want[0] || hint != want[1] {
@@ -34,7 +34,7 @@ func TestLauncherOptions(t *testing.T) {
 		t.Error(message)
 	}
 	message, hint := deny(t, p, Request{Services: []ServiceRequest{{Image: "redis"}}})
-	if message != "policy denies services: the job's script runs on another machine, by a launcher" || hint != "take `services:` out of the job, or use a runner without a launcher (p.toml:6: general.podman.launcher)" {
+	if message != "policy denies services: the job's script runs on another machine, through a launcher" || hint != "remove `services:` from the job, or use a runner without a launcher (p.toml:6: general.podman.launcher)" {
 		t.Errorf("%s; %s", message, hint)
 	}
 	// Where there is no launcher, the variable has no meaning.

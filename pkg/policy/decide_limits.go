@@ -97,16 +97,16 @@ func (p *Policy) decideLimit(a ask, g *Grant) (bool, *Denial) {
 		return false, nil
 	}
 	if a.most == 0 {
-		g.Notices = append(g.Notices, fmt.Sprintf("%s is ignored: the policy of this runner has no %s, so jobs cannot ask for it", a.variable, a.key))
+		g.Notices = append(g.Notices, fmt.Sprintf("%s is ignored: the policy of this runner has no %s, so jobs cannot request it", a.variable, a.key))
 		return false, nil
 	}
 	n, err := a.parse(a.value)
 	if err != nil {
-		return false, p.denial(a.variable, table+a.key, err.Error(), "mend the variable; at most "+a.show(a.most)+" is allowed")
+		return false, p.denial(a.variable, table+a.key, err.Error(), "fix the variable; at most "+a.show(a.most)+" is allowed")
 	}
 	if a.most != Unlimited && (n == Unlimited || n > a.most) {
 		return false, p.denial(fmt.Sprintf("%s %q", a.variable, a.show(n)), table+a.key, "at most "+a.show(a.most)+" is allowed",
-			"ask for no more than "+a.show(a.most)+" in .gitlab-ci.yml")
+			"request at most "+a.show(a.most)+" in .gitlab-ci.yml")
 	}
 	a.grant(n)
 	return true, nil
@@ -129,10 +129,10 @@ func (p *Policy) decideMemory(g *Grant, memory, swap bool) *Denial {
 	switch {
 	case !swap || c.MemorySwap == Unlimited && c.Memory > 0:
 	case c.Memory == 0:
-		return p.denial("PODMAN_MEMORY_SWAP", key, "it needs a limit of memory, and there is none", "set PODMAN_MEMORY, too, or leave it out")
+		return p.denial("PODMAN_MEMORY_SWAP", key, "it requires a memory limit, and none is set", "also set PODMAN_MEMORY, or remove PODMAN_MEMORY_SWAP")
 	case c.MemorySwap < c.Memory:
 		return p.denial(fmt.Sprintf("PODMAN_MEMORY_SWAP %q", c.MemorySwap), key,
-			fmt.Sprintf("it is memory and swap together, and the memory alone is %s", c.Memory), "ask for more, or leave it out")
+			fmt.Sprintf("it includes memory, which is %s", c.Memory), "request more, or remove it")
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (g Grant) Controlled() []Controlled {
 func (p *Policy) MoreMemory(than Size) string {
 	most := p.General.Podman.Container.MaxMemory
 	if than != Unlimited && most > than {
-		return fmt.Sprintf("ask for more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to %s", most)
+		return fmt.Sprintf("request more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to %s", most)
 	}
 	key := "general.podman.container.memory"
 	if than != Unlimited && most > 0 {

@@ -41,16 +41,16 @@ func TestLimitsGranted(t *testing.T) {
 	}
 }
 
-// Without a maximum nothing is granted, whatever is asked for.
+// Without a maximum nothing is granted.
 func TestLimitsIgnored(t *testing.T) {
 	all := LimitRequest{CPUs: "1", Memory: "--privileged", MemorySwap: "1g", PIDsLimit: "x", ShmSize: "1m"}
 	g := grant(t, containerPolicy(t, "memory = \"512m\"\n"), Request{Image: "x", Limits: all})
 	want := []string{
-		"PODMAN_CPUS is ignored: the policy of this runner has no max_cpus, so jobs cannot ask for it",
-		"PODMAN_MEMORY is ignored: the policy of this runner has no max_memory, so jobs cannot ask for it",
-		"PODMAN_MEMORY_SWAP is ignored: the policy of this runner has no max_memory_swap, so jobs cannot ask for it",
-		"PODMAN_PIDS_LIMIT is ignored: the policy of this runner has no max_pids_limit, so jobs cannot ask for it",
-		"PODMAN_SHM_SIZE is ignored: the policy of this runner has no max_shm_size, so jobs cannot ask for it",
+		"PODMAN_CPUS is ignored: the policy of this runner has no max_cpus, so jobs cannot request it",
+		"PODMAN_MEMORY is ignored: the policy of this runner has no max_memory, so jobs cannot request it",
+		"PODMAN_MEMORY_SWAP is ignored: the policy of this runner has no max_memory_swap, so jobs cannot request it",
+		"PODMAN_PIDS_LIMIT is ignored: the policy of this runner has no max_pids_limit, so jobs cannot request it",
+		"PODMAN_SHM_SIZE is ignored: the policy of this runner has no max_shm_size, so jobs cannot request it",
 	}
 	if diff := cmp.Diff(want, g.Notices); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -66,21 +66,21 @@ func TestLimitsDenied(t *testing.T) {
 		asked         LimitRequest
 		message, hint string
 	}{
-		{LimitRequest{CPUs: "4.01"}, `policy denies PODMAN_CPUS "4.01": at most 4 is allowed`, "ask for no more than 4 in .gitlab-ci.yml (p.toml:6: general.podman.container.max_cpus)"},
-		{LimitRequest{CPUs: "0"}, `policy denies PODMAN_CPUS: want at least 0.01 CPUs, got "0"`, "mend the variable; at most 4 is allowed (p.toml:6: general.podman.container.max_cpus)"},
-		{LimitRequest{CPUs: "2 --privileged"}, `policy denies PODMAN_CPUS: want a number of CPUs such as 1.5, got "2 --privileged"`, "mend the variable; at most 4 is allowed (p.toml:6: general.podman.container.max_cpus)"},
-		{LimitRequest{Memory: "64g"}, `policy denies PODMAN_MEMORY "64g": at most 2g is allowed`, "ask for no more than 2g in .gitlab-ci.yml (p.toml:7: general.podman.container.max_memory)"},
-		{LimitRequest{Memory: "2049m"}, `policy denies PODMAN_MEMORY "2049m": at most 2g is allowed`, "ask for no more than 2g in .gitlab-ci.yml (p.toml:7: general.podman.container.max_memory)"},
-		{LimitRequest{Memory: "-1"}, `policy denies PODMAN_MEMORY: want a size such as 512m or 2g, got "-1"`, "mend the variable; at most 2g is allowed (p.toml:7: general.podman.container.max_memory)"},
-		{LimitRequest{Memory: "1m"}, `policy denies PODMAN_MEMORY: want at least 6m, got "1m"`, "mend the variable; at most 2g is allowed (p.toml:7: general.podman.container.max_memory)"},
-		{LimitRequest{MemorySwap: "-1", Memory: "1g"}, `policy denies PODMAN_MEMORY_SWAP "-1": at most 3g is allowed`, "ask for no more than 3g in .gitlab-ci.yml (p.toml:8: general.podman.container.max_memory_swap)"},
-		{LimitRequest{MemorySwap: "1g"}, `policy denies PODMAN_MEMORY_SWAP: it needs a limit of memory, and there is none`, "set PODMAN_MEMORY, too, or leave it out (p.toml:8: general.podman.container.max_memory_swap)"},
-		{LimitRequest{MemorySwap: "1g", Memory: "2g"}, `policy denies PODMAN_MEMORY_SWAP "1g": it is memory and swap together, and the memory alone is 2g`, "ask for more, or leave it out (p.toml:8: general.podman.container.max_memory_swap)"},
-		{LimitRequest{PIDsLimit: "-1"}, `policy denies PODMAN_PIDS_LIMIT "-1": at most 1000 is allowed`, "ask for no more than 1000 in .gitlab-ci.yml (p.toml:9: general.podman.container.max_pids_limit)"},
-		{LimitRequest{PIDsLimit: "0"}, `policy denies PODMAN_PIDS_LIMIT: want a number of processes, got "0"`, "mend the variable; at most 1000 is allowed (p.toml:9: general.podman.container.max_pids_limit)"},
-		{LimitRequest{PIDsLimit: "99999999999999999999"}, `policy denies PODMAN_PIDS_LIMIT: want a number of processes, got "99999999999999999999"`, "mend the variable; at most 1000 is allowed (p.toml:9: general.podman.container.max_pids_limit)"},
-		{LimitRequest{ShmSize: "0"}, `policy denies PODMAN_SHM_SIZE: want a size such as 512m or 2g, got "0"`, "mend the variable; at most 256m is allowed (p.toml:10: general.podman.container.max_shm_size)"},
-		{LimitRequest{ShmSize: "257m"}, `policy denies PODMAN_SHM_SIZE "257m": at most 256m is allowed`, "ask for no more than 256m in .gitlab-ci.yml (p.toml:10: general.podman.container.max_shm_size)"},
+		{LimitRequest{CPUs: "4.01"}, `policy denies PODMAN_CPUS "4.01": at most 4 is allowed`, "request at most 4 in .gitlab-ci.yml (p.toml:6: general.podman.container.max_cpus)"},
+		{LimitRequest{CPUs: "0"}, `policy denies PODMAN_CPUS: want at least 0.01 CPUs, got "0"`, "fix the variable; at most 4 is allowed (p.toml:6: general.podman.container.max_cpus)"},
+		{LimitRequest{CPUs: "2 --privileged"}, `policy denies PODMAN_CPUS: want a number of CPUs such as 1.5, got "2 --privileged"`, "fix the variable; at most 4 is allowed (p.toml:6: general.podman.container.max_cpus)"},
+		{LimitRequest{Memory: "64g"}, `policy denies PODMAN_MEMORY "64g": at most 2g is allowed`, "request at most 2g in .gitlab-ci.yml (p.toml:7: general.podman.container.max_memory)"},
+		{LimitRequest{Memory: "2049m"}, `policy denies PODMAN_MEMORY "2049m": at most 2g is allowed`, "request at most 2g in .gitlab-ci.yml (p.toml:7: general.podman.container.max_memory)"},
+		{LimitRequest{Memory: "-1"}, `policy denies PODMAN_MEMORY: want a size such as 512m or 2g, got "-1"`, "fix the variable; at most 2g is allowed (p.toml:7: general.podman.container.max_memory)"},
+		{LimitRequest{Memory: "1m"}, `policy denies PODMAN_MEMORY: want at least 6m, got "1m"`, "fix the variable; at most 2g is allowed (p.toml:7: general.podman.container.max_memory)"},
+		{LimitRequest{MemorySwap: "-1", Memory: "1g"}, `policy denies PODMAN_MEMORY_SWAP "-1": at most 3g is allowed`, "request at most 3g in .gitlab-ci.yml (p.toml:8: general.podman.container.max_memory_swap)"},
+		{LimitRequest{MemorySwap: "1g"}, `policy denies PODMAN_MEMORY_SWAP: it requires a memory limit, and none is set`, "also set PODMAN_MEMORY, or remove PODMAN_MEMORY_SWAP (p.toml:8: general.podman.container.max_memory_swap)"},
+		{LimitRequest{MemorySwap: "1g", Memory: "2g"}, `policy denies PODMAN_MEMORY_SWAP "1g": it includes memory, which is 2g`, "request more, or remove it (p.toml:8: general.podman.container.max_memory_swap)"},
+		{LimitRequest{PIDsLimit: "-1"}, `policy denies PODMAN_PIDS_LIMIT "-1": at most 1000 is allowed`, "request at most 1000 in .gitlab-ci.yml (p.toml:9: general.podman.container.max_pids_limit)"},
+		{LimitRequest{PIDsLimit: "0"}, `policy denies PODMAN_PIDS_LIMIT: want a number of processes, got "0"`, "fix the variable; at most 1000 is allowed (p.toml:9: general.podman.container.max_pids_limit)"},
+		{LimitRequest{PIDsLimit: "99999999999999999999"}, `policy denies PODMAN_PIDS_LIMIT: want a number of processes, got "99999999999999999999"`, "fix the variable; at most 1000 is allowed (p.toml:9: general.podman.container.max_pids_limit)"},
+		{LimitRequest{ShmSize: "0"}, `policy denies PODMAN_SHM_SIZE: want a size such as 512m or 2g, got "0"`, "fix the variable; at most 256m is allowed (p.toml:10: general.podman.container.max_shm_size)"},
+		{LimitRequest{ShmSize: "257m"}, `policy denies PODMAN_SHM_SIZE "257m": at most 256m is allowed`, "request at most 256m in .gitlab-ci.yml (p.toml:10: general.podman.container.max_shm_size)"},
 	}
 	p := containerPolicy(t, maxima)
 	for _, test := range tests {
@@ -162,7 +162,7 @@ func TestMoreMemory(t *testing.T) {
 	const less = "use less memory, or ask the administrator of this runner for more (p.toml:"
 	p := containerPolicy(t, "memory = \"1g\"\nmax_memory = \"2g\"\n")
 	for than, want := range map[Size]string{
-		1 << 30:   "ask for more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to 2g",
+		1 << 30:   "request more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to 2g",
 		2 << 30:   less + "7: general.podman.container.max_memory)",
 		Unlimited: less + "6: general.podman.container.memory)",
 	} {

@@ -63,8 +63,8 @@ func (p *Policy) decideNetwork(_ Request, g *Grant) *Denial {
 	services := len(g.Services) > 0
 	if services && kind == apart {
 		return p.denial("the job's services", key,
-			fmt.Sprintf("the policy of this runner has network_mode = %q, and nothing could reach them there", mode),
-			"leave `services:` out of .gitlab-ci.yml, or use another runner")
+			fmt.Sprintf("with network_mode = %q in the policy of this runner, nothing can reach them", mode),
+			"remove `services:` from .gitlab-ci.yml, or use another runner")
 	}
 	if services && kind == ofHost {
 		g.hostServices()

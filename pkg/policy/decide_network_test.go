@@ -43,8 +43,8 @@ func TestServicesApart(t *testing.T) {
 	for _, mode := range []string{"none", "private", "slirp4netns:mtu=1500", "pasta", "container:x", "ns:/run/netns/x"} {
 		p := containerPolicy(t, "network_mode = \""+mode+"\"\n")
 		message, hint := deny(t, p, served(ServiceRequest{Image: "x", Aliases: []string{"a"}}))
-		if message != `policy denies the job's services: the policy of this runner has network_mode = "`+mode+`", and nothing could reach them there` ||
-			hint != "leave `services:` out of .gitlab-ci.yml, or use another runner (p.toml:6: general.podman.container.network_mode)" {
+		if message != `policy denies the job's services: with network_mode = "`+mode+`" in the policy of this runner, nothing can reach them` ||
+			hint != "remove `services:` from .gitlab-ci.yml, or use another runner (p.toml:6: general.podman.container.network_mode)" {
 			t.Errorf("%s: %s\n%s", mode, message, hint)
 		}
 		if g := grant(t, p, Request{Image: "x"}); g.Network != (Network{Mode: mode, Runner: mode}) {

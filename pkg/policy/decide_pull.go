@@ -39,16 +39,16 @@ func (p *Policy) decidePullPolicies(asked []string, inForce PullPolicies) (PullP
 		return inForce, nil
 	}
 	allowed, key := inForce, "general.podman.image_pull_policy"
-	reason, hint := "this runner pulls images by the policy %s only", "leave `pull_policy:` out of .gitlab-ci.yml"
+	reason, hint := "this runner only uses the pull policy %s", "remove `pull_policy:` from .gitlab-ci.yml"
 	if list := p.General.Podman.AllowedPullPolicies; len(list) > 0 {
 		allowed, key = list, "general.podman.allowed_pull_policies"
-		reason, hint = "this runner allows jobs the policies %s only", "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out"
+		reason, hint = "this runner only allows the pull policies %s", "choose from these in .gitlab-ci.yml, or remove `pull_policy:`"
 	}
 	var granted PullPolicies
 	for _, name := range asked {
 		policy, err := parsePullPolicy(name)
 		if err != nil {
-			return nil, p.denial("the job's pull_policy", "", err.Error(), "mend `pull_policy:` in .gitlab-ci.yml, or leave it out")
+			return nil, p.denial("the job's pull_policy", "", err.Error(), "fix `pull_policy:` in .gitlab-ci.yml, or remove it")
 		}
 		if slices.Contains(allowed, policy) {
 			granted = append(granted, policy)

@@ -44,19 +44,19 @@ func TestPullDecided(t *testing.T) {
 }
 
 func TestPullDenied(t *testing.T) {
-	const mend, out = "mend `pull_policy:` in .gitlab-ci.yml, or leave it out", "leave `pull_policy:` out of .gitlab-ci.yml"
+	const fix, out = "fix `pull_policy:` in .gitlab-ci.yml, or remove it", "remove `pull_policy:` from .gitlab-ci.yml"
 	const names = "want always, missing, never, newer or if-not-present"
 	tests := []struct{ policy, asked, message, hint string }{
-		{"", "never", `policy denies pull_policy ["never"]: this runner pulls images by the policy "always" only`, out + " (p.toml: general.podman.image_pull_policy)"},
-		{"", "never if-not-present", `policy denies pull_policy ["never" "if-not-present"]: this runner pulls images by the policy "always" only`, out + " (p.toml: general.podman.image_pull_policy)"},
-		{"image_pull_policy = \"newer\"\n", "always", `policy denies pull_policy ["always"]: this runner pulls images by the policy "newer" only`, out + " (p.toml:5: general.podman.image_pull_policy)"},
-		{"allowed_pull_policies = [\"missing\", \"always\"]\n", "never newer", `policy denies pull_policy ["never" "newer"]: this runner allows jobs the policies "missing", "always" only`, "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out (p.toml:5: general.podman.allowed_pull_policies)"},
+		{"", "never", `policy denies pull_policy ["never"]: this runner only uses the pull policy "always"`, out + " (p.toml: general.podman.image_pull_policy)"},
+		{"", "never if-not-present", `policy denies pull_policy ["never" "if-not-present"]: this runner only uses the pull policy "always"`, out + " (p.toml: general.podman.image_pull_policy)"},
+		{"image_pull_policy = \"newer\"\n", "always", `policy denies pull_policy ["always"]: this runner only uses the pull policy "newer"`, out + " (p.toml:5: general.podman.image_pull_policy)"},
+		{"allowed_pull_policies = [\"missing\", \"always\"]\n", "never newer", `policy denies pull_policy ["never" "newer"]: this runner only allows the pull policies "missing", "always"`, "choose from these in .gitlab-ci.yml, or remove `pull_policy:` (p.toml:5: general.podman.allowed_pull_policies)"},
 		// what is in force is not allowed by that
-		{"allowed_pull_policies = [\"missing\"]\n", "always", `policy denies pull_policy ["always"]: this runner allows jobs the policies "missing" only`, "choose of those in .gitlab-ci.yml, or leave `pull_policy:` out (p.toml:5: general.podman.allowed_pull_policies)"},
-		{"", "x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, mend},
-		{"", "always x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, mend},
-		{"", "ALWAYS", `policy denies the job's pull_policy: unknown pull policy "ALWAYS": ` + names, mend},
-		{"", strings.Repeat("x", 9999), `policy denies the job's pull_policy: unknown pull policy "` + strings.Repeat("x", 40) + `…": ` + names, mend},
+		{"allowed_pull_policies = [\"missing\"]\n", "always", `policy denies pull_policy ["always"]: this runner only allows the pull policies "missing"`, "choose from these in .gitlab-ci.yml, or remove `pull_policy:` (p.toml:5: general.podman.allowed_pull_policies)"},
+		{"", "x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, fix},
+		{"", "always x", `policy denies the job's pull_policy: unknown pull policy "x": ` + names, fix},
+		{"", "ALWAYS", `policy denies the job's pull_policy: unknown pull policy "ALWAYS": ` + names, fix},
+		{"", strings.Repeat("x", 9999), `policy denies the job's pull_policy: unknown pull policy "` + strings.Repeat("x", 40) + `…": ` + names, fix},
 	}
 	for _, test := range tests {
 		message, hint := deny(t, policyWith(t, test.policy), Request{Image: "x", PullPolicies: strings.Fields(test.asked)})

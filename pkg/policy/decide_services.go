@@ -53,7 +53,7 @@ func (p *Policy) decideServices(r Request, g *Grant) *Denial {
 	pm := p.General.Podman
 	if asked, limit := len(pm.Services)+len(r.Services), pm.servicesLimit(); limit >= 0 && asked > limit {
 		return p.denial("the job's services", servicesLimitKey,
-			fmt.Sprintf("%d services are asked for, and %d are allowed by services_limit", asked, limit),
+			fmt.Sprintf("services_limit allows %d services, and the job would have %d", limit, asked),
 			"use fewer `services:` in .gitlab-ci.yml")
 	}
 	taken := map[string]bool{}
@@ -85,11 +85,11 @@ func (g *Grant) addService(s ServiceGrant, own, defaults []string, taken map[str
 			taken[key] = true
 			s.Aliases = append(s.Aliases, alias)
 		} else if i < len(own) && !slices.ContainsFunc(s.Aliases, func(has string) bool { return strings.EqualFold(has, alias) }) {
-			g.Notices = append(g.Notices, fmt.Sprintf("skipping the alias %q of the service %s: another service has it", alias, s.Image))
+			g.Notices = append(g.Notices, fmt.Sprintf("skipping the alias %q of the service %s: another service already has it", alias, s.Image))
 		}
 	}
 	if len(s.Aliases) == 0 {
-		g.Notices = append(g.Notices, fmt.Sprintf("the service %s is not started: it has no alias of its own; give it one by `alias:`", s.Image))
+		g.Notices = append(g.Notices, fmt.Sprintf("the service %s is not started: it has no unique alias; set one with `alias:`", s.Image))
 		return
 	}
 	g.Services = append(g.Services, s)
@@ -113,7 +113,7 @@ func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGran
 	}
 	for _, alias := range r.Aliases {
 		if !mayHaveAlias(alias, reserved) {
-			return ServiceGrant{}, p.denial(subject, "", fmt.Sprintf("the alias %q is no host name that a service may have", truncate(alias, 80)), "choose another `alias:`, of letters, digits and hyphens")
+			return ServiceGrant{}, p.denial(subject, "", fmt.Sprintf("the alias %q is invalid or reserved", truncate(alias, 80)), "choose another `alias:` of letters, digits and hyphens")
 		}
 	}
 	platform, err := ParsePlatform(r.Platform)
@@ -129,10 +129,10 @@ func (p *Policy) decideService(r ServiceRequest, reserved []string) (ServiceGran
 		return ServiceGrant{}, d
 	}
 	if reason := badEntrypoint(r.Entrypoint); reason != "" {
-		return ServiceGrant{}, p.denial("the entrypoint of "+subject, "", reason, "mend `entrypoint:` in .gitlab-ci.yml")
+		return ServiceGrant{}, p.denial("the entrypoint of "+subject, "", reason, "fix `entrypoint:` in .gitlab-ci.yml")
 	}
 	if reason := badWords(r.Command); reason != "" {
-		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "mend `command:` in .gitlab-ci.yml")
+		return ServiceGrant{}, p.denial("the command of "+subject, "", reason, "fix `command:` in .gitlab-ci.yml")
 	}
 	return ServiceGrant{Image: image, Pull: pull, Platform: platform, User: user, Entrypoint: slices.Clone(r.Entrypoint), Command: slices.Clone(r.Command)}, nil
 }

@@ -108,17 +108,17 @@ func TestServicesLimit(t *testing.T) {
 		message string
 	}{
 		{"", 16, ""},
-		{"", 17, "17 services are asked for, and 16 are allowed by services_limit"},
+		{"", 17, "services_limit allows 16 services, and the job would have 17"},
 		{added, 15, ""},
-		{added, 16, "17 services are asked for, and 16 are allowed by services_limit"},
+		{added, 16, "services_limit allows 16 services, and the job would have 17"},
 		{"services_limit = 50\n", 50, ""},
 		{"services_limit = -1\n", 50, ""},
 		{"services_limit = 2\n", 2, ""},
-		{"services_limit = 2\n", 3, "3 services are asked for, and 2 are allowed by services_limit"},
+		{"services_limit = 2\n", 3, "services_limit allows 2 services, and the job would have 3"},
 		{"services_limit = 0\n", 0, ""},
-		{"services_limit = 0\n", 1, "1 services are asked for, and 0 are allowed by services_limit"},
+		{"services_limit = 0\n", 1, "services_limit allows 0 services, and the job would have 1"},
 		{"services_limit = 2\n" + added, 1, ""},
-		{"services_limit = 2\n" + added, 2, "3 services are asked for, and 2 are allowed by services_limit"},
+		{"services_limit = 2\n" + added, 2, "services_limit allows 2 services, and the job would have 3"},
 		{"services_limit = -1\n" + added, 2, ""},
 	}
 	for _, test := range tests {
@@ -145,7 +145,7 @@ func TestServicesLimit(t *testing.T) {
 func TestServicesLimitOfThePolicy(t *testing.T) {
 	const head = "[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"
 	added := strings.Repeat("[[general.podman.services]]\nname = \"x\"\n", 17)
-	const want = "p.toml:%d: general.podman.services: these are 17 services, but services_limit is %d, and counts them, too: raise it, or set it to -1"
+	const want = "p.toml:%d: general.podman.services: 17 services are more than services_limit allows (%d): raise it, or set it to -1"
 	wantProblems(t, head+added, fmt.Sprintf(want, 37, 16))
 	wantProblems(t, head+"services_limit = 1\n"+added, fmt.Sprintf(want, 38, 1))
 	wantProblems(t, head+"services_limit = 17\n"+added)
@@ -168,9 +168,9 @@ func TestServiceAliases(t *testing.T) {
 		if len(shown) > 80 {
 			shown = shown[:80] + "…"
 		}
-		want := fmt.Sprintf("policy denies service \"docker.io/library/x:latest\": the alias %q is no host name that a service may have", shown)
+		want := fmt.Sprintf("policy denies service \"docker.io/library/x:latest\": the alias %q is invalid or reserved", shown)
 		message, hint := deny(t, servicePolicy(t, ""), asked(ServiceRequest{Image: "x", DefaultAliases: []string{"x"}, Aliases: []string{"good", alias}}))
-		if message != want || hint != "choose another `alias:`, of letters, digits and hyphens" {
+		if message != want || hint != "choose another `alias:` of letters, digits and hyphens" {
 			t.Errorf("%.90q:\n got %s\n     %s\nwant %s", alias, message, hint, want)
 		}
 	}
@@ -185,12 +185,12 @@ func TestServiceAliasesTaken(t *testing.T) {
 		return ServiceRequest{Image: "postgres", DefaultAliases: []string{"postgres"}, Aliases: aliases}
 	}
 	taken := func(alias string) string {
-		return fmt.Sprintf("skipping the alias %q of the service docker.io/library/postgres:latest: another service has it", alias)
+		return fmt.Sprintf("skipping the alias %q of the service docker.io/library/postgres:latest: another service already has it", alias)
 	}
 	notStarted := func(image string) string {
-		return fmt.Sprintf("the service %s is not started: it has no alias of its own; give it one by `alias:`", image)
+		return fmt.Sprintf("the service %s is not started: it has no unique alias; set one with `alias:`", image)
 	}
-	// The names that an image makes may be nobody's to have, too.
+	// The aliases that come from an image's name may also be reserved.
 	odd := func(image string, defaults ...string) ServiceRequest {
 		return ServiceRequest{Image: image, DefaultAliases: defaults}
 	}
@@ -228,36 +228,36 @@ func TestServiceAliasesTaken(t *testing.T) {
 
 func TestServicesDenied(t *testing.T) {
 	const subject = `policy denies service "docker.io/library/x:latest": `
-	const pull = "leave `pull_policy:` out of .gitlab-ci.yml (p.toml: general.podman.image_pull_policy)"
+	const pull = "remove `pull_policy:` from .gitlab-ci.yml (p.toml: general.podman.image_pull_policy)"
 	const entrypoint, command = `policy denies the entrypoint of service "docker.io/library/x:latest": `, `policy denies the command of service "docker.io/library/x:latest": `
-	const long = "it is longer than 32 KiB"
+	const long = "longer than 32 KiB"
 	const write = "write `services:` in .gitlab-ci.yml as registry/path:tag"
-	const mendEntrypoint, mendCommand = "mend `entrypoint:` in .gitlab-ci.yml", "mend `command:` in .gitlab-ci.yml"
-	const user = "mend `user:` in .gitlab-ci.yml"
+	const fixEntrypoint, fixCommand = "fix `entrypoint:` in .gitlab-ci.yml", "fix `command:` in .gitlab-ci.yml"
+	const user = "fix `user:` in .gitlab-ci.yml"
 	type words = []string
 	tests := []struct {
 		asked         ServiceRequest
 		message, hint string
 	}{
-		{ServiceRequest{}, `policy denies a service: "" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
-		{ServiceRequest{Image: "--privileged"}, `policy denies a service: "--privileged" is no image name: want [registry/]path[:tag] or [registry/]path@digest`, write},
+		{ServiceRequest{}, `policy denies a service: invalid image name "": want [registry/]path[:tag] or [registry/]path@digest`, write},
+		{ServiceRequest{Image: "--privileged"}, `policy denies a service: invalid image name "--privileged": want [registry/]path[:tag] or [registry/]path@digest`, write},
 		{ServiceRequest{Image: "dir://x"}, `policy denies a service: the image name "dir://x" has a transport: write it without "dir://"`, write},
-		{ServiceRequest{Image: "x", Platform: "arm64/"}, `policy denies the docker:platform of service "docker.io/library/x:latest": "arm64/" is no platform: want OS/ARCHITECTURE[/VARIANT]`, platformHint},
-		{ServiceRequest{Image: "x", User: "--privileged"}, subject + `"--privileged" is no user: want USER or USER:GROUP`, user},
-		{ServiceRequest{Image: "x", User: "a:b:c"}, subject + `"a:b:c" is no user: want USER or USER:GROUP`, user},
-		{ServiceRequest{Image: "x", User: "root\n"}, subject + `"root\n" is no user: want USER or USER:GROUP`, user},
-		{ServiceRequest{Image: "x", User: strings.Repeat("x", 99)}, subject + `"` + strings.Repeat("x", 80) + `…" is no user: want USER or USER:GROUP`, user},
-		{ServiceRequest{Image: "x", PullPolicies: words{"never"}}, `policy denies pull_policy ["never"]: this runner pulls images by the policy "always" only`, pull},
-		{ServiceRequest{Image: "x", PullPolicies: words{"always", "bogus"}}, `policy denies the job's pull_policy: unknown pull policy "bogus": want always, missing, never, newer or if-not-present`, "mend `pull_policy:` in .gitlab-ci.yml, or leave it out"},
-		{ServiceRequest{Image: "x", Entrypoint: words{"a", "b\x00"}}, entrypoint + "it has a NUL byte", mendEntrypoint},
-		{ServiceRequest{Image: "x", Entrypoint: words{"", "x"}}, entrypoint + "its first word is empty", mendEntrypoint},
-		{ServiceRequest{Image: "x", Command: words{"\x00"}}, command + "it has a NUL byte", mendCommand},
-		{ServiceRequest{Image: "x", Entrypoint: words{strings.Repeat("x", maxEntrypoint), "x"}}, entrypoint + long, mendEntrypoint},
-		{ServiceRequest{Image: "x", Command: words{strings.Repeat("x", maxEntrypoint+1)}}, command + long, mendCommand},
+		{ServiceRequest{Image: "x", Platform: "arm64/"}, `policy denies the docker:platform of service "docker.io/library/x:latest": invalid platform "arm64/": want OS/ARCHITECTURE[/VARIANT]`, platformHint},
+		{ServiceRequest{Image: "x", User: "--privileged"}, subject + `invalid user "--privileged": want USER or USER:GROUP`, user},
+		{ServiceRequest{Image: "x", User: "a:b:c"}, subject + `invalid user "a:b:c": want USER or USER:GROUP`, user},
+		{ServiceRequest{Image: "x", User: "root\n"}, subject + `invalid user "root\n": want USER or USER:GROUP`, user},
+		{ServiceRequest{Image: "x", User: strings.Repeat("x", 99)}, subject + `invalid user "` + strings.Repeat("x", 80) + `…": want USER or USER:GROUP`, user},
+		{ServiceRequest{Image: "x", PullPolicies: words{"never"}}, `policy denies pull_policy ["never"]: this runner only uses the pull policy "always"`, pull},
+		{ServiceRequest{Image: "x", PullPolicies: words{"always", "bogus"}}, `policy denies the job's pull_policy: unknown pull policy "bogus": want always, missing, never, newer or if-not-present`, "fix `pull_policy:` in .gitlab-ci.yml, or remove it"},
+		{ServiceRequest{Image: "x", Entrypoint: words{"a", "b\x00"}}, entrypoint + "contains a NUL byte", fixEntrypoint},
+		{ServiceRequest{Image: "x", Entrypoint: words{"", "x"}}, entrypoint + "the first word is empty", fixEntrypoint},
+		{ServiceRequest{Image: "x", Command: words{"\x00"}}, command + "contains a NUL byte", fixCommand},
+		{ServiceRequest{Image: "x", Entrypoint: words{strings.Repeat("x", maxEntrypoint), "x"}}, entrypoint + long, fixEntrypoint},
+		{ServiceRequest{Image: "x", Command: words{strings.Repeat("x", maxEntrypoint+1)}}, command + long, fixCommand},
 	}
 	for _, test := range tests {
 		test.asked.Aliases = words{"a"}
-		// One that is refused refuses the job, whatever else it asks for.
+		// If one service is refused, the job is refused.
 		message, hint := deny(t, servicePolicy(t, ""), asked(ServiceRequest{Image: "good", Aliases: words{"good"}}, test.asked))
 		if message != test.message || hint != test.hint {
 			t.Errorf("%.200q:\n got %s\n     %s\nwant %s\n     %s", fmt.Sprint(test.asked), message, hint, test.message, test.hint)

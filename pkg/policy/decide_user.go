@@ -31,7 +31,7 @@ func (p *Policy) decideUserByList(asked, subject, of, key string, list []string)
 	}
 	user, err := parseUser(asked)
 	if err != nil {
-		return "", p.denial(subject, "", err.Error(), "mend `user:` in .gitlab-ci.yml")
+		return "", p.denial(subject, "", err.Error(), "fix `user:` in .gitlab-ci.yml")
 	}
 	if len(list) == 0 {
 		return user, nil
@@ -41,7 +41,7 @@ func (p *Policy) decideUserByList(asked, subject, of, key string, list []string)
 		return err == nil && withGroup(allowed) == withGroup(user)
 	}
 	if !slices.ContainsFunc(list, matches) {
-		return "", p.denial(fmt.Sprintf("%suser %q", of, user), key, "no entry of "+strings.TrimPrefix(key, "general.podman.")+" is this user", "")
+		return "", p.denial(fmt.Sprintf("%suser %q", of, user), key, "not in "+strings.TrimPrefix(key, "general.podman."), "")
 	}
 	return withGroup(user), nil
 }

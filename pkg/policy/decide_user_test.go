@@ -43,8 +43,8 @@ func TestUsersDecided(t *testing.T) {
 
 func TestUsersDenied(t *testing.T) {
 	const some = "allowed_users = [\"0100:0020\", \"nobody\"]\n"
-	const listed = ": no entry of allowed_users is this user\np.toml:5: general.podman.allowed_users lists what is allowed; ask the administrator of this runner for more"
-	const form, mend = ": want USER or USER:GROUP", "\nmend `user:` in .gitlab-ci.yml"
+	const listed = ": not in allowed_users\np.toml:5: general.podman.allowed_users lists what is allowed; ask the administrator of this runner for more"
+	const form, fix = ": want USER or USER:GROUP", "\nfix `user:` in .gitlab-ci.yml"
 	const subject = "the job's image:docker:user: "
 	tests := []struct{ policy, user, want string }{
 		{some, "root", `user "root"` + listed},
@@ -55,15 +55,15 @@ func TestUsersDenied(t *testing.T) {
 		{"allowed_users = [\"0\"]\n", "00:20", `user "0:20"` + listed},
 		// a name is a number only in the image's own /etc/passwd
 		{"allowed_users = [\"0\"]\n", "root", `user "root"` + listed},
-		{"", "--privileged", subject + `"--privileged" is no user` + form + mend},
-		{"", "a:", subject + `"a:" is no user` + form + mend},
-		{"", ":0", subject + `":0" is no user` + form + mend},
-		{"", "a:b:c", subject + `"a:b:c" is no user` + form + mend},
-		{"", "root\n", subject + `"root\n" is no user` + form + mend},
-		{"", "$USER", subject + `"$USER" is no user` + form + mend},
-		{"", "4294967296", subject + `"4294967296" is no user: 4294967296 is too large` + mend},
-		{"", "0:99999999999999999999", subject + `"0:99999999999999999999" is no user: 99999999999999999999 is too large` + mend},
-		{"", strings.Repeat("x", 9999), subject + `"` + strings.Repeat("x", 80) + `…" is no user` + form + mend},
+		{"", "--privileged", subject + `invalid user "--privileged"` + form + fix},
+		{"", "a:", subject + `invalid user "a:"` + form + fix},
+		{"", ":0", subject + `invalid user ":0"` + form + fix},
+		{"", "a:b:c", subject + `invalid user "a:b:c"` + form + fix},
+		{"", "root\n", subject + `invalid user "root\n"` + form + fix},
+		{"", "$USER", subject + `invalid user "$USER"` + form + fix},
+		{"", "4294967296", subject + `invalid user "4294967296": 4294967296 is too large` + fix},
+		{"", "0:99999999999999999999", subject + `invalid user "0:99999999999999999999": 99999999999999999999 is too large` + fix},
+		{"", strings.Repeat("x", 9999), subject + `invalid user "` + strings.Repeat("x", 80) + `…"` + form + fix},
 	}
 	for _, test := range tests {
 		message, hint := deny(t, policyWith(t, test.policy), Request{Image: "x", User: test.user})
@@ -72,7 +72,7 @@ func TestUsersDenied(t *testing.T) {
 		}
 	}
 	wantBadValue(t, "general.podman.allowed_users", `["ok", "a b", "99999999999"]`,
-		`entry 2: "a b" is no user: want USER or USER:GROUP`, `entry 3: "99999999999" is no user: 99999999999 is too large`)
+		`entry 2: invalid user "a b": want USER or USER:GROUP`, `entry 3: invalid user "99999999999": 99999999999 is too large`)
 }
 
 // Services are held to their own list, or else to that for jobs.
@@ -82,14 +82,14 @@ func TestServiceUsers(t *testing.T) {
 		{jobs, "", ""}, // the image's own
 		{jobs, "1000", "1000:1000"},
 		{jobs, "nobody", "nobody"},
-		{jobs, "root", `user "root": no entry of allowed_users is this user`},
-		{jobs, "0", `user "0": no entry of allowed_users is this user`},
+		{jobs, "root", `user "root": not in allowed_users`},
+		{jobs, "0", `user "0": not in allowed_users`},
 		{jobs + services, "999", "999:999"},
 		{jobs + services, "070:070", "70:70"},
-		{jobs + services, "1000", `user "1000": no entry of allowed_service_users is this user`},
+		{jobs + services, "1000", `user "1000": not in allowed_service_users`},
 		{jobs + services, "70", "70:70"}, // the same user
-		{services, "root", `user "root": no entry of allowed_service_users is this user`},
-		{jobs + services, "0999:0", `user "999:0": no entry of allowed_service_users is this user`},
+		{services, "root", `user "root": not in allowed_service_users`},
+		{jobs + services, "0999:0", `user "999:0": not in allowed_service_users`},
 	}
 	for _, test := range tests {
 		p, asked := policyWith(t, test.policy), Request{Image: "x", Services: []ServiceRequest{{Image: "x", Aliases: []string{"a"}, User: test.user}}}
@@ -104,5 +104,5 @@ func TestServiceUsers(t *testing.T) {
 			t.Errorf("%q under %q: %s\n%s", test.user, test.policy, message, hint)
 		}
 	}
-	wantBadValue(t, "general.podman.allowed_service_users", `["ok", "a b"]`, `entry 2: "a b" is no user: want USER or USER:GROUP`)
+	wantBadValue(t, "general.podman.allowed_service_users", `["ok", "a b"]`, `entry 2: invalid user "a b": want USER or USER:GROUP`)
 }

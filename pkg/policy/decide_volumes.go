@@ -52,7 +52,7 @@ func (p *Policy) decideVolumes(r Request, g *Grant) *Denial {
 		}
 		if other, taken := seen[m.Destination]; taken {
 			return p.denial(fmt.Sprintf("%s: destination %q", v.Variable, m.Destination), "",
-				"it is the destination of "+other+" already", "give each volume a destination of its own")
+				"already the destination of "+other, "give each volume a different destination")
 		}
 		seen[m.Destination] = v.Variable
 		g.Mounts = append(g.Mounts, m)
@@ -97,7 +97,7 @@ func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denia
 	subject := fmt.Sprintf("%s: volume %q", v.Variable, truncate(v.Source, 200)+":"+truncate(v.Destination, 200))
 	source := path.Clean(v.Source)
 	if isNeverSource(source) {
-		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that contains only data")
 	}
 	if len(pm.VolumeAllowList) == 0 {
 		return Mount{}, p.denial(subject, key, "the policy has no volume_allow_list, so no user volume is allowed",
@@ -111,22 +111,22 @@ func (p *Policy) decideVolume(v VolumeRequest, reserved []string) (Mount, *Denia
 	case named && v.PrivateName, end != "" && allowed && v.Private:
 		// This comes before the cases below: they show whether the source exists, which
 		// is private as well.
-		return Mount{}, p.denial(subject, key, "this runner keeps files of its own, or of other jobs, there", "mount a directory that holds data only")
+		return Mount{}, p.denial(subject, key, "this runner keeps its own files, or those of other jobs, there", "mount a directory that contains only data")
 	case end == "" || !allowed:
 		// The denial must not show where a link leads, or whether the source exists:
 		// otherwise a job could find out about the host's files one by one.
-		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source, its symbolic links resolved", "")
+		return Mount{}, p.denial(subject, key, "no entry of volume_allow_list matches the source with its symbolic links resolved", "")
 	case end == "/" || within(end, neverSources):
-		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that holds data only")
+		return Mount{}, p.denial(subject, "", fmt.Sprintf("%q can never be mounted", truncate(source, 200)), "mount a directory that contains only data")
 	case v.Resolved == "":
 		return Mount{}, p.denial(subject, key, "the source does not exist on this host", "check the path, or ask the administrator")
 	case strings.ContainsAny(v.Resolved, ":\n"):
-		return Mount{}, p.denial(subject, key, "the source has a colon or newline in its resolved path", "rename it on the host")
+		return Mount{}, p.denial(subject, key, "the resolved path of the source contains a colon or a newline", "rename it on the host")
 	case p.changeable(v.Resolved) != "":
-		return Mount{}, p.denial(subject, key, fmt.Sprintf("jobs can mount %q, too, and so change what this is", p.changeable(v.Resolved)),
-			"podman is a service here (service_url), where a source cannot be pinned: the administrator can allow one of the two, or mount read-only (volumes.read_only)")
+		return Mount{}, p.denial(subject, key, fmt.Sprintf("jobs can also mount %q and so replace the source", p.changeable(v.Resolved)),
+			"with service_url, a source cannot be pinned: the administrator can allow only one of the two, or mount volumes read-only (volumes.read_only)")
 	case !v.Mountable:
-		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "sockets, devices and pipes are not for jobs")
+		return Mount{}, p.denial(subject, key, "the source is neither a directory nor a regular file", "jobs cannot mount sockets, devices or pipes")
 	}
 	if d := p.decideDestination(subject, v.Destination, reserved); d != nil {
 		return Mount{}, d
@@ -163,7 +163,7 @@ func (p *Policy) mountableAbove(source string) string {
 func (p *Policy) decideDestination(subject, destination string, reserved []string) *Denial {
 	for _, r := range slices.Concat(reserved, neverDestinations) {
 		if within(destination, []string{r}) || within(r, []string{destination}) {
-			return p.denial(subject, "", fmt.Sprintf("the destination %q is taken by %s", destination, r), "choose another destination, such as /data")
+			return p.denial(subject, "", fmt.Sprintf("the destination %q conflicts with %s", destination, r), "choose another destination, such as /data")
 		}
 	}
 	return nil
@@ -183,7 +183,7 @@ func (p *Policy) decideMountOptions(subject string, asked []string) ([]string, *
 		case (o == "ro" || o == "rw") && (mode == "" || mode == o):
 			mode = o
 		case o == "ro" || o == "rw":
-			return nil, p.denial(subject, "", "it asks for both ro and rw", "keep one of them")
+			return nil, p.denial(subject, "", "both ro and rw are requested", "keep one of them")
 		case slices.Contains(volumes.AllowedOptions, o):
 			others = append(others, o)
 		default:
@@ -194,7 +194,7 @@ func (p *Policy) decideMountOptions(subject string, asked []string) ([]string, *
 	}
 	if volumes.ReadOnly {
 		if mode == "rw" {
-			return nil, p.denial(subject, "general.podman.volumes.read_only", "user volumes are read-only here", "write ro instead of rw")
+			return nil, p.denial(subject, "general.podman.volumes.read_only", "user volumes are read-only on this runner", "write ro instead of rw")
 		}
 		mode = "ro"
 	}

@@ -6,8 +6,8 @@ import "testing"
 // without a word of what is there: existing, missing, a socket.
 func TestPrivatePlaces(t *testing.T) {
 	p := policyWith(t, "volume_allow_list = ['/home(/.*)?', '/data']\n")
-	const private = `: this runner keeps files of its own, or of other jobs, there`
-	const none = `: no entry of volume_allow_list matches the source, its symbolic links resolved`
+	const private = `: this runner keeps its own files, or those of other jobs, there`
+	const none = `: no entry of volume_allow_list matches the source with its symbolic links resolved`
 	tests := []struct {
 		name, source string
 		r            VolumeRequest
@@ -30,7 +30,7 @@ func TestPrivatePlaces(t *testing.T) {
 		if want := `policy denies V: volume "` + tt.source + `:/x"` + tt.want; message != want {
 			t.Errorf("%s:\n got %s\nwant %s", tt.name, message, want)
 		}
-		if tt.want == private && hint != "mount a directory that holds data only (p.toml:5: general.podman.volume_allow_list)" {
+		if tt.want == private && hint != "mount a directory that contains only data (p.toml:5: general.podman.volume_allow_list)" {
 			t.Errorf("%s: hint %s", tt.name, hint)
 		}
 	}

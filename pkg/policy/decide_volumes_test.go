@@ -18,8 +18,8 @@ func volumeRequest(t testing.TB, value string) VolumeRequest {
 }
 
 func TestNoUserVolumes(t *testing.T) {
-	const shape, control = "want SRC:DST or SRC:DST:OPTS", "has a control character"
-	const named, clean = "the source must be an absolute path of the host; named volumes are not for jobs", "the destination must be an absolute, clean path of the container"
+	const shape, control = "want SRC:DST or SRC:DST:OPTS", "contains a control character"
+	const named, clean = "the source must be an absolute path on the host; jobs cannot mount named volumes", "the destination must be a clean absolute path in the container"
 	tests := []struct{ value, want string }{
 		{"", shape},
 		{"/y", shape},
@@ -90,7 +90,7 @@ func TestVolumesOfAService(t *testing.T) {
 		t.Errorf("%+v", g.Mounts)
 	}
 	message, hint := deny(t, policyWith(t, service), request("/data/a/b/c:/x"))
-	if want := `policy denies USER_VOLUMES: volume "/data/a/b/c:/x": jobs can mount "/data/a/b", too, and so change what this is`; message != want || !strings.Contains(hint, "read_only") {
+	if want := `policy denies USER_VOLUMES: volume "/data/a/b/c:/x": jobs can also mount "/data/a/b" and so replace the source`; message != want || !strings.Contains(hint, "read_only") {
 		t.Errorf("got %s\n%s\nwant %s", message, hint, want)
 	}
 	grant(t, policyWith(t, service+"volumes.read_only = true\n"), request("/data/a/b/c:/x"))
@@ -116,7 +116,7 @@ func TestResolvedPathIsWhatCounts(t *testing.T) {
 	}
 	for _, test := range tests {
 		message, got := deny(t, p, request(test.source, test.resolved))
-		want := `policy denies V: volume "` + test.source + `:/x": no entry of volume_allow_list matches the source, its symbolic links resolved`
+		want := `policy denies V: volume "` + test.source + `:/x": no entry of volume_allow_list matches the source with its symbolic links resolved`
 		if message != want || got != hint {
 			t.Errorf("%q:\n got %s\n     %s\nwant %s\n     %s", test.source, message, got, want, hint)
 		}
@@ -135,7 +135,7 @@ func TestResolvedPathIsWhatCounts(t *testing.T) {
 
 func TestVolumesDenied(t *testing.T) {
 	const all = "volume_allow_list = ['.*']\n"
-	const hint, never = "choose another destination, such as /data", "mount a directory that holds data only"
+	const hint, never = "choose another destination, such as /data", "mount a directory that contains only data"
 	const read = all + "[general.podman.volumes]\nread_only = true\nallowed_options = ['z']\n"
 	tests := []struct{ policy, value, reason, hint string }{
 		{"", "/srv/a+b:/x", "the policy has no volume_allow_list, so no user volume is allowed", `the administrator can allow it with a line such as volume_allow_list = ["/srv/a\\+b(/.*)?"] under [general.podman] in p.toml (p.toml: general.podman.volume_allow_list)`},
@@ -146,22 +146,22 @@ func TestVolumesDenied(t *testing.T) {
 		{all, "/proc/1:/x", `"/proc/1" can never be mounted`, never},
 		{all, "/sys:/x", `"/sys" can never be mounted`, never},
 		{all, "/dev/sda:/x", `"/dev/sda" can never be mounted`, never},
-		{all, "/a:/builds", `the destination "/builds" is taken by /builds`, hint},
-		{all, "/a:/builds/x/y", `the destination "/builds/x/y" is taken by /builds`, hint},
-		{all, "/a:/run", `the destination "/run" is taken by /run/podman-executor`, hint},
-		{all, "/a:/run/podman-executor/x", `the destination "/run/podman-executor/x" is taken by /run/podman-executor`, hint},
-		{all, "/a:/etc", `the destination "/etc" is taken by /etc/passwd`, hint},
-		{all, "/a:/etc/passwd", `the destination "/etc/passwd" is taken by /etc/passwd`, hint},
-		{all, "/a:/proc/sys", `the destination "/proc/sys" is taken by /proc`, hint},
-		{all, "/a:/dev", `the destination "/dev" is taken by /dev`, hint},
+		{all, "/a:/builds", `the destination "/builds" conflicts with /builds`, hint},
+		{all, "/a:/builds/x/y", `the destination "/builds/x/y" conflicts with /builds`, hint},
+		{all, "/a:/run", `the destination "/run" conflicts with /run/podman-executor`, hint},
+		{all, "/a:/run/podman-executor/x", `the destination "/run/podman-executor/x" conflicts with /run/podman-executor`, hint},
+		{all, "/a:/etc", `the destination "/etc" conflicts with /etc/passwd`, hint},
+		{all, "/a:/etc/passwd", `the destination "/etc/passwd" conflicts with /etc/passwd`, hint},
+		{all, "/a:/proc/sys", `the destination "/proc/sys" conflicts with /proc`, hint},
+		{all, "/a:/dev", `the destination "/dev" conflicts with /dev`, hint},
 		{all, "/a:/x:", `the mount option "" is not allowed`, "allowed are ro, rw (p.toml: general.podman.volumes.allowed_options)"},
 		{all, "/a:/x:U", `the mount option "U" is not allowed`, "allowed are ro, rw (p.toml: general.podman.volumes.allowed_options)"},
 		{all, "/a:/x:O,upperdir=/s,workdir=/w", `the mount option "O" is not allowed`, "allowed are ro, rw (p.toml: general.podman.volumes.allowed_options)"},
 		{all, "/a:/x:z", `the mount option "z" is not allowed`, "allowed are ro, rw (p.toml: general.podman.volumes.allowed_options)"},
 		{read, "/a:/x:Z", `the mount option "Z" is not allowed`, "allowed are ro, z (p.toml:8: general.podman.volumes.allowed_options)"},
 		{read, "/a:/x:RO", `the mount option "RO" is not allowed`, "allowed are ro, z (p.toml:8: general.podman.volumes.allowed_options)"},
-		{read, "/a:/x:z,rw", "user volumes are read-only here", "write ro instead of rw (p.toml:7: general.podman.volumes.read_only)"},
-		{all, "/a:/x:ro,rw", "it asks for both ro and rw", "keep one of them"},
+		{read, "/a:/x:z,rw", "user volumes are read-only on this runner", "write ro instead of rw (p.toml:7: general.podman.volumes.read_only)"},
+		{all, "/a:/x:ro,rw", "both ro and rw are requested", "keep one of them"},
 	}
 	for _, test := range tests {
 		v := volumeRequest(t, test.value)
@@ -181,8 +181,8 @@ func TestOddSourcesDenied(t *testing.T) {
 		want      string
 	}{
 		{"/run/podman.sock", false, "the source is neither a directory nor a regular file"},
-		{"/a:b", true, "the source has a colon or newline in its resolved path"},
-		{"/a\nb", true, "the source has a colon or newline in its resolved path"},
+		{"/a:b", true, "the resolved path of the source contains a colon or a newline"},
+		{"/a\nb", true, "the resolved path of the source contains a colon or a newline"},
 		{"/", true, `"/link" can never be mounted`},
 		{"/proc/self/root", true, `"/link" can never be mounted`},
 		{"/dev", true, `"/link" can never be mounted`},
@@ -208,7 +208,7 @@ func TestSameDestinationTwice(t *testing.T) {
 	first, second := volumeRequest(t, "/a:/x"), volumeRequest(t, "/b:/x")
 	second.Variable = "USER_VOLUMES_2"
 	message, hint := deny(t, p, Request{Image: "x", Volumes: []VolumeRequest{first, second}})
-	if message != `policy denies USER_VOLUMES_2: destination "/x": it is the destination of USER_VOLUMES already` || hint != "give each volume a destination of its own" {
+	if message != `policy denies USER_VOLUMES_2: destination "/x": already the destination of USER_VOLUMES` || hint != "give each volume a different destination" {
 		t.Errorf("%s, %s", message, hint)
 	}
 	second.Destination = "/y"
@@ -231,7 +231,7 @@ func TestLongVolumesAreCutInMessages(t *testing.T) {
 func TestTmpfsIsNoVolume(t *testing.T) {
 	p := parse(t, smallPolicy("volume_allow_list = [\"/data\"]\n[general.podman.container.tmpfs]\n\"/scratch\" = \"\"\n"))
 	message, _ := deny(t, p, Request{Image: "x", Volumes: []VolumeRequest{{UserVolume: UserVolume{Variable: "V", Source: "/data", Destination: "/scratch"}, Resolved: "/data", Mountable: true}}})
-	if message != `policy denies V: destination "/scratch": it is the destination of a tmpfs of the policy already` {
+	if message != `policy denies V: destination "/scratch": already the destination of a tmpfs of the policy` {
 		t.Error(message)
 	}
 }

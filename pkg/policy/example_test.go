@@ -29,7 +29,7 @@ image_alow_list = ["docker.io/.*"]
 	fmt.Println(err)
 	// Output:
 	// policy.toml:3: general.data_dir: want an absolute path, got "data"
-	// policy.toml:5: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git
+	// policy.toml:5: general.podman.runner_image: missing: the image for gitlab-runner's own steps; it must contain bash and git
 	// policy.toml:6: general.podman.image_alow_list: unknown key (did you mean "image_allow_list"?)
 }
 

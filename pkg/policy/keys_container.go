@@ -131,7 +131,7 @@ type Tmpfs struct{ Path, Options string }
 // TmpfsMounts are in the order of their paths.
 type TmpfsMounts []Tmpfs
 
-// Ulimit is one limit of getrlimit(2); -1 is none.
+// Ulimit is one limit of getrlimit(2); -1: no limit.
 type Ulimit struct {
 	Name       string
 	Soft, Hard int64

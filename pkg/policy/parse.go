@@ -35,7 +35,7 @@ type Problems []Problem
 // Error returns the problems, one per line.
 func (ps Problems) Error() string { return strings.Join(ps.Lines(), "\n") }
 
-// Lines returns the problems, each in a line of its own.
+// Lines returns the problems, one per line.
 func (ps Problems) Lines() []string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -46,7 +46,7 @@ func (ps Problems) Lines() []string {
 
 // Hint returns what the administrator can do.
 func (ps Problems) Hint() string {
-	return "no job runs until the policy is mended; docs/policy.md lists every key"
+	return "no job runs until the policy is fixed; docs/policy.md lists every key"
 }
 
 // Load reads the policy file of that name. Its error is [Problems] if the content of the

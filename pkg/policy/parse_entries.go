@@ -59,13 +59,13 @@ func (t *TmpfsMounts) readEntry(name string, value any) error {
 	case !ok:
 		return errors.New("want a string of options, got " + describe(value))
 	case !path.IsAbs(name) || path.Clean(name) != name || name == "/":
-		return fmt.Errorf("want an absolute, clean path below /, got %q", truncate(name, 80))
+		return fmt.Errorf("want a clean absolute path below /, got %q", truncate(name, 80))
 	case strings.ContainsFunc(name, notForMounts):
 		return fmt.Errorf("podman cannot mount a path with a colon or a control character: %q", truncate(name, 80))
 	case strings.ContainsFunc(options, notForMounts) || strings.Contains(options, " "):
 		return fmt.Errorf("want options separated by commas, got %q", truncate(options, 80))
 	case within(name, neverDestinations):
-		return errors.New("podman has mounts of its own there")
+		return errors.New("reserved for podman's mounts")
 	}
 	*t = append(*t, Tmpfs{Path: name, Options: options})
 	return nil

@@ -52,13 +52,13 @@ privileged = true
 		`p.toml:4: general.log_format: want a string, got the number 7`,
 		`p.toml:7: general.podman.application_path: want an absolute path, got "bin/podman"`,
 		`p.toml:9: general.podman.image_pull_policy: unknown pull policy "sometimes": want always, missing, never, newer or if-not-present`,
-		"p.toml:10: general.podman.image_allow_list: entry 2: bad regular expression: missing closing ): `registry.example.org/(.*`",
+		"p.toml:10: general.podman.image_allow_list: entry 2: invalid regular expression: missing closing ): `registry.example.org/(.*`",
 		`p.toml:10: general.podman.image_allow_list: entry 3: want a string, got the number 42`,
-		`p.toml:15: general.podman.image_allow_list: duplicate: the key stands in the file already`,
+		`p.toml:15: general.podman.image_allow_list: duplicate: the file already has this key`,
 		`p.toml:18: general.podman.step_script_only: want true or false, got a string`,
-		`p.toml:19: general.podman.step_script_only: duplicate: the key stands in the file already`,
+		`p.toml:19: general.podman.step_script_only: duplicate: the file already has this key`,
 		`p.toml:22: general.podman.volumes.read_onyl: unknown key (did you mean "read_only"?)`,
-		`p.toml:24: general.podman: duplicate: the key stands in the file already`,
+		`p.toml:24: general.podman: duplicate: the file already has this key`,
 		`p.toml:27: general.docker: unknown key`,
 		`p.toml:30: runners: unknown key`,
 	)
@@ -67,22 +67,22 @@ privileged = true
 func TestTables(t *testing.T) {
 	const rest = "[general.podman]\nrunner_image = \"r\"\n"
 	const head = "[general]\nrun_mechanism = \"podman\"\n"
-	wantProblems(t, "", "p.toml:1: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
+	wantProblems(t, "", "p.toml:1: general.podman.runner_image: missing: the image for gitlab-runner's own steps; it must contain bash and git",
 		"p.toml:1: general.run_mechanism: missing: the key is required")
 	wantProblems(t, rest, "p.toml:1: general.run_mechanism: missing: the key is required")
 	wantProblems(t, rest+head)
 	wantProblems(t, head+rest+"[generall]\nx = 1\n", `p.toml:5: generall: unknown key (did you mean "general"?)`)
 	wantProblems(t, head+rest+"[general.podman.volume]\nx = 1\n", `p.toml:5: general.podman.volume: unknown key (did you mean "volumes"?)`)
-	wantProblems(t, head+rest+"[general.podman.runner_image]\nx = 1\n", `p.toml:5: general.podman.runner_image: duplicate: the key stands in the file already`)
+	wantProblems(t, head+rest+"[general.podman.runner_image]\nx = 1\n", `p.toml:5: general.podman.runner_image: duplicate: the file already has this key`)
 	wantProblems(t, "general = 5\n", `p.toml:1: general: want a table, got the number 5`)
 	wantProblems(t, "[[general]]\nrun_mechanism = \"podman\"\n", `p.toml:1: general: want a table, got a list`)
 	wantProblems(t, head+"podman = []\n", `p.toml:3: general.podman: want a table, got a list`)
 	wantProblems(t, head+rest+"volumes = \"x\"\n", `p.toml:5: general.podman.volumes: want a table, got a string`)
 	wantProblems(t, head+rest+"\"a.b\" = 1\n\"forged\\nline\" = 2\n", `p.toml:5: general.podman."a.b": unknown key`, `p.toml:6: general.podman."forged\nline": unknown key`)
 	wantProblems(t, `general = { run_mechanism = "podman", podman = { runner_image = "R", bogus = 1 } }`,
-		`p.toml:1: general.podman.bogus: unknown key`, `p.toml:1: general.podman.runner_image: "R" is no image name: the path must be lower case`)
+		`p.toml:1: general.podman.bogus: unknown key`, `p.toml:1: general.podman.runner_image: invalid image name "R": the path must be lower case`)
 	wantProblems(t, "general.run_mechanism = \"podman\"\ngeneral.podman.runner_image = \"R\"\n",
-		`p.toml:2: general.podman.runner_image: "R" is no image name: the path must be lower case`)
+		`p.toml:2: general.podman.runner_image: invalid image name "R": the path must be lower case`)
 }
 
 func TestSyntax(t *testing.T) {
@@ -92,8 +92,8 @@ func TestSyntax(t *testing.T) {
 		{"[general]\nrun_mechanism =\n", "p.toml:2: expected value but found '\\n' instead"},
 		{"[general]\nrun_mechanism = \"podman\n", "p.toml:2: strings cannot contain newlines"},
 		{"[general]\nrun_mechanism = \"\xff\"\n", "p.toml:2: invalid UTF-8 byte: 0xff"},
-		{"a = 1\na = 2\n]", "p.toml:2: a: duplicate: the key stands in the file already\np.toml:3: expected '.' or '=', but got ']' instead"},
-		{"a = { b = 1, b = 2 }\n", "p.toml:1: a.b: duplicate: the key stands in the file already"},
+		{"a = 1\na = 2\n]", "p.toml:2: a: duplicate: the file already has this key\np.toml:3: expected '.' or '=', but got ']' instead"},
+		{"a = { b = 1, b = 2 }\n", "p.toml:1: a.b: duplicate: the file already has this key"},
 	}
 	for _, test := range tests {
 		wantProblems(t, test.text, strings.Split(test.want, "\n")...)
@@ -138,7 +138,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	var ps Problems
-	if errors.As(err, &ps) && ps.Hint() != "no job runs until the policy is mended; docs/policy.md lists every key" {
+	if errors.As(err, &ps) && ps.Hint() != "no job runs until the policy is fixed; docs/policy.md lists every key" {
 		t.Errorf("Hint() = %q", ps.Hint())
 	}
 }

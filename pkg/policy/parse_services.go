@@ -17,7 +17,7 @@ func serviceList(value any) (list []AddedService, wrong []string) {
 		s, problems := addedService(table)
 		for _, alias := range s.Aliases {
 			if other := owners[strings.ToLower(alias)]; other > 0 {
-				problems = append(problems, fmt.Sprintf("alias: service %d has %q already", other, alias))
+				problems = append(problems, fmt.Sprintf("alias: %q is already an alias of service %d", alias, other))
 			} else {
 				owners[strings.ToLower(alias)] = i + 1
 			}
@@ -45,7 +45,7 @@ func addedService(table map[string]any) (s AddedService, wrong []string) {
 		case "alias":
 			problems = eachString(table[name], func(alias string) error {
 				if !isAlias(alias) {
-					return fmt.Errorf("%q is no host name that a service may have", truncate(alias, 40))
+					return fmt.Errorf("%q is invalid or reserved", truncate(alias, 40))
 				}
 				return appendTo(&s.Aliases)(alias)
 			})
@@ -79,7 +79,7 @@ func appendTo(list *[]string) func(string) error {
 func appendWord(list *[]string) func(string) error {
 	return func(s string) error {
 		if strings.ContainsRune(s, 0) {
-			return errors.New("it has a NUL byte")
+			return errors.New("contains a NUL byte")
 		}
 		return appendTo(list)(s)
 	}
@@ -93,7 +93,7 @@ func appendVariable(list *[]string) func(string) error {
 			return errors.New("want NAME=value")
 		}
 		if strings.ContainsRune(value, 0) {
-			return fmt.Errorf("the value of %s has a NUL byte", name)
+			return fmt.Errorf("the value of %s contains a NUL byte", name)
 		}
 		return appendTo(list)(s)
 	}

@@ -25,14 +25,14 @@ func TestServiceTables(t *testing.T) {
 func TestServiceTablesWrong(t *testing.T) {
 	const form = "want [registry/]path[:tag] or [registry/]path@digest"
 	const named = "alias = [\"a\"]\n"
-	const noHost = "is no host name that a service may have"
+	const noHost = "is invalid or reserved"
 	tests := []struct {
 		lines string
 		want  []string
 	}{
 		{"", []string{"name: missing: the image of the service"}},
 		{named, []string{"name: missing: the image of the service"}},
-		{named + "name = \"\"\n", []string{`name: "" is no image name: ` + form}},
+		{named + "name = \"\"\n", []string{`name: invalid image name "": ` + form}},
 		{named + "name = \"docker://x\"\n", []string{`name: the image name "docker://x" has a transport: write it without "docker://"`}},
 		{named + "name = 7\n", []string{"name: want a string, got the number 7"}},
 		{named + "name = [\"x\"]\n", []string{"name: want a string, got a list"}},
@@ -43,17 +43,17 @@ func TestServiceTablesWrong(t *testing.T) {
 		{"name = \"x\"\nalias = [\"a b\", \"localhost\"]\n", []string{`alias: entry 1: "a b" ` + noHost, `alias: entry 2: "localhost" ` + noHost}},
 		{"name = \"x\"\nalias = [\"" + strings.Repeat("x", 300) + "\"]\n", []string{`alias: entry 1: "` + strings.Repeat("x", 40) + `…" ` + noHost}},
 		{"name = \"x\"\n" + named + "entrypoint = \"sh\"\n", []string{"entrypoint: want a list of strings, got a string"}},
-		{"name = \"x\"\n" + named + "entrypoint = [\"a\\u0000b\"]\n", []string{"entrypoint: entry 1: it has a NUL byte"}},
+		{"name = \"x\"\n" + named + "entrypoint = [\"a\\u0000b\"]\n", []string{"entrypoint: entry 1: contains a NUL byte"}},
 		{"name = \"x\"\n" + named + "command = [\"sh\", true]\n", []string{"command: entry 2: want a string, got true"}},
-		{"name = \"x\"\n" + named + "command = [\"\", \"\\u0000\"]\n", []string{"command: entry 2: it has a NUL byte"}},
+		{"name = \"x\"\n" + named + "command = [\"\", \"\\u0000\"]\n", []string{"command: entry 2: contains a NUL byte"}},
 		{"name = \"x\"\n" + named + "environment = {A = \"secret\"}\n", []string{"environment: want a list of strings, got a table"}},
 		{"name = \"x\"\n" + named + "environment = [\"A=secret\", \"secret\", \"1A=secret\", \"=secret\", \"B=secret\\u0000\"]\n", []string{
 			"environment: entry 2: want NAME=value", "environment: entry 3: want NAME=value",
-			"environment: entry 4: want NAME=value", "environment: entry 5: the value of B has a NUL byte",
+			"environment: entry 4: want NAME=value", "environment: entry 5: the value of B contains a NUL byte",
 		}},
 		{"name = \"x\"\n" + named + "aliases = [\"b\"]\n", []string{"aliases: unknown key"}},
 		{"name = \"x\"\n" + named + "privileged = true\n", []string{"privileged: unknown key"}},
-		{"name = \"x\"\nalias = [\"a\", \"A\"]\n", []string{`alias: service 1 has "A" already`}},
+		{"name = \"x\"\nalias = [\"a\", \"A\"]\n", []string{`alias: "A" is already an alias of service 1`}},
 	}
 	const head = "[general]\nrun_mechanism = \"podman\"\n[general.podman]\nrunner_image = \"r\"\n"
 	for _, test := range tests {
@@ -67,8 +67,8 @@ func TestServiceTablesWrong(t *testing.T) {
 		}
 	}
 	wantProblems(t, head+serviceTables+"[[general.podman.services]]\nname = \"X\"\nalias = [\"DB\"]\n",
-		`p.toml:14: general.podman.services: service 3: name: "X" is no image name: the path must be lower case`,
-		`p.toml:14: general.podman.services: service 3: alias: service 1 has "DB" already`)
+		`p.toml:14: general.podman.services: service 3: name: invalid image name "X": the path must be lower case`,
+		`p.toml:14: general.podman.services: service 3: alias: "DB" is already an alias of service 1`)
 	for value, is := range map[string]string{`"x"`: "a string", `7`: "the number 7", `[]`: "a list", `["x"]`: "a list", `[{name = "x", alias = ["a"]}]`: "a list", `{name = "x"}`: "a table"} {
 		wantProblems(t, head+"services = "+value+"\n", "p.toml:5: general.podman.services: want tables [[general.podman.services]], got "+is)
 	}

@@ -35,7 +35,7 @@ func (d *decoder) syntax(text string) (map[string]toml.Primitive, bool) {
 			// The duplicate is inside the value, as in { a = 1, a = 2 }, and was reported.
 			return nil, false
 		}
-		d.problem(Problem{Line: line, Key: strings.TrimPrefix(key, "Key '"), What: "duplicate: the key stands in the file already"})
+		d.problem(Problem{Line: line, Key: strings.TrimPrefix(key, "Key '"), What: "duplicate: the file already has this key"})
 		d.duplicates[name] = true
 		var ok bool
 		if text, ok = rename(text, line, name); !ok {

@@ -106,7 +106,7 @@ func problems(t *testing.T, text string) []string {
 		t.Fatalf("want Problems, got %T %v", err, err)
 	}
 	if p != nil {
-		t.Error("a policy with problems is no policy, yet Parse returned one")
+		t.Error("Parse returned a policy, although there are problems")
 	}
 	return strings.Split(err.Error(), "\n")
 }
@@ -203,13 +203,13 @@ func TestEveryKey(t *testing.T) {
 func TestEachKeyDeleted(t *testing.T) {
 	required := map[string]string{
 		"general.run_mechanism":       "p.toml:1: general.run_mechanism: missing: the key is required",
-		"general.podman.runner_image": "p.toml:9: general.podman.runner_image: missing: the image of the steps that gitlab-runner makes itself; it must hold bash and git",
+		"general.podman.runner_image": "p.toml:9: general.podman.runner_image: missing: the image for gitlab-runner's own steps; it must contain bash and git",
 	}
 	for i, e := range every {
 		text, lines := write(slices.Delete(slices.Clone(every), i, i+1))
 		if e.key == "memory" {
 			key := e.table + ".memory_swap"
-			wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: it needs memory", lines[key], key))
+			wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: requires memory", lines[key], key))
 		} else if message := required[e.name()]; message != "" {
 			wantProblems(t, text, message)
 		} else {
@@ -225,7 +225,7 @@ func TestEachKeyTwice(t *testing.T) {
 			e.value = "{}"
 		}
 		text, lines := write(slices.Insert(slices.Clone(every), i+1, e))
-		wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: duplicate: the key stands in the file already", lines[e.name()], e.name()))
+		wantProblems(t, text, fmt.Sprintf("p.toml:%d: %s: duplicate: the file already has this key", lines[e.name()], e.name()))
 	}
 }
 
@@ -295,7 +295,7 @@ func TestEachKeyMisspelt(t *testing.T) {
 			if !slices.Contains(got, want) {
 				t.Errorf("%s: want %q, got %q", how, want, got)
 			}
-			// These are missed, too.
+			// These are also missed.
 			if most := 1 + strings.Count(" run_mechanism runner_image memory ", " "+e.key+" "); len(got) > most {
 				t.Errorf("%s: %q", how, got)
 			}

@@ -7,7 +7,7 @@ import (
 )
 
 // Endpoints returns the addresses of the podman services that jobs may get, in the file's
-// order. There are none where podman works on this machine without a service.
+// order. There are none if podman runs on this machine without a service.
 func (pm Podman) Endpoints() []string {
 	if pm.ServiceURL != "" {
 		return []string{pm.ServiceURL}

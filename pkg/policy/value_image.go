@@ -42,7 +42,7 @@ func ParseImage(name string) (Image, error) {
 	}
 	shown := withoutUser(name)
 	if strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) || r == ' ' }) {
-		return Image{}, fmt.Errorf("the image name %q has a character that no image name has", shown)
+		return Image{}, fmt.Errorf("the image name %q contains an invalid character", shown)
 	}
 	if strings.Contains(name, "$") {
 		return Image{}, fmt.Errorf("the image name %q has a variable that is not set", shown)
@@ -55,12 +55,12 @@ func ParseImage(name string) (Image, error) {
 		err = errors.New("the registry must be a host name in lower case, with a dot or a port")
 	}
 	if err != nil {
-		return Image{}, fmt.Errorf("%q is no image name: %w", shown, plainReason(err))
+		return Image{}, fmt.Errorf("invalid image name %q: %w", shown, plainReason(err))
 	}
 	// podman takes a tag or a digest, not both. The digest is more exact.
 	if digested, ok := named.(reference.Digested); ok {
 		if named, err = reference.WithDigest(reference.TrimNamed(named), digested.Digest()); err != nil {
-			return Image{}, fmt.Errorf("%q is no image name: %w", shown, err)
+			return Image{}, fmt.Errorf("invalid image name %q: %w", shown, err)
 		}
 	}
 	image := Image{name: reference.TagNameOnly(named).String()}
@@ -108,7 +108,7 @@ func plainReason(err error) error {
 	case errors.Is(err, reference.ErrNameContainsUppercase), strings.HasSuffix(err.Error(), "must be lowercase"):
 		return errors.New("the path must be lower case")
 	case strings.HasSuffix(err.Error(), "64-byte hexadecimal strings"):
-		return errors.New("an image ID is no name")
+		return errors.New("an image ID is not a name")
 	case errors.Is(err, reference.ErrReferenceInvalidFormat):
 		return errors.New("want [registry/]path[:tag] or [registry/]path@digest")
 	default:

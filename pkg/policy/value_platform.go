@@ -40,7 +40,7 @@ func ParsePlatform(s string) (Platform, error) {
 	if s == "" {
 		return Platform{}, nil
 	}
-	bad := fmt.Errorf("%q is no platform: want OS/ARCHITECTURE[/VARIANT]", truncate(s, 80))
+	bad := fmt.Errorf("invalid platform %q: want OS/ARCHITECTURE[/VARIANT]", truncate(s, 80))
 	parts := strings.Split(strings.ToLower(s), "/")
 	if len(parts) > 3 || slices.ContainsFunc(parts, func(part string) bool { return !platformPart.MatchString(part) }) {
 		return Platform{}, bad
@@ -63,7 +63,7 @@ func ParsePlatform(s string) (Platform, error) {
 		return Platform{}, bad
 	}
 	if p.OS != "linux" {
-		return Platform{}, fmt.Errorf("%q is a platform that podman does not run: want linux", truncate(s, 80))
+		return Platform{}, fmt.Errorf("podman cannot run the platform %q: want linux", truncate(s, 80))
 	}
 	return p, nil
 }

@@ -15,13 +15,13 @@ func TestPlatforms(t *testing.T) {
 			t.Errorf("%q is %q, %v, want %q", s, p, err, want)
 		}
 	}
-	const form = " is no platform: want OS/ARCHITECTURE[/VARIANT]"
+	const form = ": want OS/ARCHITECTURE[/VARIANT]"
 	for s, want := range map[string]string{
-		"linux": `"linux"` + form, "my-cpu": `"my-cpu"` + form, "linux/": `"linux/"` + form, "/amd64": `"/amd64"` + form,
-		"a/b/c/d": `"a/b/c/d"` + form, "linux/amd64 ": `"linux/amd64 "` + form, "linux/amd64\n": `"linux/amd64\n"` + form,
-		"linux/--privileged": `"linux/--privileged"` + form, "$PLATFORM": `"$PLATFORM"` + form,
-		"windows/amd64":         `"windows/amd64" is a platform that podman does not run: want linux`,
-		strings.Repeat("x", 99): `"` + strings.Repeat("x", 80) + `…"` + form,
+		"linux": `invalid platform "linux"` + form, "my-cpu": `invalid platform "my-cpu"` + form, "linux/": `invalid platform "linux/"` + form, "/amd64": `invalid platform "/amd64"` + form,
+		"a/b/c/d": `invalid platform "a/b/c/d"` + form, "linux/amd64 ": `invalid platform "linux/amd64 "` + form, "linux/amd64\n": `invalid platform "linux/amd64\n"` + form,
+		"linux/--privileged": `invalid platform "linux/--privileged"` + form, "$PLATFORM": `invalid platform "$PLATFORM"` + form,
+		"windows/amd64":         `podman cannot run the platform "windows/amd64": want linux`,
+		strings.Repeat("x", 99): `invalid platform "` + strings.Repeat("x", 80) + `…"` + form,
 	} {
 		if p, err := ParsePlatform(s); err == nil || err.Error() != want || p != (Platform{}) {
 			t.Errorf("%q: %v, want %s", s, err, want)

@@ -27,11 +27,11 @@ func newRule(expression string) (Rule, error) {
 	// The expression must be valid by itself: `a)|(b` would escape the wrapping.
 	tree, err := parsePerl(expression)
 	if err != nil {
-		return Rule{}, fmt.Errorf("bad regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return Rule{}, fmt.Errorf("invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	if mayOutgrow(expression) {
 		if _, err := wrapped(expression, parsePerl); err != nil {
-			return Rule{}, errors.New("bad regular expression: it is too large")
+			return Rule{}, errors.New("invalid regular expression: it is too large")
 		}
 	}
 	r := Rule{Expression: expression}

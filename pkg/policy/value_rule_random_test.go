@@ -13,19 +13,19 @@ import (
 // compiled is what a rule must be the same as: its expression, compiled at once.
 func compiled(expression string) (*regexp.Regexp, error) {
 	if _, err := regexp.Compile(expression); err != nil {
-		return nil, fmt.Errorf("bad regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, fmt.Errorf("invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	whole, err := regexp.Compile(`\A(?:` + expression + `)\z`)
 	if err != nil {
 		whole, err = regexp.Compile(`\A(?:` + expression + `\E)\z`)
 	}
 	if err != nil {
-		return nil, errors.New("bad regular expression: it is too large")
+		return nil, errors.New("invalid regular expression: it is too large")
 	}
 	return whole, nil
 }
 
-// sameAsCompiled compares a rule with its expression, and tells whether there is a rule,
+// sameAsCompiled compares a rule with its expression, and reports whether there is a rule,
 // and whether it matches s.
 func sameAsCompiled(t *testing.T, expression, s string) (isRule, matches bool) {
 	t.Helper()

@@ -13,7 +13,7 @@ func FuzzRulePrefix(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expression, text string) {
 		r, err := newRule(expression)
 		if err != nil {
-			return // it is no rule
+			return // not a rule
 		}
 		if r.matches(text) && !strings.HasPrefix(text, r.prefix()) {
 			t.Errorf("%q matches %q, which does not begin with %q", expression, text, r.prefix())
@@ -81,7 +81,7 @@ func TestRulesMatchWhole(t *testing.T) {
 
 func TestBadRules(t *testing.T) {
 	for _, expression := range []string{`(`, `)`, `a)|(b`, `)(`, `[`, `a\`, `(?P<n>a`, `a{2000}`, `\Q\E)`, `a\E`, `(?=a)`, strings.Repeat("(", 1000) + strings.Repeat(")", 1000)} {
-		if r, err := newRule(expression); err == nil || r != (Rule{}) || !strings.HasPrefix(err.Error(), "bad regular expression: ") {
+		if r, err := newRule(expression); err == nil || r != (Rule{}) || !strings.HasPrefix(err.Error(), "invalid regular expression: ") {
 			t.Errorf("%.40q: %v, %v", expression, r, err)
 		}
 	}

@@ -77,7 +77,7 @@ func ParseCPUs(s string) (CPUs, error) {
 	number.Mul(number, new(big.Rat).SetInt64(int64(oneCPU)))
 	n := CPUs(new(big.Int).Quo(number.Num(), number.Denom()).Int64())
 	if n > maxCPUs {
-		return 0, fmt.Errorf("%q are too many CPUs", truncate(s, 40))
+		return 0, fmt.Errorf("too many CPUs: %q", truncate(s, 40))
 	}
 	return n, nil
 }

@@ -14,7 +14,7 @@ var userForm = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-
 // pass where "0" is not allowed.
 func parseUser(s string) (string, error) {
 	if !userForm.MatchString(s) {
-		return "", fmt.Errorf("%q is no user: want USER or USER:GROUP", truncate(s, 80))
+		return "", fmt.Errorf("invalid user %q: want USER or USER:GROUP", truncate(s, 80))
 	}
 	parts := strings.Split(s, ":")
 	for i, part := range parts {
@@ -23,7 +23,7 @@ func parseUser(s string) (string, error) {
 		}
 		n, err := strconv.ParseUint(part, 10, 32)
 		if err != nil {
-			return "", fmt.Errorf("%q is no user: %s is too large", truncate(s, 80), part)
+			return "", fmt.Errorf("invalid user %q: %s is too large", truncate(s, 80), part)
 		}
 		parts[i] = strconv.FormatUint(n, 10)
 	}

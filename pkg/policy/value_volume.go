@@ -30,7 +30,7 @@ func ParseUserVolume(variable, value string) (UserVolume, error) {
 		return UserVolume{}, fmt.Errorf("longer than %d bytes", maxVolumeValue)
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
-		return UserVolume{}, errors.New("has a control character")
+		return UserVolume{}, errors.New("contains a control character")
 	}
 	parts := strings.Split(value, ":")
 	if len(parts) != 2 && len(parts) != 3 {
@@ -38,10 +38,10 @@ func ParseUserVolume(variable, value string) (UserVolume, error) {
 	}
 	v := UserVolume{Variable: ShownVariable(variable), Source: parts[0], Destination: parts[1]}
 	if !path.IsAbs(v.Source) {
-		return UserVolume{}, errors.New("the source must be an absolute path of the host; named volumes are not for jobs")
+		return UserVolume{}, errors.New("the source must be an absolute path on the host; jobs cannot mount named volumes")
 	}
 	if !path.IsAbs(v.Destination) || path.Clean(v.Destination) != v.Destination {
-		return UserVolume{}, errors.New("the destination must be an absolute, clean path of the container")
+		return UserVolume{}, errors.New("the destination must be a clean absolute path in the container")
 	}
 	if v.Destination == "/" {
 		return UserVolume{}, errors.New("the destination cannot be the container's root")
@@ -111,7 +111,7 @@ var (
 // parseContainerVolume reads SOURCE:DESTINATION[:OPTIONS], or a destination alone.
 func parseContainerVolume(s string) (ContainerVolume, error) {
 	if strings.ContainsFunc(s, unicode.IsControl) {
-		return ContainerVolume{}, errors.New("it has a control character")
+		return ContainerVolume{}, errors.New("contains a control character")
 	}
 	parts := strings.Split(s, ":")
 	v := ContainerVolume{Destination: parts[0]}
@@ -129,11 +129,11 @@ func parseContainerVolume(s string) (ContainerVolume, error) {
 	}
 	switch {
 	case len(parts) > 1 && !(path.IsAbs(v.Source) && path.Clean(v.Source) == v.Source) && !volumeName.MatchString(v.Source):
-		return ContainerVolume{}, errors.New("the source must be an absolute, clean path of the host, or the name of a podman volume")
+		return ContainerVolume{}, errors.New("the source must be a clean absolute path on the host, or the name of a podman volume")
 	case !path.IsAbs(v.Destination) || path.Clean(v.Destination) != v.Destination || v.Destination == "/":
-		return ContainerVolume{}, errors.New("the destination must be an absolute, clean path of the container below /")
+		return ContainerVolume{}, errors.New("the destination must be a clean absolute path in the container below /")
 	case strings.HasPrefix(v.Source, ownVolumes):
-		return ContainerVolume{}, errors.New("volumes with names that begin with " + ownVolumes + " are the jobs' own")
+		return ContainerVolume{}, errors.New("volumes with names that begin with " + ownVolumes + " are reserved for the driver")
 	}
 	return v, nil
 }

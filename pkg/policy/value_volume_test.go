@@ -105,8 +105,8 @@ func TestParseContainerVolume(t *testing.T) {
 	}
 	const (
 		shape       = "want SOURCE:DESTINATION, SOURCE:DESTINATION:OPTIONS or a DESTINATION alone"
-		source      = "the source must be an absolute, clean path of the host, or the name of a podman volume"
-		destination = "the destination must be an absolute, clean path of the container below /"
+		source      = "the source must be a clean absolute path on the host, or the name of a podman volume"
+		destination = "the destination must be a clean absolute path in the container below /"
 		options     = "want options separated by commas after the second colon"
 	)
 	for text, want := range map[string]string{
@@ -126,8 +126,8 @@ func TestParseContainerVolume(t *testing.T) {
 		"/x:/y:ro,":            options,
 		"/x:/y:r o":            options,
 		"/a:/b:ro:z":           shape,
-		"/a\n:/b":              "it has a control character",
-		"podman-executor-x:/y": "volumes with names that begin with podman-executor- are the jobs' own",
+		"/a\n:/b":              "contains a control character",
+		"podman-executor-x:/y": "volumes with names that begin with podman-executor- are reserved for the driver",
 	} {
 		if _, err := parseContainerVolume(text); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %q", text, err, want)

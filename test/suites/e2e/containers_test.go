@@ -254,7 +254,7 @@ func TestOutOfMemory(t *testing.T) {
 	m.nothingLeft()
 	failed(t, run, "script_failure", 137)
 	logs(t, run, "podman-executor-run: error: out of memory: the script used more than its limit of 512m, and the kernel killed one of its processes\n",
-		"podman-executor-run: hint: ask for more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to 1g\n", "in after_script")
+		"podman-executor-run: hint: request more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to 1g\n", "in after_script")
 	if n := count(run, "out of memory"); n != 1 {
 		t.Errorf("the kill is named %d times", n)
 	}

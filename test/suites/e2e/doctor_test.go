@@ -76,7 +76,7 @@ func TestDoctor(t *testing.T) {
 	checked(t, table, "storage", "ok", "overlay")
 	checked(t, table, "runner_image", "ok", runnerImage+" starts")
 	if !overService() || !oldPodman(t) { // there nobody keeps netavark's rules
-		checked(t, table, "jobs' networks", "ok", "apart from each other")
+		checked(t, table, "jobs' networks", "ok", "isolated from each other")
 	}
 	checked(t, table, "default_image", "ok", debianImage+" starts")
 	if left := podman(t, "ps", "--all", "--noheading", "--filter", "ancestor="+runnerImage, "--filter", "status=exited", "--format", "{{.Command}}"); strings.Contains(left, "command -v") {
@@ -93,7 +93,7 @@ func TestDoctorNetworksNotApart(t *testing.T) {
 	}
 	checked(t, table, "jobs' networks", "warning", "")
 	if !oldPodman(t) {
-		checked(t, table, "jobs' networks", "warning", "a container reached one of another network at once")
+		checked(t, table, "jobs' networks", "warning", "a container reached one on another network at once")
 	}
 }
 
@@ -164,7 +164,7 @@ func TestPolicyOfOthers(t *testing.T) {
 	failed(t, run, "runner_system_failure", 0)
 	lacks(t, run, "ran\n")
 	said := run.Log() + m.runner.Log()
-	for _, text := range []string{"the policy cannot be trusted: " + name + " can be written to by everybody (mode 0666)", "chmod go-w " + name} {
+	for _, text := range []string{"the policy cannot be trusted: " + name + " is writable by everyone (mode 0666)", "chmod go-w " + name} {
 		if !strings.Contains(said, text) {
 			t.Errorf("neither log has %q", text)
 		}
@@ -177,7 +177,7 @@ func TestMinFreeSpace(t *testing.T) {
 	m := start(t, func(dir string) string { return policyText(dir, []string{`min_free_space = "1000t"`}, nil) })
 	run := m.run(job("no-room", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: only ", " MB are free in ", "general.min_free_space asks for 1099511627 MB", "hint: make room there")
+	logs(t, run, "podman-executor-prepare: error: only ", " MB are free in ", "general.min_free_space requires 1099511627 MB", "hint: free space there")
 	lacks(t, run, "ran\n")
 }
 

@@ -305,7 +305,7 @@ func TestPrivatePlacesOfTheRunner(t *testing.T) {
 	runtime := os.Getenv("XDG_RUNTIME_DIR")
 	for _, source := range []string{m.dir, m.runner.TempDir(), filepath.Join(m.dir, "config.toml"), filepath.Join(m.dir, "policy.toml"), runtime, filepath.Dir(runtime)} {
 		run := m.run(volumes(job("private "+source, "ls -R /x"), source+":/x:ro"))
-		refused(t, run, "this runner keeps files of its own, or of other jobs, there")
+		refused(t, run, "this runner keeps its own files, or those of other jobs, there")
 	}
 	// By a link, whose end is none of the job's business.
 	link := filepath.Join(t.TempDir(), "link")
@@ -313,7 +313,7 @@ func TestPrivatePlacesOfTheRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := m.run(volumes(job("private by a link", "cat /x"), link+":/x:ro"))
-	refused(t, run, "this runner keeps files of its own, or of other jobs, there")
+	refused(t, run, "this runner keeps its own files, or those of other jobs, there")
 	lacks(t, run, "config.toml")
 	run = m.run(job("sockets", "find / -xdev -type s 2>/dev/null", "find /run /var/run /tmp -name '*podman*' ! -path '/run/podman-executor*'", "env | grep -i container_host || true", "echo looked"))
 	succeeded(t, run)
@@ -344,7 +344,7 @@ func TestPrivatePlacesOfPodman(t *testing.T) {
 		auth, filepath.Join(dir, "run"), filepath.Join(dir, "run/podman"), filepath.Join(dir, "blobs"), filepath.Join(dir, "blobs/storage1"),
 		filepath.Join(os.Getenv("HOME"), ".config"), filepath.Join(os.Getenv("HOME"), ".none"),
 	} {
-		refused(t, m.run(volumes(job("private "+source, "ls -R /x"), source+":/x")), "this runner keeps files of its own, or of other jobs, there")
+		refused(t, m.run(volumes(job("private "+source, "ls -R /x"), source+":/x")), "this runner keeps its own files, or those of other jobs, there")
 	}
 	// One that is made by then is refused all the same.
 	if err := os.Mkdir(filepath.Join(home, ".config"), 0o700); err != nil {
@@ -382,5 +382,5 @@ func TestDataDirOfAnother(t *testing.T) {
 	run := m.run(job("in another's directory", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
 	lacks(t, run, "$ echo ran")
-	logs(t, run, builds+" belongs to the user ")
+	logs(t, run, builds+" belongs to user ")
 }

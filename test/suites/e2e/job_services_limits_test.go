@@ -32,7 +32,7 @@ func TestManyServices(t *testing.T) {
 	before := len(m.commands("podman"))
 	j.Services = append(j.Services, service(busyboxImage, "s17"))
 	run = m.run(j)
-	refused(t, run, "17 services are asked for, and 16 are allowed by services_limit")
+	refused(t, run, "services_limit allows 16 services, and the job would have 17")
 	logs(t, run, "policy.toml: general.podman.services_limit")
 	if after := m.commands("podman"); len(after) != before {
 		t.Errorf("podman commands for a job that is refused: %q", after[before:])
@@ -121,6 +121,6 @@ func TestUsersOfServices(t *testing.T) {
 	logs(t, run, "\ngroups 1234\n", "\ngroups of the service 1234\n")
 	for _, user := range []string{"0", "root", "1234:0", "x"} {
 		j.Services[0].ExecutorOptions.Docker.User = user
-		refused(t, m.run(j), fmt.Sprintf("user %q: no entry of allowed_users is this user", user))
+		refused(t, m.run(j), fmt.Sprintf("user %q: not in allowed_users", user))
 	}
 }

@@ -148,7 +148,7 @@ func TestServicesRefused(t *testing.T) {
 		`service_allow_list = ["localhost/podman-executor/redis:.*"]`, "services_limit = 2"))
 	for want, services := range map[string][]gitlab.Image{
 		"no entry of service_allow_list matches":      {service(postgresImage, "db")},
-		"3 services are asked for, and 2 are allowed": {service(redisImage, "a"), service(redisImage, "b"), service(redisImage, "c")},
+		"services_limit allows 2 services, and the job would have 3": {service(redisImage, "a"), service(redisImage, "b"), service(redisImage, "c")},
 		`the alias "localhost" is no host name`:       {service(redisImage, "localhost")},
 		`the alias "--privileged" is no host name`:    {service(redisImage, "--privileged")},
 	} {

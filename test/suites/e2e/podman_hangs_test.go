@@ -28,7 +28,7 @@ func TestPodmanHangs(t *testing.T) {
 		p.armFor(making()+" *", hang)
 		run := m.run(killed("podman hangs in prepare"))
 		succeeded(t, run)
-		logs(t, run, "podman-executor-prepare: error: creating the container", "podman "+making()+": stopped, since it took longer than 10s",
+		logs(t, run, "podman-executor-prepare: error: creating the container", "podman "+making()+": stopped because it took longer than 10s",
 			"podman-executor-prepare: hint: ", "general.podman.timeouts.command", "the script: 42")
 	})
 	t.Run("in a step", func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestPodmanHangs(t *testing.T) {
 		p.armFor("start *-user", hang)
 		run := m.run(killed("podman hangs in a step"))
 		failed(t, run, "runner_system_failure", 0)
-		logs(t, run, "podman-executor-run: error: the container does not run: podman start: stopped, since it took longer than 20s", "general.podman.timeouts.command")
+		logs(t, run, "podman-executor-run: error: the container did not start: podman start: stopped because it took longer than 20s", "general.podman.timeouts.command")
 		lacks(t, run, "the script: 42")
 		succeeded(t, m.run(killed("next")))
 	})

@@ -145,7 +145,7 @@ func TestUserOfTheJob(t *testing.T) {
 			t.Error("the artifact has not arrived")
 		}
 	}
-	for user, want := range map[string]string{"00": `user "0"`, "root": `user "root"`, "-v": "is no user", "1234:0": `user "1234:0"`} {
+	for user, want := range map[string]string{"00": `user "0"`, "root": `user "root"`, "-v": "invalid user", "1234:0": `user "1234:0"`} {
 		j := in(debianImage, job("user "+user, "echo ran"))
 		j.Image.ExecutorOptions.Docker.User = user
 		refused(t, m.run(j), want)

@@ -17,7 +17,7 @@ import (
 // may have a million of others.
 const maxSockets = 4 << 20
 
-// Listening tells whether a process in a running container, which has that PID,
+// Listening reports whether a process in a running container, which has that PID,
 // listens on one of the TCP ports, on an address that other containers reach. It
 // looks at the kernel's tables of the container's network namespace (proc(5),
 // /proc/PID/net/tcp), by podman exec where the container is on another machine.
