@@ -19,6 +19,7 @@ var program = driver.Program{
 	Name: "podman-executor-cleanup",
 	About: "podman-executor-cleanup removes the containers of a job.\n" +
 		"It is called by gitlab-runner: set it as cleanup_exec in [runners.custom] of config.toml.",
+	Help:            help,
 	Uninterruptible: true,
 	Reexec:          driver.Reexec{Verbs: []string{pin.UndoVerb}, Main: pin.Main},
 	Flags:           addFlags,
@@ -77,7 +78,7 @@ func fault(failed *teardown.Error, p plan.Plan) error {
 	case teardown.Containers:
 		return &driver.Fault{
 			Err:  fmt.Errorf("removing the containers of job %d: %w", p.JobID, failed.Err),
-			Hint: fmt.Sprintf("podman ps -a --filter label=io.podman-executor.job=%d shows them", p.JobID),
+			Hint: fmt.Sprintf("`podman ps -a --filter label=io.podman-executor.job=%d` lists them", p.JobID),
 		}
 	case teardown.Volumes:
 		return &driver.Fault{
@@ -87,7 +88,7 @@ func fault(failed *teardown.Error, p plan.Plan) error {
 	case teardown.Secrets:
 		return &driver.Fault{
 			Err:  fmt.Errorf("job %d: %w", p.JobID, failed.Err),
-			Hint: fmt.Sprintf("`%s secret ls` shows them; their names are in %s", p.Podman.Program, p.SecretsDir),
+			Hint: fmt.Sprintf("`%s secret ls` lists them; their names are in %s", p.Podman.Program, p.SecretsDir),
 		}
 	case teardown.Files:
 	}

@@ -53,7 +53,7 @@ func doctor(ctx context.Context, call *driver.Call) error {
 	}
 	return &driver.Fault{
 		Err:  errors.New("no job can run on this machine"),
-		Hint: "mend what the table calls an error, and look again: what depends on it was not checked",
+		Hint: "fix the errors above and run --doctor again; later checks were skipped",
 	}
 }
 
@@ -73,7 +73,7 @@ func (e *examination) print() {
 	row := func(check, level, detail string) {
 		fmt.Fprintf(e.call.Stdout, "%-*s  %-7s  %s\n", width, check, level, driver.Printable(detail))
 	}
-	row("check", "result", "detail, and cure")
+	row("check", "result", "details and fix")
 	for _, r := range e.results {
 		check, level := r.Check, r.Level.String()
 		for line := range strings.Lines(r.Detail) {
@@ -119,7 +119,7 @@ func (e *examination) checkLauncher(name string) {
 	const check = "launcher"
 	program, err := podman.FindProgram(name)
 	if err != nil {
-		e.fail(check, err, "install it, or mend general.podman.launcher in "+e.policy.File())
+		e.fail(check, err, "install it, or fix general.podman.launcher in "+e.policy.File())
 		return
 	}
 	e.add(preflight.Result{Check: check, Detail: program})
@@ -160,14 +160,14 @@ func (e *examination) checkTrust() {
 		}
 	}
 	if len(said) == 0 {
-		e.add(preflight.Result{Check: "trust", Detail: "nobody else can write to the files and directories that jobs depend on"})
+		e.add(preflight.Result{Check: "trust", Detail: "no other user can write to the files and directories that jobs depend on"})
 	}
 }
 
 func (e *examination) checkSpace(dir string) {
 	free, err := preflight.Free(dir)
 	if err != nil {
-		e.fail("free space", err, "make "+dir+" readable for the user that gitlab-runner runs as")
+		e.fail("free space", err, "make "+dir+" readable by gitlab-runner's user")
 		return
 	}
 	e.add(preflight.Space(dir, free, int64(e.policy.General.MinFreeSpace)))

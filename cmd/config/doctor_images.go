@@ -58,7 +58,7 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 	}
 	name, err := policy.ParseImage(x.name)
 	if err != nil {
-		return failed(err, "mend "+where)
+		return failed(err, "fix "+where)
 	}
 	image, err := e.podman.Local(ctx, name.String(), podman.Platform{})
 	if errors.Is(err, podman.ErrNoImage) && !slices.Equal(e.policy.General.Podman.ImagePullPolicy, policy.PullPolicies{podmanconfig.PullPolicyNever}) {
@@ -68,7 +68,7 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 		return failed(err, preflight.ReadSubIDs(preflight.CurrentUser(), false).Enlarge(max(id, preflight.LastID)))
 	}
 	if err != nil {
-		return failed(err, fmt.Sprintf("check the image of %s, and that this host reaches its registry", where))
+		return failed(err, fmt.Sprintf("check %s, and that this host can reach its registry", where))
 	}
 	script := `for p in "$@"; do command -v "$p" >/dev/null || echo "$p"; done`
 	out, err := e.podman.Probe(ctx, podman.Probe{Options: x.options, Image: image.ID, Script: script, Words: slices.Concat(x.needs, x.wants)})
@@ -91,8 +91,8 @@ func (x examined) judge(name, where string, missing []string) preflight.Result {
 		r.Level, r.Detail = preflight.Error, fmt.Sprintf("%s has no %s", name, strings.Join(needed, ", "))
 		r.Hint = "install it in the image of " + where
 	case len(missing) > 0:
-		r.Level, r.Detail = preflight.Warning, fmt.Sprintf("%s starts; it has no %s", name, strings.Join(missing, ", "))
-		r.Hint = "nothing, where gitlab-runner is statically linked, as GitLab's packages are: jobs get that one; else install it in the image of " + where
+		r.Level, r.Detail = preflight.Warning, fmt.Sprintf("%s starts, but has no %s", name, strings.Join(missing, ", "))
+		r.Hint = "nothing to do if this host's gitlab-runner is statically linked, as GitLab's packages are: jobs get that one; otherwise install it in the image of " + where
 	}
 	return r
 }

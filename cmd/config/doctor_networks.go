@@ -77,7 +77,7 @@ func (e *examination) tryNetworks(ctx context.Context) (result preflight.Result,
 func (e *examination) lookTwice(ctx context.Context, names, addresses []string) (preflight.Result, error) {
 	// That one of its own network does shows that the others would.
 	if reached, err := e.reaches(ctx, names[0], addresses); err != nil || !reached {
-		return preflight.Result{}, cmp.Or(err, errors.New("a container does not reach another one of its own network: it was not tried whether networks are apart"))
+		return preflight.Result{}, cmp.Or(err, errors.New("a container cannot reach another one on its own network, so it was not tested whether networks are isolated"))
 	}
 	for _, when := range []string{"at once", "when a third network was no longer in use"} {
 		reached, err := e.reaches(ctx, names[1], addresses)

@@ -18,11 +18,11 @@ func (e *examination) checkRules() {
 		check := strings.TrimPrefix(path.Ext(r.Key), ".")
 		e.add(preflight.Result{
 			Check: check, Level: preflight.Warning,
-			Detail: fmt.Sprintf("%s:%d: entry %d, %s, allows other registries, too: in a regular expression a dot is any character", e.policy.File(), r.Line, r.Entry, r.Expression),
+			Detail: fmt.Sprintf("%s:%d: entry %d, %s, also allows other registries: in a regular expression a dot matches any character", e.policy.File(), r.Line, r.Entry, r.Expression),
 			Hint:   "write " + r.Instead,
 		})
 	}
 	if more := len(loose) - mostRules; more > 0 {
-		e.add(preflight.Result{Check: "image lists", Level: preflight.Warning, Detail: fmt.Sprintf("%d more entries have such a dot before the first slash", more), Hint: `write \. for it`})
+		e.add(preflight.Result{Check: "image lists", Level: preflight.Warning, Detail: fmt.Sprintf("%d more entries have such a dot before the first slash", more), Hint: `write \. instead`})
 	}
 }

@@ -22,9 +22,10 @@ var program = driver.Program{
 	Name: "podman-executor-config",
 	About: "podman-executor-config tells gitlab-runner where the jobs of this driver build.\n" +
 		"It is called by gitlab-runner: set it as config_exec in [runners.custom] of config.toml.\n" +
-		"With --doctor it says whether jobs can run on this machine; call it so as gitlab-runner's user.",
+		"With --doctor it checks whether jobs can run on this machine; run that as gitlab-runner's user.",
+	Help: help,
 	Flags: func(flags *flag.FlagSet, call *driver.Call) {
-		flags.BoolFunc("doctor", "tell whether jobs can run on this machine", func(string) error {
+		flags.BoolFunc("doctor", "", func(string) error {
 			call.Command = doctor
 			return nil
 		})

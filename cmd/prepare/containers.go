@@ -65,7 +65,7 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, hosts []string) (podman.Create, error) {
 	warnOfUser(in, f, image)
 	for _, m := range f.Grant.Mounts {
-		in.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
+		in.note("Mounting %s at %s (%s), requested by %s", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		in.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	mounts, err := pinned(ctx, in, pm, p, f.Grant.Mounts)
@@ -133,7 +133,7 @@ func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, moun
 	case errors.As(err, &exit) && exit.Code == pin.ExitChanged:
 		return nil, &driver.Refusal{
 			Err:  fmt.Errorf("pinning the job's volumes: %s", exit.Stderr),
-			Hint: "somebody moved or replaced it in this moment; keep volumes where they are while jobs use them",
+			Hint: "it was replaced while the job was starting; do not move directories that jobs use",
 		}
 	case err != nil:
 		return nil, &driver.Fault{

@@ -19,12 +19,12 @@ import (
 
 // runAsRunner is the hint to try a podman command by hand.
 func runAsRunner(pm *podman.Podman, command string) string {
-	return "run `" + pm.Program + " " + command + "` as the user that gitlab-runner runs as"
+	return "run `" + pm.Program + " " + command + "` as gitlab-runner's user"
 }
 
 // writableHint is the hint to give the driver a directory that a key of [general] names.
 func writableHint(p *policy.Policy, key string) string {
-	return "make general." + key + " of " + p.File() + " a directory that gitlab-runner's user can write to"
+	return "set general." + key + " in " + p.File() + " to a directory that gitlab-runner's user can write to"
 }
 
 // requestError returns whose fault it is that a request could not be read.
@@ -47,7 +47,7 @@ func recordsFault(p *policy.Policy, err error) error {
 
 func runtimeDirFault(err error) error {
 	return &driver.Fault{
-		Err:  fmt.Errorf("making the job's runtime directory: %w", err),
+		Err:  fmt.Errorf("creating the job's runtime directory: %w", err),
 		Hint: "give gitlab-runner's user a runtime directory: `loginctl enable-linger USER`, or set XDG_RUNTIME_DIR in its environment",
 	}
 }
@@ -60,7 +60,7 @@ func leftoversFault(pm *podman.Podman, err error) error {
 func limitsFault(p *policy.Policy, reason string) error {
 	return &driver.Fault{
 		Err: errors.New(reason),
-		Hint: fmt.Sprintf("on a machine with cgroup v2 delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or take require_limits out of %s:%d",
+		Hint: fmt.Sprintf("with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or remove require_limits at %s:%d",
 			p.File(), p.Line("general.podman.require_limits")),
 	}
 }
@@ -111,12 +111,12 @@ func serviceFault(service policy.ServiceGrant, err error, machine string) error 
 func launcherFault(p *policy.Policy, err error) error {
 	var noDigest *spec.NoDigestError
 	if errors.As(err, &noDigest) {
-		return &driver.Fault{Err: err, Hint: "push it to a registry, and name it by that"}
+		return &driver.Fault{Err: err, Hint: "push it to a registry and use the registry's name"}
 	}
-	return &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Hint: "mend " + p.Where("general.podman.launcher")}
+	return &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Hint: "fix " + p.Where("general.podman.launcher")}
 }
 
-// imageFault tells what the job's author can mend from what the administrator
+// imageFault tells what the job's author can fix from what the administrator
 // must.
 func imageFault(p *policy.Policy, w imageWanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
@@ -126,22 +126,22 @@ func imageFault(p *policy.Policy, w imageWanted, err error) error {
 	case lacksID:
 		return lacksIDFault(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
-		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + ", and XDG_RUNTIME_DIR, too"}
+		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + "; also check XDG_RUNTIME_DIR"}
 	case w.adminKey != "":
 		return &driver.Fault{Err: wrapped, Hint: administratorsImageHint(p.Where("general.podman."+w.adminKey), err)}
 	}
 	if hint := authorsImageHint(w, err); hint != "" {
 		return &driver.Refusal{Err: wrapped, Hint: hint}
 	}
-	return &driver.Fault{Err: wrapped, Hint: "check that this host reaches the registry, and its disk space"}
+	return &driver.Fault{Err: wrapped, Hint: "check that this host can reach the registry and has free disk space"}
 }
 
 // administratorsImageHint is for an image that the policy names at that place.
 func administratorsImageHint(where string, err error) string {
 	if errors.Is(err, podman.ErrNoImage) {
-		return fmt.Sprintf("pull the image of %s on this host, or allow pulling by image_pull_policy", where)
+		return fmt.Sprintf("pull the image of %s on this host, or allow pulling with image_pull_policy", where)
 	}
-	return fmt.Sprintf("check the image of %s, and that this host reaches its registry", where)
+	return fmt.Sprintf("check %s, and that this host can reach its registry", where)
 }
 
 // authorsImageHint is for an image that the job names; empty where its author can do nothing.
@@ -150,9 +150,9 @@ func authorsImageHint(w imageWanted, err error) string {
 	case podman.ImageUnreadable(err):
 		return "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"
 	case errors.Is(err, podman.ErrNoImage):
-		return fmt.Sprintf("by its pull policy %s this job pulls no image; use one that is there, or ask the administrator of this runner", w.pull)
+		return fmt.Sprintf("with the pull policy %s this job pulls no images; use an image that is on this host, or ask the administrator of this runner", w.pull)
 	case errors.Is(err, images.ErrNotReadable):
-		return fmt.Sprintf("by its pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml where this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)
+		return fmt.Sprintf("with the pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml if this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)
 	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
 		return fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)
 	case podman.PullRefused(err):

@@ -34,12 +34,12 @@ func hostRunner(in inputs, pm *podman.Podman, p plan.Plan) (string, error) {
 	}
 	info, err := os.Stat(binary)
 	if err == nil && (!info.Mode().IsRegular() || info.Mode()&0o111 == 0) {
-		err = errors.New("it is no program")
+		err = errors.New("it is not an executable file")
 	}
 	if err != nil {
 		return "", &driver.Fault{
 			Err:  fmt.Errorf("looking for runner_binary: %w", err),
-			Hint: "mend " + in.policy.Where("general.podman.runner_binary") + ", or remove it",
+			Hint: "fix " + in.policy.Where("general.podman.runner_binary") + ", or remove it",
 		}
 	}
 	return binary, nil
@@ -71,7 +71,7 @@ func warnWithoutRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan
 		}
 	}
 	if !has {
-		in.call.Warn("%s has no gitlab-runner: artifacts, caches and dependencies of this job will do nothing; the administrator can put one there, or set general.podman.runner_binary in %s", where, in.policy.File())
+		in.call.Warn("%s has no gitlab-runner: artifacts, caches and dependencies of this job will not work; the administrator can install it there, or set general.podman.runner_binary in %s", where, in.policy.File())
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func imageHasRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan.Pl
 	}
 	return false, &driver.Fault{
 		Err:  fmt.Errorf("starting the runner container: %w: %s", err, oneLine(said.String())),
-		Hint: fmt.Sprintf("check runner_image, runner_options and runner_entry_point in %s: the image must hold bash", in.policy.File()),
+		Hint: fmt.Sprintf("check runner_image, runner_options and runner_entry_point in %s: the image must contain bash", in.policy.File()),
 	}
 }
 

@@ -200,7 +200,7 @@ func credentialsOf(in inputs) (credentials.Set, []string, error) {
 		if administrators, err = credentials.ReadFile(name); err != nil {
 			return credentials.Set{}, nil, &driver.Fault{
 				Err:  err,
-				Hint: "mend the file of " + in.policy.Where("general.podman.registry_auth_file") + "; gitlab-runner's user must be able to read it, and others not",
+				Hint: "fix the file of " + in.policy.Where("general.podman.registry_auth_file") + "; only gitlab-runner's user may be able to read it",
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func readInputs(call *driver.Call) (inputs, error) {
 func runningProgram(runner job.Process, log *site.Log) string {
 	file, err := hostrunner.Running(runner.PID)
 	if err != nil {
-		log.WithError(err).WithField("cure", trust.Hint(err)).Warn("jobs do not get the gitlab-runner of this host, which cannot be trusted")
+		log.WithError(err).WithField("hint", trust.Hint(err)).Warn("jobs do not get this host's gitlab-runner: it cannot be trusted")
 	}
 	return file
 }

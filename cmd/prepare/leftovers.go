@@ -23,7 +23,7 @@ import (
 func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
 	evidence, err := f.Dirs.Marks(pm, p.AuthDir, f.Now)
 	if err != nil {
-		in.log.WithError(err).Warn("directories of dead runners")
+		in.log.WithError(err).Warn("removing directories of dead runners")
 	}
 	removed, looked := lookForContainers(ctx, in.log, pm, f, p, evidence)
 	if ctx.Err() != nil {
@@ -31,13 +31,13 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	}
 	if !looked && evidence.Own {
 		if err := pm.Remove(ctx, p.Containers()...); err != nil {
-			return leftoversFault(pm, fmt.Errorf("removing what an earlier attempt at the job has left: %w", err))
+			return leftoversFault(pm, fmt.Errorf("removing what an earlier attempt at the job left behind: %w", err))
 		}
 	}
 	// A job without services has no network; a list of them costs a command.
 	if len(removed) > 0 || p.Network != "" {
 		if err := leftovers.Networks(ctx, pm, f.Now, p.Network); err != nil {
-			in.log.WithError(err).Warn("networks of dead runners")
+			in.log.WithError(err).Warn("removing networks of dead runners")
 		}
 	}
 	if !removeElsewhere(ctx, in, pm, f, p, evidence.Found) || !looked && evidence.Found {
@@ -51,13 +51,13 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 		err = errors.Join(err, o.Remove(ctx, pm))
 	}
 	if err != nil {
-		in.log.WithError(err).Warn("volumes, secrets and directories of dead runners")
+		in.log.WithError(err).Warn("removing volumes, secrets and directories of dead runners")
 	}
 	if err := removeLaunched(ctx, pm, f); err != nil {
-		in.log.WithError(err).Warn("launched jobs of dead runners")
+		in.log.WithError(err).Warn("removing launched jobs of dead runners")
 	}
 	if err := f.Dirs.RemoveAttempts(f.Now); err != nil {
-		in.log.WithError(err).Warn("directories of dead runners")
+		in.log.WithError(err).Warn("removing directories of dead runners")
 	}
 	return nil
 }
@@ -75,9 +75,9 @@ func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f 
 		return nil, false
 	}
 	if err != nil {
-		log.WithError(err).Warn("containers of dead runners")
+		log.WithError(err).Warn("looking for containers of dead runners")
 		if err := leftovers.RecordFailure(pm); err != nil {
-			log.WithError(err).Warn("containers of dead runners")
+			log.WithError(err).Warn("looking for containers of dead runners")
 		}
 		return nil, false
 	}
@@ -87,14 +87,14 @@ func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f 
 	// Of a runner elsewhere no file of this machine will tell that it is gone.
 	if !elsewhere && pm.URL == "" {
 		if err := leftovers.RecordAsked(pm); err != nil {
-			log.WithError(err).Warn("leftovers of dead runners")
+			log.WithError(err).Warn("remembering that leftovers were looked for")
 		}
 	}
 	return removed, true
 }
 
 func logRemoved(log *site.Log, name string) {
-	log.Warn("removed a leftover of a job that is over: " + name)
+	log.Warn("removed a leftover of a finished job: " + name)
 }
 
 // removeElsewhere removes leftovers on the services that the job did not get,
@@ -110,7 +110,7 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 		other.URL = h.URL
 		secrets, err := f.Dirs.Secrets(h.URL, p.SecretsDir, f.Now)
 		if err != nil {
-			in.log.WithError(err).Warn("secrets of dead runners")
+			in.log.WithError(err).Warn("looking for secrets of dead runners")
 		}
 		if !found && len(secrets) == 0 && leftovers.AskedLately(&other, f.Now) {
 			continue
@@ -120,7 +120,7 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 			continue
 		}
 		if err := removeOn(ctx, in.log, other, h, f, p, secrets); err != nil {
-			in.log.WithError(err).Warn("leftovers on the service " + h.URL)
+			in.log.WithError(err).Warn("removing leftovers on the podman service " + h.URL)
 			all = false
 		}
 	}
@@ -139,7 +139,7 @@ func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.End
 		return errors.Join(err, leftovers.RecordFailure(&pm))
 	}
 	for _, name := range removed {
-		log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
+		log.Warn("removed a leftover of a finished job, on " + h.URL + ": " + name)
 	}
 	err = leftovers.Networks(ctx, &other, f.Now, p.Network)
 	for _, o := range secrets {

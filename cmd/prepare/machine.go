@@ -43,7 +43,7 @@ func report(in inputs, results ...preflight.Result) error {
 		case preflight.Error:
 			return &driver.Fault{Err: errors.New(r.Detail), Hint: r.Hint}
 		case preflight.Warning:
-			in.log.WithField("cure", r.Hint).Warn(r.Check + ": " + r.Detail)
+			in.log.WithField("hint", r.Hint).Warn(r.Check + ": " + r.Detail)
 		}
 	}
 	return nil
@@ -52,7 +52,7 @@ func report(in inputs, results ...preflight.Result) error {
 func checkFree(in inputs, dir string) error {
 	free, err := preflight.Free(dir)
 	if err != nil {
-		return &driver.Fault{Err: err, Hint: "make " + dir + " readable for the user that gitlab-runner runs as"}
+		return &driver.Fault{Err: err, Hint: "make " + dir + " readable by gitlab-runner's user"}
 	}
 	r := preflight.Space(dir, free, int64(in.policy.General.MinFreeSpace))
 	if r.Hint != "" {
@@ -80,15 +80,15 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 		if !errors.As(err, &silent) {
 			return pm, h, nil, err
 		}
-		in.note("Passing over a service: %v", err)
-		in.log.WithError(err).Warn("a service is passed over")
+		in.note("Skipping podman service %s: %v", silent.URL, silent.Err)
+		in.log.WithError(err).Warn("skipping a podman service")
 	}
 	if len(hosts) == 0 {
 		return pm, remote.Endpoint{}, func() {}, nil
 	}
 	return pm, remote.Endpoint{}, nil, &driver.Fault{
 		Err:  errors.New("none of the podman services answers"),
-		Hint: "see why above, and general.podman.service_urls in " + in.policy.File(),
+		Hint: "the reasons are above; the services are listed by general.podman.service_urls in " + in.policy.File(),
 	}
 }
 
@@ -115,7 +115,7 @@ func checkPodman(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 		return version, askFault(pm, err)
 	}
 	if forgetful != nil {
-		in.log.WithError(forgetful).Warn("podman's version")
+		in.log.WithError(forgetful).Warn("remembering podman's version")
 	}
 	in.note("Using podman %s under the policy %s", version.Version, in.policy.File())
 	for _, n := range f.Grant.Notices {
@@ -177,7 +177,7 @@ func checkLimits(in inputs, grant policy.Grant, ask func() (podman.Info, error))
 	if len(limits) == 0 {
 		return nil
 	}
-	reason := fmt.Sprintf("this machine does not enforce the limits of %s: podman has no cgroup controller for %s (cgroup %s)",
+	reason := fmt.Sprintf("this machine does not enforce the limits on %s: podman has no cgroup controller for %s (cgroup %s)",
 		strings.Join(limits, ", "), strings.Join(controllers, ", "), info.CgroupVersion)
 	if !in.policy.General.Podman.RequireLimits {
 		in.call.Warn("%s", reason)

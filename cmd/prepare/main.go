@@ -27,6 +27,7 @@ var program = driver.Program{
 	Name: "podman-executor-prepare",
 	About: "podman-executor-prepare pulls a job's images and creates its containers.\n" +
 		"It is called by gitlab-runner: set it as prepare_exec in [runners.custom] of config.toml.",
+	Help:    help,
 	Stage:   prepare,
 	Explain: site.Explain,
 	Reexec:  driver.Reexec{Verbs: []string{pin.Verb, pin.UndoVerb}, Main: pin.Main},
@@ -57,7 +58,7 @@ func prepare(ctx context.Context, call *driver.Call) error {
 	}
 	connected, host, disconnect, err := reach(ctx, in, local)
 	if err != nil {
-		in.log.WithError(err).Error("no podman service")
+		in.log.WithError(err).Error("cannot connect to podman")
 		return err
 	}
 	defer disconnect()

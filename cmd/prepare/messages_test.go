@@ -130,7 +130,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// The name of a variable that is no variable's is quoted.
+// An invalid name of a variable is quoted.
 func TestVariableNamesAreQuoted(t *testing.T) {
 	dir := t.TempDir()
 	policyFile, response := filepath.Join(dir, "policy.toml"), filepath.Join(dir, "response.json")

@@ -26,7 +26,7 @@ type obtained struct {
 
 // obtain resolves the job's images, and makes sure of its volumes, both at
 // the same time: neither needs the other. What is wrong with an image comes first:
-// that is what a job's author can mend. What is held by then comes with an error, too.
+// that is what a job's author can fix. What is held by then is returned with an error as well.
 func obtain(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, native podman.Platform) (obtained, error) {
 	have := obtained{held: &storage.Held{}}
 	var volumesError error
@@ -50,7 +50,7 @@ func makeVolumes(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	}
 	if err := pm.EnsureVolumes(ctx, volumes...); err != nil {
 		return &driver.Fault{
-			Err:  fmt.Errorf("making the job's volumes: %w", err),
+			Err:  fmt.Errorf("creating the job's volumes: %w", err),
 			Hint: runAsRunner(pm, "volume ls") + ", and check its disk space",
 		}
 	}
@@ -66,7 +66,7 @@ func makeVolumes(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	for _, dir := range []string{data.Builds.Source, data.Cache.Source} {
 		if err := makePrivate(dataDir, dir); err != nil {
 			return &driver.Fault{
-				Err:  fmt.Errorf("making the directories of builds and cache: %w", err),
+				Err:  fmt.Errorf("creating the directories for builds and cache: %w", err),
 				Hint: writableHint(in.policy, "data_dir"),
 			}
 		}

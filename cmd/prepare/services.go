@@ -18,7 +18,7 @@ import (
 )
 
 // networkHint is for a machine on which podman makes no networks.
-const networkHint = "run `podman network create` and `podman run --network` as the user that gitlab-runner runs as; podman needs netavark and aardvark-dns"
+const networkHint = "run `podman network create` and `podman run --network` as gitlab-runner's user; podman needs netavark and aardvark-dns"
 
 // startServices makes the job's network and starts its services on it. It returns the lines of
 // /etc/hosts by which the user container finds them.
@@ -28,7 +28,7 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 	}
 	if network, ok := spec.Network(f, p, preflight.Isolation(version)); ok {
 		if err := pm.CreateNetwork(ctx, network); err != nil {
-			return nil, &driver.Fault{Err: fmt.Errorf("making the job's network: %w", err), Hint: networkHint}
+			return nil, &driver.Fault{Err: fmt.Errorf("creating the job's network: %w", err), Hint: networkHint}
 		}
 	}
 	hint := networkHint
@@ -70,7 +70,7 @@ func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Fac
 	if err == nil || notHere && strict {
 		return // --doctor tries whether they are
 	}
-	log.WithError(err).WithField("cure", preflight.ApartHint).Warn("the networks of jobs may not be kept apart from each other")
+	log.WithError(err).WithField("hint", preflight.ApartHint).Warn("the networks of jobs may not be kept apart from each other")
 }
 
 // startService starts a service with its variables. It returns the lines of /etc/hosts by which the

@@ -54,7 +54,7 @@ func (v *variables) add(ctx context.Context, c podman.Create, number int) (podma
 		return c, err
 	}
 	for _, name := range tooLong {
-		v.in.call.Warn("a service does not get the variable %s: it is longer than %d KiB", policy.ShownVariable(name), (job.LongestVariable+1)>>10)
+		v.in.call.Warn("variable %s is not passed to the service: it is longer than %d KiB", policy.ShownVariable(name), (job.LongestVariable+1)>>10)
 	}
 	return v.bring(ctx, c, number, list)
 }
@@ -68,9 +68,9 @@ func (v *variables) bring(ctx context.Context, c podman.Create, number int, list
 		name, value, _ := strings.Cut(variable, "=")
 		switch {
 		case !policy.IsVariableName(name):
-			v.in.call.Warn("a service does not get the variable %s: that is not a valid name", policy.ShownVariable(name))
+			v.in.call.Warn("variable %s is not passed to the service: invalid name", policy.ShownVariable(name))
 		case strings.Contains(value, "\x00"):
-			v.in.call.Warn("a service does not get the variable %s: it has a zero byte, which no variable can have", policy.ShownVariable(name))
+			v.in.call.Warn("variable %s is not passed to the service: it contains a zero byte", policy.ShownVariable(name))
 		case !strings.ContainsAny(value, "\r\n") && len(variable) < longestLine:
 			lines.WriteString(variable + "\n")
 		default:
@@ -79,7 +79,7 @@ func (v *variables) bring(ctx context.Context, c podman.Create, number int, list
 				return c, err
 			}
 			if secret == "" {
-				v.in.call.Warn("a service does not get the variable %s: the job's services have more than %d variables with line breaks or of more than 60 KiB, or more than %d MiB of them", policy.ShownVariable(name), mostSecrets, mostSecretBytes>>20)
+				v.in.call.Warn("variable %s is not passed to the service: the job's services have too many variables with line breaks or over 60 KiB (at most %d, %d MiB in total)", policy.ShownVariable(name), mostSecrets, mostSecretBytes>>20)
 				continue
 			}
 			c.Secrets = append(c.Secrets, podman.SecretVariable{Variable: name, Secret: secret})
@@ -115,7 +115,7 @@ func (v *variables) secretOf(ctx context.Context, value string) (string, error) 
 	err := secret.Create(ctx, v.podman, dir, podman.NewSecret{Name: name, Labels: spec.Labels(v.facts, "secret"), Value: []byte(value)})
 	if err != nil {
 		return "", &driver.Fault{
-			Err:  fmt.Errorf("making a podman secret for a variable: %w", err),
+			Err:  fmt.Errorf("creating a podman secret for a variable: %w", err),
 			Hint: runAsRunner(v.podman, "secret ls") + ", and check its disk space",
 		}
 	}

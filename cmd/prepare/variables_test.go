@@ -73,8 +73,8 @@ func TestServiceVariables(t *testing.T) {
 	if c.Secrets[1].Secret != c.Secrets[2].Secret || c.Secrets[0].Secret == c.Secrets[1].Secret {
 		t.Errorf("the secrets are %q", c.Secrets)
 	}
-	said := `prepare: warning: a service does not get the variable "C ": that is not a valid name
-prepare: warning: a service does not get the variable Z: it has a zero byte, which no variable can have
+	said := `prepare: warning: variable "C " is not passed to the service: invalid name
+prepare: warning: variable Z is not passed to the service: it contains a zero byte
 `
 	if stderr.String() != said {
 		t.Errorf("got %s\nwant %s", stderr.String(), said)
@@ -103,7 +103,7 @@ func TestSecretsAreBounded(t *testing.T) {
 		if len(c.Secrets) != test.want || len(entries) != test.want || err != nil {
 			t.Errorf("%d variables go by %d secrets (%v), want %d", len(c.Secrets), len(entries), err, test.want)
 		}
-		if got := strings.Count(stderr.String(), "the job's services have more than 100 variables with line breaks or of more than 60 KiB, or more than 4 MiB of them\n"); got != len(list)-test.want {
+		if got := strings.Count(stderr.String(), "the job's services have too many variables with line breaks or over 60 KiB (at most 100, 4 MiB in total)\n"); got != len(list)-test.want {
 			t.Errorf("%d warnings, want %d", got, len(list)-test.want)
 		}
 	}

@@ -63,7 +63,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.
 		o, err = l.Attached(ctx, streams)
 	}
 	if err != nil && ctx.Err() == nil {
-		err = &driver.Fault{Err: err, Hint: "the launcher is that of general.podman.launcher of the policy; it runs in general.data_dir, below .podman-executor"}
+		err = &driver.Fault{Err: err, Hint: "the launcher is set by general.podman.launcher in the policy; it runs below general.data_dir, in .podman-executor"}
 	}
 	if err != nil {
 		return err

@@ -21,9 +21,9 @@ var program = driver.Program{
 	Name: "podman-executor-run",
 	About: "podman-executor-run runs one script of a job in the job's container.\n" +
 		"It is called by gitlab-runner: set it as run_exec in [runners.custom] of config.toml.",
-	Arguments: "SCRIPT STEP",
-	Stage:     run,
-	Explain:   site.Explain,
+	Help:    help,
+	Stage:   run,
+	Explain: site.Explain,
 }
 
 func main() { os.Exit(driver.Main(program)) }
@@ -118,7 +118,7 @@ func readScript(name string) ([]byte, step.Shell, error) {
 	}
 	if info.Size() > maxScript {
 		return nil, "", &driver.Refusal{
-			Err:  fmt.Errorf("the script, with all of the job's variables, has %d MB; at most %d MB are possible", info.Size()/1_000_000, maxScript/1_000_000),
+			Err:  fmt.Errorf("the script with all of the job's variables is %d MB; the limit is %d MB", info.Size()/1_000_000, maxScript/1_000_000),
 			Hint: "put large data into files of the repository, or artifacts, instead of variables",
 		}
 	}

@@ -134,8 +134,8 @@ func outcome(e stepEnd) (question, error) {
 		return noQuestion, gone(stateErr)
 	case stateErr != nil:
 		return noQuestion, &driver.Fault{
-			Err:  fmt.Errorf("podman start ended with exit status %d, and whether that is the script's is not known: %w", exit.Code, stateErr),
-			Hint: "run `podman ps --all` as the user that gitlab-runner runs as",
+			Err:  fmt.Errorf("podman start exited with status %d, and it is unknown whether that is the script's: %w", exit.Code, stateErr),
+			Hint: "run `podman ps --all` as gitlab-runner's user",
 		}
 	case hasEnded(state) && state.ExitCode == exit.Code && e.run == unknownRun:
 		return askRun, nil
@@ -209,7 +209,7 @@ func passedOnService(e stepEnd) (question, error) {
 	case e.run == earlierRun:
 		return noQuestion, lost(errors.New("the container did not run"))
 	case last.state.ExitCode != 0:
-		return noQuestion, lost(fmt.Errorf("the container has ended with %d", last.state.ExitCode))
+		return noQuestion, lost(fmt.Errorf("the container exited with code %d", last.state.ExitCode))
 	}
 	return noQuestion, nil
 }
@@ -225,12 +225,12 @@ func ranOutOfMemory(e stepEnd, script *driver.ScriptError) (question, error) {
 	case e.outOfMemory == reportedBefore:
 	case e.limit == nil || e.limit.Limit == "":
 		script.Cause = &driver.Refusal{
-			Err:  errors.New("out of memory: the kernel has killed a process of the script"),
-			Hint: "use less memory; the limit is one of the machine, or of custom_options in the policy of this runner",
+			Err:  errors.New("out of memory: the kernel killed a process of the script"),
+			Hint: "use less memory; the limit is the machine's, or set by custom_options in this runner's policy",
 		}
 	default:
 		script.Cause = &driver.Refusal{
-			Err:  fmt.Errorf("out of memory: the script used more than its limit of %s, and the kernel has killed a process of it", e.limit.Limit),
+			Err:  fmt.Errorf("out of memory: the script used more than its limit of %s, and the kernel killed one of its processes", e.limit.Limit),
 			Hint: e.limit.More,
 		}
 	}
@@ -257,7 +257,7 @@ func notStarted(e stepEnd, exit error, state podman.State) (question, error) {
 	if podman.NoSuchCDIDevice(exit) {
 		return noQuestion, &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
 	}
-	return noQuestion, &driver.Fault{Err: err, Hint: "see what podman says above"}
+	return noQuestion, &driver.Fault{Err: err, Hint: "see podman's output above"}
 }
 
 // handedOver is [outcome] for a container that stays for the whole job.
@@ -292,7 +292,7 @@ func handedOver(e stepEnd) (question, error) {
 	}
 	return noQuestion, &driver.Fault{
 		Err:  fmt.Errorf("handing a step to the container: %w", e.err),
-		Hint: fmt.Sprintf("`%s start %s` may say more; see start_per_step of the policy, too", e.podman, e.container),
+		Hint: fmt.Sprintf("`%s start %s` may say more; see also start_per_step in the policy", e.podman, e.container),
 	}
 }
 
@@ -311,7 +311,7 @@ func stopped(e stepEnd) (question, error) {
 	} else {
 		err = fmt.Errorf("%w, with exit code %d", e.err, state.ExitCode)
 	}
-	return noQuestion, removedOr(e.looks[0], &driver.Fault{Err: err, Hint: "somebody, or something such as a shutdown of the machine, has ended it"})
+	return noQuestion, removedOr(e.looks[0], &driver.Fault{Err: err, Hint: "it was stopped from outside, for example by a shutdown"})
 }
 
 func hasEnded(s podman.State) bool { return s.Status == "exited" || s.Status == "stopped" }
@@ -320,7 +320,7 @@ func hasEnded(s podman.State) bool { return s.Status == "exited" || s.Status == 
 func lost(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the connection to the podman service broke while the step ran: %w", err),
-		Hint: "see whether the host of the service, and podman on it, have ended or were started anew",
+		Hint: "check whether the service's host, or podman on it, was stopped or restarted",
 	}
 }
 
@@ -328,11 +328,11 @@ func lost(err error) error {
 func gone(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the job's container is gone: %w", err),
-		Hint: "somebody, or something such as `podman system prune`, has removed it while the job ran",
+		Hint: "it was removed from outside while the job ran, for example by `podman system prune`",
 	}
 }
 
 // failedWhile is the fault of a podman that failed, or was killed, while the step ran.
 func failedWhile(exit error, state podman.State) error {
-	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Hint: "see what podman says above"}
+	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Hint: "see podman's output above"}
 }

@@ -28,20 +28,20 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 		return &driver.ScriptError{Code: o.Status}
 	case o.Reported:
 		return &driver.Fault{
-			Err:  fmt.Errorf("the script ended well, and after it the launcher %s with exit code %d", launcher, o.Launcher),
-			Hint: "see what the launcher says above",
+			Err:  fmt.Errorf("the script succeeded, then the launcher %s exited with code %d", launcher, o.Launcher),
+			Hint: "see the launcher's output above",
 		}
 	case o.Started:
 		return &driver.Fault{
-			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s ended with exit code %d", launcher, o.Launcher),
-			Hint: "somebody, or something such as a shutdown of its machine, has ended it",
+			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s exited with code %d", launcher, o.Launcher),
+			Hint: "it was stopped from outside, for example by a shutdown of its machine",
 		}
 	case podman.SaysNoSuchProgram(o.Stderr):
-		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Hint: site.NoShellHint}
+		return &driver.Refusal{Err: errors.New("the container could not be started on the machine that the launcher chose"), Hint: site.NoShellHint}
 	}
 	return &driver.Fault{
-		Err:  fmt.Errorf("the launcher %s ended with exit code %d before the script began", launcher, o.Launcher),
-		Hint: "see what the launcher, or podman, says above; general.podman.launcher of the policy names it",
+		Err:  fmt.Errorf("the launcher %s exited with code %d before the script began", launcher, o.Launcher),
+		Hint: "see the output of the launcher or podman above; the launcher is set by general.podman.launcher in the policy",
 	}
 }
 
@@ -58,11 +58,11 @@ func endedBySlurm(l plan.Launch, job slurm.Job) error {
 	options := map[string][]string{"TIMEOUT": {"--time", "-t"}, "OUT_OF_MEMORY": {"--mem"}}[job.State]
 	for _, option := range options {
 		if slices.ContainsFunc(l.Options, func(o string) bool { return strings.HasPrefix(o, option) }) {
-			return &driver.Refusal{Err: err, Hint: fmt.Sprintf("ask for more by %s in the variable %s", options[0], l.Variable)}
+			return &driver.Refusal{Err: err, Hint: fmt.Sprintf("ask for more with %s in the variable %s", options[0], l.Variable)}
 		}
 	}
 	if len(options) > 0 {
-		return &driver.Fault{Err: err, Hint: fmt.Sprintf("jobs of this runner get as much as general.podman.launcher of the policy says (%s), or the partition's default", options[0])}
+		return &driver.Fault{Err: err, Hint: fmt.Sprintf("jobs of this runner get what general.podman.launcher in the policy sets (%s), or the partition's default", options[0])}
 	}
 	return &driver.Fault{Err: err, Hint: fmt.Sprintf("`scontrol show job %d` and `sacct -j %d` may say more", job.ID, job.ID)}
 }

@@ -26,28 +26,28 @@ import (
 
 // Program is one of the four programs.
 type Program struct {
-	// Name is "podman-executor-run" and kin.
+	// Name is the name of the program, such as "podman-executor-run".
 	Name string
 	// About says in two lines what the program is for, to those who run it by
 	// hand.
 	About string
-	// Arguments is the usage of what comes after the options.
-	Arguments string
+	// Help is what --help prints. Its first paragraph is the usage.
+	Help string
 	// Uninterruptible lets the stage finish when it is told to stop.
 	Uninterruptible bool
-	// Flags, where set, adds the program's own options. One that asks for other work than
+	// Flags, if set, adds the program's own options. An option that asks for other work than
 	// the stage's sets [Call.Command].
 	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
-	// Explain, where set, returns a better hint than the error's own for faults that any
+	// Explain, if set, returns a better hint than the error's own for faults that any
 	// command and any file can meet; empty for all others.
 	Explain func(error) string
-	// Reexec is what the program does where it calls itself, in podman's namespaces.
+	// Reexec is what the program does if it calls itself, in podman's namespaces.
 	Reexec Reexec
 }
 
-// Reexec is what a program does where its first argument is one of Verbs: Main gets all
+// Reexec is what a program does if its first argument is one of Verbs: Main gets all
 // arguments and returns the exit status.
 type Reexec struct {
 	Verbs []string
@@ -59,7 +59,7 @@ type Call struct {
 	Program string
 	// Policy is the file that --policy names; empty: see site.LoadPolicy.
 	Policy string
-	// Command, where an option has set it, is what to do instead of the stage. It
+	// Command, if an option has set it, is what to do instead of the stage. It
 	// needs no runner and no job, may be interrupted, and ends with 0 or 1.
 	Command func(context.Context, *Call) error
 	// Args are the arguments after the options.
@@ -100,8 +100,8 @@ func Main(p Program) int {
 // parentPoll is how often a program looks whether the runner is still there.
 const parentPoll = time.Second
 
-// stopContext returns a context that ends with SIGTERM and kin, and when the
-// process that called the program is gone: a runner that was killed calls no
+// stopContext returns a context that ends with SIGTERM, SIGINT, SIGQUIT or SIGHUP, and
+// when the process that called the program is gone: a runner that was killed calls no
 // cleanup, and a job that nobody watches must not go on.
 //
 // SIGPIPE is caught and dropped: when the runner has died, cleaning up matters
@@ -131,27 +131,19 @@ func stopContext() (context.Context, context.CancelFunc) {
 // Run is [Main] with everything that it takes from the process as arguments.
 func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) (status int) {
 	call := &Call{Program: p.Name, Environ: environ, Stdout: stdout, Stderr: stderr, explain: p.Explain}
-	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	var version bool
+	flags := p.options(call, &version)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {}
-	flags.StringVar(&call.Policy, "policy", "", "the policy `FILE`")
-	version := flags.Bool("version", false, "print name, version and commit")
-	if p.Flags != nil {
-		p.Flags(flags, call)
-	}
-	usage := fmt.Sprintf("%s\nusage: %s\n", p.About, strings.TrimSpace(p.Name+options(flags)+" "+p.Arguments))
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stdout, usage)
-			if p.Flags != nil {
-				explain(stdout, flags)
-			}
+			fmt.Fprint(stdout, p.Help)
 			return 0
 		}
-		fmt.Fprint(stderr, usage)
+		usage, _, _ := strings.Cut(p.Help, "\n\n")
+		fmt.Fprintf(stderr, "%s\n\nSee %s --help.\n", usage, p.Name)
 		return exitUsage
 	}
-	if *version {
+	if version {
 		fmt.Fprintln(stdout, p.Name, Version())
 		return 0
 	}
@@ -190,22 +182,22 @@ func (c *Call) stage(ctx context.Context, p Program) int {
 	return c.finish(ctx, p.Stage(ctx, c))
 }
 
-// options is the usage of the options, in the order of their names.
-func options(flags *flag.FlagSet) string {
-	var usage strings.Builder
-	flags.VisitAll(func(f *flag.Flag) {
-		argument, _ := flag.UnquoteUsage(f)
-		usage.WriteString(strings.TrimRight(fmt.Sprintf(" [--%s %s", f.Name, argument), " ") + "]")
-	})
-	return usage.String()
+// options returns the options of the program. What each does stands in Help alone.
+func (p Program) options(call *Call, version *bool) *flag.FlagSet {
+	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	flags.Usage = func() {}
+	flags.StringVar(&call.Policy, "policy", "", "")
+	flags.BoolVar(version, "version", false, "")
+	if p.Flags != nil {
+		p.Flags(flags, call)
+	}
+	return flags
 }
 
-// explain says what each option does.
-func explain(w io.Writer, flags *flag.FlagSet) {
-	flags.VisitAll(func(f *flag.Flag) {
-		argument, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(w, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+argument), text)
-	})
+// Options returns the names of the options that the program knows.
+func (p Program) Options() (names []string) {
+	p.options(&Call{}, new(bool)).VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return names
 }
 
 // internalError is what becomes of a panic: the place, and no values, which may

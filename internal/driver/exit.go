@@ -28,7 +28,7 @@ func (e *ScriptError) Error() string {
 }
 
 // Refusal is a job that asks for what it may not or cannot have. Its author can
-// mend it; trying again does not help.
+// fix it; trying again does not help.
 type Refusal struct {
 	Err error
 	// Hint is what its author can do, for the hint line; where it is empty, that of Err counts.
@@ -112,7 +112,7 @@ func (c *Call) finish(ctx context.Context, err error) int {
 }
 
 // forAdministrator is the hint of an error that has none of its own.
-const forAdministrator = "this is for the administrator of the runner; the driver's log (general.log_file of the policy) and gitlab-runner's own say more"
+const forAdministrator = "ask the administrator of this runner; the driver's log (general.log_file in the policy) and gitlab-runner's log say more"
 
 // report prints an error, one line for each of its own, and its hint.
 func (c *Call) report(err error) {

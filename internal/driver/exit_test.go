@@ -48,16 +48,16 @@ func TestFinish(t *testing.T) {
 		{"success", nil, false, 0, "", ""},
 		{"script", &ScriptError{Code: 42}, false, 1, "", "42\n"},
 		{"script, wrapped", fmt.Errorf("running: %w", &ScriptError{Code: 255}), false, 1, "", "255\n"},
-		{"refusal", &Refusal{Err: bare{}, Hint: "mend it"}, false, 1, "prog: error: it broke\nprog: hint: mend it\n", ""},
-		{"refusal, wrapped", fmt.Errorf("doing: %w", &Refusal{Err: bare{}, Hint: "mend it"}), false, 1, "prog: error: doing: it broke\nprog: hint: mend it\n", ""},
+		{"refusal", &Refusal{Err: bare{}, Hint: "fix it"}, false, 1, "prog: error: it broke\nprog: hint: fix it\n", ""},
+		{"refusal, wrapped", fmt.Errorf("doing: %w", &Refusal{Err: bare{}, Hint: "fix it"}), false, 1, "prog: error: doing: it broke\nprog: hint: fix it\n", ""},
 		{"refusal with the error's own hint", &Refusal{Err: denial}, false, 1, "prog: error: policy denies image \"x\": no\nprog: hint: p:1: k lists what is allowed; ask the administrator of this runner for more\n", ""},
 		{"denial that nobody made a refusal", denial, false, 2, "prog: error: policy denies image \"x\": no\nprog: hint: p:1: k lists what is allowed; ask the administrator of this runner for more\n", ""},
-		{"fault", &Fault{Err: bare{}, Hint: "mend it"}, false, 2, "prog: error: it broke\nprog: hint: mend it\n", ""},
+		{"fault", &Fault{Err: bare{}, Hint: "fix it"}, false, 2, "prog: error: it broke\nprog: hint: fix it\n", ""},
 		{"fault without a hint", &Fault{Err: bare{}}, false, 2, "prog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"the first hint counts", &Fault{Err: &Fault{Err: bare{}, Hint: "inner"}, Hint: "outer"}, false, 2, "prog: error: it broke\nprog: hint: outer\n", ""},
-		{"the hint of one of several", fmt.Errorf("doing: %w", errors.Join(bare{}, &Fault{Err: bare{}, Hint: "mend it"})), false, 2, "prog: error: doing: it broke\nprog: error: it broke\nprog: hint: mend it\n", ""},
+		{"the hint of one of several", fmt.Errorf("doing: %w", errors.Join(bare{}, &Fault{Err: bare{}, Hint: "fix it"})), false, 2, "prog: error: doing: it broke\nprog: error: it broke\nprog: hint: fix it\n", ""},
 		{"a line break of a job's", fmt.Errorf("doing: %w", errors.New("no image x\nprog: hint: forged")), false, 2, "prog: error: doing: no image x�prog: hint: forged\nprog: hint: " + forAdministrator + "\n", ""},
-		{"a line break of a job's in one of several", &Refusal{Err: errors.Join(fmt.Errorf("doing: %w: again", errors.New("a\nb")), nil, bare{}), Hint: "mend\nit"}, false, 1, "prog: error: doing: a�b: again\nprog: error: it broke\nprog: hint: mend�it\n", ""},
+		{"a line break of a job's in one of several", &Refusal{Err: errors.Join(fmt.Errorf("doing: %w: again", errors.New("a\nb")), nil, bare{}), Hint: "fix\nit"}, false, 1, "prog: error: doing: a�b: again\nprog: error: it broke\nprog: hint: fix�it\n", ""},
 		{"several in several", fmt.Errorf("doing: %w", errors.Join(errors.Join(bare{}, errors.New("a\nb")), bare{})), false, 2, "prog: error: doing: it broke\nprog: error: a�b\nprog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"any error", bare{}, false, 2, "prog: error: it broke\nprog: hint: " + forAdministrator + "\n", ""},
 		{"problems, one a line", policy.Problems{{File: "p", Line: 1, Key: "a", What: "bad"}, {File: "p", Line: 2, What: "worse"}}, false, 2, "prog: error: p:1: a: bad\nprog: error: p:2: worse\nprog: hint: " + policy.Problems{}.Hint() + "\n", ""},
@@ -82,7 +82,7 @@ func TestFinish(t *testing.T) {
 	}
 }
 
-// TestStatuses: the runner chooses the exit statuses. What is no exit status is
+// TestStatuses: the runner chooses the exit statuses. An invalid exit status is
 // not taken for one: 0 would make a green job of a failed one.
 func TestStatuses(t *testing.T) {
 	tests := []struct {

@@ -98,8 +98,8 @@ type containerState struct {
 }
 
 // Render returns what podman prints for a command line, where it has the objects of that JSON
-// list: of `podman ps` and kin by `--format json`, of `image inspect` without a format; of
-// `container inspect` the State. What is no list of objects, and what is asked for without a
+// list: of `podman ps` and other lists by `--format json`, of `image inspect` without a format; of
+// `container inspect` the State. What is not a list of objects, and what is asked for without a
 // template, comes back as it is. The error is what podman says behind "Error: ".
 func Render(args []string, objects string) (string, error) {
 	format, ok := formatOf(args)

@@ -76,9 +76,9 @@ func (c Container) up(ctx context.Context) error {
 			return err
 		case state.Status == "running" && time.Now().Before(deadline):
 		case state.Status == "running":
-			return fmt.Errorf("%w: it runs, and has taken none for %s", ErrNobody, upTime)
+			return fmt.Errorf("%w: it is running, but has taken none for %s", ErrNobody, upTime)
 		case started:
-			return fmt.Errorf("%w: it has ended with exit code %d", ErrNobody, state.ExitCode)
+			return fmt.Errorf("%w: it exited with code %d", ErrNobody, state.ExitCode)
 		default:
 			if err := c.Podman.StartDetached(ctx, c.Name); err != nil {
 				return err

@@ -65,7 +65,7 @@ func TestContainerThatDoesNotEnd(t *testing.T) {
 func TestContainerThatEndsAgain(t *testing.T) {
 	t.Parallel()
 	c, calls := containerOf(t, "exited")
-	if err := c.up(t.Context()); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "exit code 7") {
+	if err := c.up(t.Context()); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "exited with code 7") {
 		t.Errorf("got %v", err)
 	}
 	if got := strings.Join(calls(), " "); got != "container start container" {

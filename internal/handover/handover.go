@@ -48,20 +48,20 @@ func Make(dir string) error {
 
 func makePipes(dir string, names ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making a directory of pipes: %w", err)
+		return fmt.Errorf("creating a directory for pipes: %w", err)
 	}
 	for _, name := range names {
 		file := filepath.Join(dir, name)
 		if err := syscall.Mkfifo(file, 0o666); err != nil {
-			return fmt.Errorf("making the pipe %s: %w", file, err)
+			return fmt.Errorf("creating the pipe %s: %w", file, err)
 		}
 		// Whatever the umask is.
 		if err := os.Chmod(file, 0o666); err != nil {
-			return fmt.Errorf("making the pipe %s: %w", file, err)
+			return fmt.Errorf("creating the pipe %s: %w", file, err)
 		}
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("making a directory of pipes: %w", err)
+		return fmt.Errorf("creating a directory for pipes: %w", err)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func open(name string, flag int) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Mode().Type() != os.ModeNamedPipe {
-		err = fmt.Errorf("%s is no pipe", name)
+		err = fmt.Errorf("%s is not a named pipe", name)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -186,7 +186,7 @@ type pipes struct {
 func makeStep(dir string) (p *pipes, err error) {
 	p = &pipes{}
 	if p.dir, err = os.MkdirTemp(dir, "step-"); err != nil {
-		return nil, fmt.Errorf("making a directory of pipes: %w", err)
+		return nil, fmt.Errorf("creating a directory for pipes: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -296,7 +296,7 @@ func (p *pipes) readStatus() (int, error) {
 	digits, whole := strings.CutSuffix(line, "\n")
 	code, err := strconv.Atoi(digits)
 	if err != nil || !whole || code < 0 || code > 255 {
-		return 0, fmt.Errorf("%q is no exit status of a step", line)
+		return 0, fmt.Errorf("invalid exit status of a step: %q", line)
 	}
 	return code, nil
 }

@@ -228,7 +228,7 @@ func TestStubbornStep(t *testing.T) {
 	<-l.ended
 }
 
-// The container's end in the middle of a step is no exit status.
+// The container's end in the middle of a step is not an exit status.
 func TestContainerEnds(t *testing.T) {
 	inShells(t, func(t *testing.T, l loop) {
 		if _, _, _, err := l.run(t.Context(), ":"); err != nil {
@@ -309,7 +309,7 @@ func TestFullPipe(t *testing.T) {
 // What a step writes to the pipes of its status is its own affair, and must be one.
 func TestForgedStatus(t *testing.T) {
 	l := startLoop(t, "sh")
-	for forged, want := range map[string]string{"": `"\n" is no exit status of a step`, "256": `"256\n" is no`, "-1": `"-1\n" is no`, "0000000000000000000001": `"0000000000000000" is no`} {
+	for forged, want := range map[string]string{"": `invalid exit status of a step: "\n"`, "256": `step: "256\n"`, "-1": `step: "-1\n"`, "0000000000000000000001": `step: "0000000000000000"`} {
 		_, _, code, err := l.run(t.Context(), "echo "+forged+" 1<>$(echo "+Pipes+"/step-*/status); sleep 1000")
 		if err == nil || code != 0 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %d, %v", forged, code, err)
@@ -321,7 +321,7 @@ func TestForgedStatus(t *testing.T) {
 	}
 }
 
-// The container cannot put anything in the place of the pipes; and what is no pipe is
+// The container cannot put anything in the place of the pipes; and what is not a named pipe is
 // not opened, whoever has put it there.
 func TestNoPipes(t *testing.T) {
 	l := startLoop(t, "sh")

@@ -57,7 +57,7 @@ func Run(ctx context.Context, call *driver.Call, o Options) error {
 	if err == nil {
 		return ctx.Err()
 	}
-	again := "all else was done; call it again, and if that fails, too, run `" + k.local.Program + " info` as the user that gitlab-runner runs as"
+	again := "everything else was done; run it again, and if it fails again, run `" + k.local.Program + " info` as gitlab-runner's user"
 	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), again)}
 }
 

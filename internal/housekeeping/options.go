@@ -42,13 +42,13 @@ func (o Options) check(call *driver.Call) error {
 	switch {
 	case call.Getenv(api.JobResponseFileVariable) != "":
 		return &driver.Fault{
-			Err:  errors.New("these options are for calls outside any job, and this is one for a job"),
-			Hint: "take them out of cleanup_args in [runners.custom] of config.toml, and call the program by a timer",
+			Err:  errors.New("these options cannot be used in a job's cleanup"),
+			Hint: "remove them from cleanup_args in [runners.custom] of config.toml, and run the program from a timer",
 		}
 	case len(call.Args) > 0:
-		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Hint: "--help shows the options"}
+		return &driver.Fault{Err: fmt.Errorf("unexpected argument %q", call.Args[0]), Hint: "see --help"}
 	case !o.removes() && len(o.OpenRepositories) == 0:
-		return &driver.Fault{Err: errors.New("there is nothing to look for"), Hint: "say --orphans, --builds-older-than DURATION, --cache-larger-than SIZE, --images-unused-for DURATION, --storage-below PERCENT or --open-repository REPOSITORY; --help tells more"}
+		return &driver.Fault{Err: errors.New("nothing to do"), Hint: "use at least one of --orphans, --builds-older-than, --cache-larger-than, --images-unused-for, --storage-below and --open-repository; see --help"}
 	}
 	return nil
 }

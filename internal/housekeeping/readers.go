@@ -30,11 +30,11 @@ func (k *keeper) forgetReaders(ctx context.Context) error {
 	})
 	if podman.Failed(err) {
 		// Where podman lists no images, those are removed one by one; nothing is forgotten then.
-		k.log.WithError(err).Warn("records of who may read images that are gone stay: podman lists no images")
+		k.log.WithError(err).Warn("records of who may read removed images are kept: podman cannot list images")
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("forgetting who may read images that are gone: %w", err)
+		return fmt.Errorf("forgetting who may read removed images: %w", err)
 	}
 	return nil
 }

@@ -31,9 +31,9 @@ func (k *keeper) openRepositories() error {
 			}
 			k.log.Warn("opened the local images of " + restricted.Repository + " to every project")
 		}
-		reason := "restricted by a pull that did not end"
+		reason := "restricted by an interrupted pull"
 		if len(restricted.Projects) > 0 {
-			reason = "for those that have pulled it"
+			reason = "restricted to projects that pulled it"
 		}
 		rows = append(rows, row{
 			kind: "readers", name: restricted.Repository, project: strings.Join(projectNumbers(restricted.Projects), ","), reason: reason,

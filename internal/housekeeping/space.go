@@ -98,8 +98,8 @@ func device(name string) (uint64, error) {
 
 func stillTooFull(info podman.Info) error {
 	return &driver.Fault{
-		Err: fmt.Errorf("the file system of podman's storage is %d %% full, and there is nothing more to remove that no job uses", info.GraphUsed*100/info.GraphAllocated),
-		Hint: "see what takes the space (`podman system df`, and `df` and `du` for what is not podman's in " + info.GraphRoot +
-			"), or give it a larger disk",
+		Err: fmt.Errorf("the file system of podman's storage is still %d %% full, and nothing more can be removed", info.GraphUsed*100/info.GraphAllocated),
+		Hint: "see what takes up the space (`podman system df`; `df` and `du` for other files in " + info.GraphRoot +
+			"), or use a larger disk",
 	}
 }

@@ -42,7 +42,7 @@ func (k *keeper) store(t target) storage.Store {
 	return storage.Store{
 		Podman: t.podman, DataDir: k.policy.General.DataDir, Records: storage.RecordsIn(k.stateDir()),
 		Passed: func(err error) {
-			k.log.WithError(err).Warn("podman lists no images: only those with a record, and those that it names, are looked at")
+			k.log.WithError(err).Warn("podman cannot list images: only those with a record, and those that its error names, are considered")
 		},
 	}
 }

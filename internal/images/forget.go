@@ -38,7 +38,7 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 		return err
 	}
 	if err := trust.MakeDir(locks, trust.Self()); err != nil {
-		return &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
+		return &StateError{fmt.Errorf("creating the directory for locks: %w", err)}
 	}
 	var gone []string
 	for _, repository := range old {

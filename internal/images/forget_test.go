@@ -126,7 +126,7 @@ func TestForgetWithoutAList(t *testing.T) {
 		t.Errorf("%v, %q", err, r.remembered(t))
 	}
 	if _, err := os.Stat(file); err != nil {
-		t.Errorf("what is no record is gone: %v", err)
+		t.Errorf("a file that is not a record is gone: %v", err)
 	}
 }
 

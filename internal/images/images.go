@@ -117,7 +117,7 @@ func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 			return found, err
 		}
 		if len(r.Policies) > 1 {
-			f.Warn("the pull policy %q gives no image %s: %v", policy, r.Name, err)
+			f.Warn("pull policy %q failed for %s: %v", policy, r.Name, err)
 		}
 		if failure == nil || Refused(failure) {
 			failure = err
@@ -164,7 +164,7 @@ func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 	if err == nil || ctx.Err() != nil || isStateError(err) || foreign == nil {
 		return found, err
 	}
-	f.Warn("using the local image %s, which is made for another platform than this machine's: %v", r.Name, err)
+	f.Warn("using the local image %s, which is for another platform than this machine's: %v", r.Name, err)
 	return Found{Image: *foreign}, nil
 }
 
@@ -218,7 +218,7 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	waited := false
 	unlock, err := Lock(ctx, f.Locks, r.Repository, func() {
 		waited = true
-		f.Note("Waiting for another job that pulls from %s", r.Repository)
+		f.Note("Waiting for another job that is pulling from %s", r.Repository)
 	})
 	if err != nil {
 		return Found{}, err
@@ -271,7 +271,7 @@ func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image,
 			return image, err
 		}
 		after := wait + rand.N(wait)
-		f.Warn("pulling %s failed, try %d of %d, the next is in %.1f s: %v", pull.Name, try, tries, after.Seconds(), err)
+		f.Warn("pulling %s failed (try %d of %d), trying again in %.1f s: %v", pull.Name, try, tries, after.Seconds(), err)
 		select {
 		case <-ctx.Done():
 			return podman.Image{}, ctx.Err()

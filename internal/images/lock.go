@@ -26,7 +26,7 @@ const maxLocks = 64
 // name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
-		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
+		return nil, &StateError{fmt.Errorf("creating the directory for locks: %w", err)}
 	}
 	removeLocks(dir)
 	for waited := false; ; {

@@ -141,7 +141,7 @@ func TestReadersKilled(t *testing.T) {
 	s[repository+":3"] = "whose"
 	may(t, b, s, "3", false)
 
-	// What cannot be found out is no.
+	// If it cannot be found out, the answer is "no".
 	s[repository+":killed"] = "broken"
 	may(t, b, s, "3", false)
 	delete(s, repository+":killed")

@@ -53,7 +53,7 @@ func (r Readers) open(locks, repository string) error {
 		if f != nil {
 			_ = f.Close()
 		}
-		return errors.New("a job pulls from it: call this again")
+		return errors.New("a job is pulling from it: try again later")
 	}
 	defer unlockFile(f)
 	unlock, err := r.lock()

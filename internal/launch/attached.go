@@ -44,7 +44,7 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 	if err != nil {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
-	// A container that ends before it has read everything is no error of its own.
+	// A container that ends before it has read everything is not an error by itself.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	err = group.Wait(ctx,
 		process.Stop{Do: func() { _ = feed.Close() }},

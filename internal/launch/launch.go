@@ -49,18 +49,18 @@ func Make(dataDir, dir string) error {
 	owner := trust.Self()
 	below, err := filepath.Rel(dataDir, filepath.Join(dir, reportDir))
 	if err != nil {
-		return fmt.Errorf("making the directory of a launched step: %w", err)
+		return fmt.Errorf("creating the directory of a launched step: %w", err)
 	}
 	if err := trust.MakeDir(dataDir, owner); err != nil {
-		return fmt.Errorf("making the directory of a launched step: %w", err)
+		return fmt.Errorf("creating the directory of a launched step: %w", err)
 	}
 	report, err := trust.MakeOwn(dataDir, below, owner)
 	if err != nil {
-		return fmt.Errorf("making the directory of a launched step: %w", err)
+		return fmt.Errorf("creating the directory of a launched step: %w", err)
 	}
 	defer report.Close()
 	if err := os.Chmod(trust.InHandle(report), 0o777); err != nil {
-		return fmt.Errorf("making the directory of a launched step: %w", err)
+		return fmt.Errorf("creating the directory of a launched step: %w", err)
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (l Launcher) status() (int, error) {
 	}
 	code, err := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
 	if err != nil || len(text) == most || code < 0 || code > 255 {
-		return 0, fmt.Errorf("%q is no exit code of a script", text)
+		return 0, fmt.Errorf("invalid exit code of a script: %q", text)
 	}
 	return code, nil
 }

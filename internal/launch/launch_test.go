@@ -88,10 +88,10 @@ func TestAttachedStopped(t *testing.T) {
 func TestForgedReports(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{
-		`echo 256 >$report/status`:                 "is no exit code of a script",
-		`echo -1 >$report/status`:                  "is no exit code of a script",
-		`printf '0\n0\n' >$report/status`:          "is no exit code of a script",
-		`head -c 100000 /dev/zero >$report/status`: "is no exit code of a script",
+		`echo 256 >$report/status`:                 "invalid exit code of a script",
+		`echo -1 >$report/status`:                  "invalid exit code of a script",
+		`printf '0\n0\n' >$report/status`:          "invalid exit code of a script",
+		`head -c 100000 /dev/zero >$report/status`: "invalid exit code of a script",
 		`ln -s /etc/hostname $report/status`:       "too many levels of symbolic links",
 		`mkfifo $report/status`:                    "it is in no file",
 		`mkdir $report/status`:                     "it is in no file",

@@ -43,7 +43,7 @@ func Mark(dir string, owner job.Process, attempt string) error {
 const (
 	runnerGone   = "its runner is gone"
 	pastDeadline = "past its deadline"
-	jobFinished  = "its job is over"
+	jobFinished  = "its job has finished"
 )
 
 // Containers removes the containers of finished jobs, and those with one of the given names,

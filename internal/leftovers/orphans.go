@@ -97,7 +97,7 @@ func Find(ctx context.Context, p *podman.Podman, endpoint string, roots Roots, n
 	}
 	containers, err := p.Containers(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		problems = append(problems, fmt.Errorf("looking for containers of jobs that are over: %w", err))
+		problems = append(problems, fmt.Errorf("looking for containers of finished jobs: %w", err))
 	}
 	for _, c := range containers {
 		if len(c.Names) > 0 {
@@ -106,7 +106,7 @@ func Find(ctx context.Context, p *podman.Podman, endpoint string, roots Roots, n
 	}
 	networks, err := p.Networks(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
-		problems = append(problems, fmt.Errorf("looking for networks of jobs that are over: %w", err))
+		problems = append(problems, fmt.Errorf("looking for networks of finished jobs: %w", err))
 	}
 	for _, n := range networks {
 		add(Orphan{Kind: "network", Name: n.Name, Made: n.Created}, n.Labels)

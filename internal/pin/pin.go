@@ -38,7 +38,7 @@ func Target(dir string, number int) string { return filepath.Join(dir, strconv.I
 
 // ErrChanged is the error of a source that is not what was checked: it is gone, or
 // its path has a symbolic link now, or it is neither a directory nor a file.
-var ErrChanged = errors.New("it is no longer what it was when it was checked")
+var ErrChanged = errors.New("it has changed since it was checked")
 
 // Main does what the arguments say, the first of which is a verb, and returns the
 // program's exit status.
@@ -104,7 +104,7 @@ func pin(source, target string) error {
 func open(name string) (int, error) {
 	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if !filepath.IsAbs(name) || filepath.Clean(name) != name {
-		return -1, fmt.Errorf("%q is no clean absolute path", name)
+		return -1, fmt.Errorf("%q is not a clean absolute path", name)
 	}
 	at, err := unix.Open("/", flags|unix.O_DIRECTORY, 0)
 	if err != nil {

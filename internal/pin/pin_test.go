@@ -84,7 +84,7 @@ func TestProgram(t *testing.T) {
 		{nil, 1, "want pin-volumes DIR SOURCE… or unpin-volumes DIR…"},
 		{[]string{Verb}, 1, "want pin-volumes"},
 		{[]string{"other", "x"}, 1, "want pin-volumes"},
-		{[]string{Verb, t.TempDir(), link}, ExitChanged, "mounting " + link + ": it is no longer what it was when it was checked"},
+		{[]string{Verb, t.TempDir(), link}, ExitChanged, "mounting " + link + ": it has changed since it was checked"},
 		{[]string{UndoVerb, "/does/not/exist"}, 0, ""},
 	} {
 		var stderr strings.Builder

@@ -58,9 +58,9 @@ func (e *SilentError) Unwrap() error { return e.Err }
 // Hint returns what the administrator can do.
 func (e *SilentError) Hint() string {
 	if (Endpoint{URL: e.URL}).IsRemote() {
-		return "see whether the host is up, its sshd forwards sockets (AllowStreamLocalForwarding), and podman listens there: `systemctl --user status podman.socket` as the user of the address"
+		return "check that the host is up, that its sshd forwards sockets (AllowStreamLocalForwarding), and that podman listens there: `systemctl --user status podman.socket` as the user in the address"
 	}
-	return "see whether podman listens there, and gitlab-runner's user may open the socket: `systemctl status podman.socket`"
+	return "check that podman listens there, and that gitlab-runner's user may open the socket: `systemctl status podman.socket`"
 }
 
 // RefusedError is a host that ssh does not trust, or that does not trust this user.
@@ -73,7 +73,7 @@ type RefusedError struct {
 
 // Error returns the address and what ssh wrote.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("no connection to the podman service %s: %v", e.URL, e.Err)
+	return fmt.Sprintf("cannot connect to the podman service %s: %v", e.URL, e.Err)
 }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
@@ -109,7 +109,7 @@ func silent(ctx context.Context, url string, err error) error {
 }
 
 // errLate is the error of a service that took longer than answerTime.
-var errLate = fmt.Errorf("there was no answer within %s", answerTime)
+var errLate = fmt.Errorf("no answer within %s", answerTime)
 
 // ask asks the service behind a socket whether it runs, and returns the connection. While that
 // is open, an ssh in between is not idle.
@@ -127,9 +127,9 @@ func ask(ctx context.Context, socket string) (net.Conn, error) {
 	case err != nil && ctx.Err() != nil:
 		err = errLate
 	case err != nil:
-		err = fmt.Errorf("nobody listens on the socket there (%w)", err)
+		err = fmt.Errorf("nothing listens on the socket there (%w)", err)
 	case !strings.HasPrefix(line, "HTTP/1.1 200 "):
-		err = errors.New("what listens on the socket is no podman service")
+		err = errors.New("what listens on the socket is not a podman service")
 	default:
 		return conn, nil
 	}

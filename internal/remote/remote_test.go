@@ -127,9 +127,9 @@ func TestConnectToSocket(t *testing.T) {
 	}
 	c.Close()
 	for answer, why := range map[string]string{
-		"":                               "nobody listens on the socket there",
-		"SSH-2.0-x\r\n":                  "what listens on the socket is no podman service",
-		"HTTP/1.1 404 Not Found\r\n\r\n": "what listens on the socket is no podman service",
+		"":                               "nothing listens on the socket there",
+		"SSH-2.0-x\r\n":                  "what listens on the socket is not a podman service",
+		"HTTP/1.1 404 Not Found\r\n\r\n": "what listens on the socket is not a podman service",
 	} {
 		h := listen(t, answer)
 		_, err := h.Connect(t.Context(), t.TempDir())
@@ -145,7 +145,7 @@ func TestConnectToSocket(t *testing.T) {
 	}
 }
 
-// TestConnectIsStopped: the caller's end is no dead service.
+// TestConnectIsStopped: the caller's end does not mean that the service is dead.
 func TestConnectIsStopped(t *testing.T) {
 	h := listen(t, "silence")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -205,7 +205,7 @@ func TestEnvironmentOfSSH(t *testing.T) {
 func TestWhatSSHSays(t *testing.T) {
 	h := Endpoint{URL: "ssh://ci@node:2222/p", Identity: "/etc/id", KnownHosts: "/etc/known"}
 	for said, want := range map[string]string{
-		"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\r\n":                                   "the host has another key than /etc/known says",
+		"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\r\n":                                   "the host's key differs from the one in /etc/known",
 		"No ED25519 host key is known for [node]:2222 and you have requested strict checking.\r\nHost key verification failed.\r\n": "the host's key is not in /etc/known",
 		"ci@node: Permission denied (publickey).\r\n":                                                                               "the host does not accept the key /etc/id",
 		"Load key \"/etc/id\": Permission denied\r\nci@node: Permission denied (publickey).\r\n":                                    "the private key /etc/id cannot be used: Load key \"/etc/id\": Permission denied",

@@ -45,7 +45,7 @@ const socketFile, controlFile, lockFile, failedFile = "podman.sock", "control", 
 func (e Endpoint) tunnel(ctx context.Context, parent string) (*Connection, error) {
 	dir := e.directory(parent)
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
-		return nil, fmt.Errorf("making the directory of ssh: %w", err)
+		return nil, fmt.Errorf("creating the directory for ssh: %w", err)
 	}
 	socket := filepath.Join(dir, socketFile)
 	held, err := ask(ctx, socket)
@@ -163,7 +163,7 @@ func (e Endpoint) ssh(ctx context.Context, dir string) error {
 		}
 	}
 	if program == "" {
-		return &RefusedError{URL: e.URL, Err: errors.New("there is no ssh on this machine"), hint: "install OpenSSH's client (openssh-client, openssh-clients)"}
+		return &RefusedError{URL: e.URL, Err: errors.New("ssh is not installed on this machine"), hint: "install OpenSSH's client (openssh-client or openssh-clients)"}
 	}
 	if err := trust.Path(program, trust.Self()); err != nil {
 		return &RefusedError{URL: e.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), hint: trust.Hint(err)}
@@ -197,7 +197,7 @@ func (e Endpoint) ssh(ctx context.Context, dir string) error {
 func (e Endpoint) sshArgs() ([]string, error) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Hostname() == "" || u.Path == "" {
-		return nil, errors.New("reaching podman's service: its address is none of ssh")
+		return nil, errors.New("reaching podman's service: its address is not an ssh:// URL")
 	}
 	seconds := func(d time.Duration) string { return fmt.Sprint(int(d.Seconds())) }
 	args := []string{"-F", "none", "-N", "-T", "-f", "-M", "-S", controlFile}
@@ -236,14 +236,14 @@ func (e Endpoint) explain(ctx context.Context, dir, said string, err error) erro
 	}
 	switch {
 	case strings.Contains(said, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		return refused("the host has another key than "+e.KnownHosts+" says",
-			"this may be another machine than it should be; where the host has got a new key, replace its line in "+e.KnownHosts+" (general.podman.known_hosts); `"+look+"` shows what it has now, compare that with the host itself")
+		return refused("the host's key differs from the one in "+e.KnownHosts+"",
+			"this may be the wrong machine; if the host has a new key, replace its line in "+e.KnownHosts+" (general.podman.known_hosts); `"+look+"` prints its present key; compare that with the host itself")
 	case strings.Contains(said, "Host key verification failed"):
 		return refused("the host's key is not in "+e.KnownHosts,
-			"add its line to "+e.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it, compare it with /etc/ssh/*.pub of the host")
+			"add its line to "+e.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it; compare it with /etc/ssh/*.pub on the host")
 	case strings.Contains(said, "UNPROTECTED PRIVATE KEY"), strings.Contains(said, "Load key"), strings.Contains(said, "not accessible"):
 		return refused("the private key "+e.Identity+" cannot be used: "+lineWith(said, "Load key", "not accessible", "UNPROTECTED"),
-			"make "+e.Identity+" (general.podman.identity) a private key without a passphrase, of gitlab-runner's user, mode 0600")
+			"make "+e.Identity+" (general.podman.identity) a private key without a passphrase, owned by gitlab-runner's user, mode 0600")
 	case strings.Contains(said, "Permission denied"), strings.Contains(said, "Too many authentication failures"):
 		return refused("the host does not accept the key "+e.Identity,
 			"add "+e.Identity+".pub to ~/.ssh/authorized_keys of the user there (general.podman.identity, and the user of the address)")

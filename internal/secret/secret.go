@@ -38,7 +38,7 @@ func Make(dir, service string) error {
 		err = os.WriteFile(filepath.Join(dir, serviceFile), []byte(service), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("making the directory of the job's podman secrets: %w", err)
+		return fmt.Errorf("creating the directory for the job's podman secrets: %w", err)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func trustFiles(h remote.Endpoint) error {
 		if err := trust.Path(f.name, trust.Self()); err != nil {
 			return &driver.Fault{
 				Err:  fmt.Errorf("general.podman.%s cannot be trusted: %w", f.key, err),
-				Hint: cmp.Or(trust.Hint(err), "make general.podman."+f.key+" of the policy a file that gitlab-runner's user can read"),
+				Hint: cmp.Or(trust.Hint(err), "set general.podman."+f.key+" in the policy to a file that gitlab-runner's user can read"),
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func OpenLog(c *driver.Call, l plan.Log, jobID, projectID int64) (*Log, error) {
 		if err != nil {
 			return nil, &driver.Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),
-				Hint: "make the directory of general.log_file writable for the user that gitlab-runner runs as",
+				Hint: "make the directory of general.log_file writable by gitlab-runner's user",
 			}
 		}
 		logger.SetOutput(f)
@@ -60,7 +60,7 @@ func (l *Log) Podman(c podman.Command) {
 	entry := l.WithFields(logrus.Fields{"seconds": c.Duration.Seconds()})
 	if c.Err != nil {
 		entry = entry.WithField("failure", c.Err.Error())
-		entry.Info("podman " + c.Args[0] + " ended with a failure")
+		entry.Info("podman " + c.Args[0] + " failed")
 	}
 	entry.Debug("podman " + quoted(c.Args))
 }

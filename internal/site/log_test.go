@@ -39,9 +39,9 @@ func TestLogLevels(t *testing.T) {
 		level string
 		lines []string
 	}{
-		{"debug", []string{"podman ps --all", "podman rm ended with a failure", "podman rm x", "said"}},
-		{"info", []string{"podman rm ended with a failure", "said"}},
-		{"", []string{"podman rm ended with a failure", "said"}},
+		{"debug", []string{"podman ps --all", "podman rm failed", "podman rm x", "said"}},
+		{"info", []string{"podman rm failed", "said"}},
+		{"", []string{"podman rm failed", "said"}},
 		{"error", nil},
 	}
 	for _, tt := range tests {

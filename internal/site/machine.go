@@ -20,7 +20,7 @@ func Explain(err error) string {
 	case podman.DiskFull(err):
 		return "the disk is full: free space where podman has its storage (`podman system df`), in /var/tmp, where it unpacks images, and in the TMPDIR of gitlab-runner"
 	case podman.Locked(err):
-		return "another process held podman's database all the time: see which (`fuser` on db.sql of podman's storage), and whether the disk is slow"
+		return "another process keeps podman's database locked: find it with `fuser` on db.sql of podman's storage, and check whether the disk is slow"
 	case podman.NoProcesses(err):
 		return "no process could be started: raise TasksMax= of gitlab-runner's unit and of its user's slice, and `ulimit -u` of its user, or run fewer jobs at a time"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
@@ -31,9 +31,9 @@ func Explain(err error) string {
 
 func timeoutHint(late *podman.TimeoutError) string {
 	if late.IsPull() {
-		return "the registry, the network or podman hangs: pull the image by hand as gitlab-runner's user; a pull may take as long as general.podman.timeouts.pull of the policy says"
+		return "the registry, the network or podman hangs: pull the image by hand as gitlab-runner's user; the limit is general.podman.timeouts.pull in the policy"
 	}
-	return "podman hangs, or the machine is too slow for it: run `podman ps` as gitlab-runner's user; a command may take as long as general.podman.timeouts.command of the policy says"
+	return "podman hangs, or the machine is too slow for it: run `podman ps` as gitlab-runner's user; the limit is general.podman.timeouts.command in the policy"
 }
 
 // permissionHint is for the files of the driver itself that no key of the policy
@@ -46,12 +46,12 @@ func permissionHint(err error) string {
 	if !errors.As(err, &path) || errors.As(err, &refusal) || errors.As(err, &fault) || errors.As(err, &hinted) {
 		return ""
 	}
-	return "make the TMPDIR of gitlab-runner a directory on a local disk that its user can write to"
+	return "set gitlab-runner's TMPDIR to a directory on a local disk that its user can write to"
 }
 
 // What to do where podman cannot start a container for want of a thing, in prepare or
 // in run.
 const (
 	NoShellHint     = "the image has no `sh`; use an image with a POSIX shell"
-	NoCDIDeviceHint = "make gpus and devices of the policy name CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's, /etc/cdi has their files"
+	NoCDIDeviceHint = "set gpus and devices in the policy to CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's; their files are in /etc/cdi"
 )

@@ -33,9 +33,9 @@ func LoadPolicy(c *driver.Call) (*policy.Policy, error) {
 	case err == nil || errors.As(err, &problems):
 		return p, err
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("write a policy to %s, or name one by --policy FILE in config_args and prepare_args of [runners.custom]", name)}
+		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("write a policy to %s, or name one with --policy FILE in config_args and prepare_args of [runners.custom]", name)}
 	default:
-		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("make %s readable for the user that gitlab-runner runs as", name)}
+		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("make %s readable by gitlab-runner's user", name)}
 	}
 }
 

@@ -118,7 +118,7 @@ func (s Slurm) squeue(ctx context.Context, wanted func(line string) bool, which 
 }
 
 // Cancel ends the latest job of this user that has a working directory. One that is over, or
-// was never there, is no error.
+// was never there, is not an error.
 func (s Slurm) Cancel(ctx context.Context, dir string) error {
 	job, found, err := s.Find(ctx, dir)
 	if err != nil || !found || !job.Going() && !job.Waiting() {
@@ -199,10 +199,10 @@ func (j Job) Going() bool {
 // ends are the states of jobs that Slurm itself has ended, with a word for each.
 var ends = map[string]string{
 	"BOOT_FAIL":     "its node did not start",
-	"CANCELLED":     "somebody has cancelled it",
+	"CANCELLED":     "it was cancelled",
 	"DEADLINE":      "it reached its deadline",
 	"NODE_FAIL":     "a node failed",
-	"OUT_OF_MEMORY": "it used more memory than it has",
+	"OUT_OF_MEMORY": "it used more memory than it was given",
 	"PREEMPTED":     "it was preempted",
 	"REVOKED":       "it was revoked",
 	"TIMEOUT":       "it reached its time limit",

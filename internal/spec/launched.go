@@ -49,7 +49,7 @@ type NoDigestError struct{ Image policy.Image }
 
 // Error returns what the image lacks.
 func (e *NoDigestError) Error() string {
-	return fmt.Sprintf("the image %s has no digest, by which another machine could have the same", e.Image)
+	return fmt.Sprintf("the image %s has no digest, so another machine cannot pull exactly this image", e.Image)
 }
 
 // launched is the container of a step of the author's, as `podman run` makes it

@@ -64,7 +64,7 @@ func Warnings(f Facts, image podman.Image) []string {
 		return nil
 	}
 	if _, ok := userNamespace(f, image); !ok {
-		return []string{fmt.Sprintf("the job's user %q has a name: with step_script_only what it writes may be missing from artifacts and caches, and fail the next job; give its number in `image:docker:user`", user(f, image))}
+		return []string{fmt.Sprintf("the job's user %q is a name, not a number: with step_script_only its files may be missing from artifacts and caches, and make the next job fail; use its number in `image:docker:user`", user(f, image))}
 	}
 	return nil
 }

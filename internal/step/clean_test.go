@@ -215,7 +215,7 @@ func TestCleanKeeps(t *testing.T) {
 			}
 		}
 		if got := w.next(CleanModules); got.code != 0 || !strings.Contains(got.stdout, "Reinitialized existing") || strings.Contains(got.stderr, "Cloning") {
-			t.Errorf("%s: the next job fetches anew: %+v", shell, got)
+			t.Errorf("%s: the next job fetches everything again: %+v", shell, got)
 		}
 	}
 }

@@ -51,11 +51,11 @@ type Limits struct {
 
 // Why an item is chosen.
 const (
-	unused      = "its builds were not used for long"
-	overfull    = "the caches are too large, and it was not used for longest"
-	unusedImage = "no job has used it for long"
-	noUse       = "podman cannot read it, and lists no image while it is there"
-	diskFull    = "the disk is too full, and it was not used for longest"
+	unused      = "builds unused"
+	overfull    = "caches over limit; least recently used"
+	unusedImage = "image unused"
+	noUse       = "podman cannot read it, and cannot list images while it exists"
+	diskFull    = "disk over limit; least recently used"
 )
 
 // Choose returns the items that have to be removed, the least recently used first. Items that

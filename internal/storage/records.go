@@ -48,7 +48,7 @@ func (r Records) Hold(ctx context.Context, name string) (release func(), err err
 // record, the time at which it was made.
 func (r Records) hold(ctx context.Context, name string) (release func(), before time.Time, err error) {
 	if err := trust.MakeDir(r.Dir, trust.Self()); err != nil {
-		return nil, before, fmt.Errorf("making the directory of the records: %w", err)
+		return nil, before, fmt.Errorf("creating the directory for records: %w", err)
 	}
 	for {
 		f, err := r.open(name, os.O_CREATE|os.O_RDWR, filelock.Shared)

@@ -128,7 +128,7 @@ func TestRecordsErrors(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Records{Dir: file}).Hold(t.Context(), "x"); err == nil || !strings.HasPrefix(err.Error(), "making the directory of the records: ") {
+	if _, err := (Records{Dir: file}).Hold(t.Context(), "x"); err == nil || !strings.HasPrefix(err.Error(), "creating the directory for records: ") {
 		t.Errorf("in a file: %v", err)
 	}
 	if _, err := (Records{Dir: file}).LastUses(); err == nil || !strings.HasPrefix(err.Error(), "reading the records: ") {

@@ -97,7 +97,7 @@ func withDefaults(defaults, vars []Variable) []Variable {
 }
 
 // predefined is the ordinary set of GitLab's predefined variables, in a fixed
-// order. Those of the runner (CI_PROJECT_DIR and kin) are not among them.
+// order. Those of the runner (such as CI_PROJECT_DIR) are not among them.
 func (j *Job) predefined(base *url.URL) []Variable {
 	var vars []Variable
 	public := func(pairs ...string) {

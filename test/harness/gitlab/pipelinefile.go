@@ -84,7 +84,7 @@ type reference struct {
 	node ast.Node
 }
 
-// read takes every top-level key that is no keyword for a job, like GitLab.
+// read takes every top-level key that is not a keyword for a job, like GitLab.
 func (f *pipelineFile) read(doc ast.Node) {
 	var old settings // keys of default at the top level, as they once were written
 	top := f.settingKeys(&old)

@@ -184,7 +184,7 @@ func TestPipelineErrors(t *testing.T) {
 		{"hidden job", ".a: {script: x}", `x.yml:1:1: .a: hidden jobs are not supported`},
 		{"two at once", "a: {script: x, only: y, tags: z}", "x.yml:1:16: a: unknown or unsupported key \"only\"\nx.yml:1:25: a: unknown or unsupported key \"tags\""},
 		{"no script", "a: {stage: test}", `x.yml:1:1: a: no script`},
-		{"job is no mapping", "a: x", `x.yml:1:4: a: want a mapping`},
+		{"job is not a mapping", "a: x", `x.yml:1:4: a: want a mapping`},
 		{"stage", "a: {script: x, stage: nope}", `x.yml:1:1: a: stage "nope" is not among the stages build, test, deploy`},
 		{"boolean as text", "a:\n  script:\n    - true\n", `x.yml:3:7: a: script: want a string`},
 		{"boolean variable", "variables: {A: true}\na: {script: x}", `x.yml:1:16: variables: A: want a string or a number`},

@@ -66,7 +66,7 @@ func TestRefusals(t *testing.T) {
 		{"runner token for registration", func(c *client) answer { return c.json("POST", "runners", "RUNNER-TOKEN", c.token, body(c.token)) }, "POST /api/v4/runners: 403 unknown registration token"},
 		{"no JSON", func(c *client) answer { return c.do("POST", "runners", nil, []byte("{")) }, "POST /api/v4/runners: 400 decoding the body: unexpected EOF"},
 		{"unknown job", func(c *client) answer { return c.running(&Job{ID: 1}) }, "PUT /api/v4/jobs/1: 404 no such job"},
-		{"job id is no number", func(c *client) answer { return c.do("PUT", "jobs/x", nil, nil) }, "PUT /api/v4/jobs/x: 404 no such job"},
+		{"job id is not a number", func(c *client) answer { return c.do("PUT", "jobs/x", nil, nil) }, "PUT /api/v4/jobs/x: 404 no such job"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

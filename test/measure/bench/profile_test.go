@@ -21,7 +21,7 @@ const twoJobs = `{"level":"debug","job":1,"msg":"podman ps --all --filter 'label
 {"job":1,"msg":"step ended","program":"podman-executor-run","seconds":0.25,"step":"build_script"}
 {"level":"debug","job":1,"msg":"podman rm --force r u","program":"podman-executor-cleanup","seconds":0.1}
 {"job":1,"msg":"cleaned up","program":"podman-executor-cleanup","seconds":0.11}
-{"job":2,"msg":"podman ps ended with a failure","failure":"locked","level":"info","program":"podman-executor-prepare","seconds":0.1}
+{"job":2,"msg":"podman ps failed","failure":"locked","level":"info","program":"podman-executor-prepare","seconds":0.1}
 {"level":"debug","job":2,"msg":"podman ps --all","program":"podman-executor-prepare","seconds":0.3}
 {"level":"debug","job":2,"msg":"podman ps --all","program":"podman-executor-prepare","seconds":0.5}
 {"level":"debug","job":2,"msg":"podman ps --all","program":"podman-executor-prepare","seconds":0.5}
@@ -60,6 +60,6 @@ func TestProfileOfLog(t *testing.T) {
 		t.Errorf("of half of the jobs (-want +got):\n%s", diff)
 	}
 	if _, err := callsOf(strings.NewReader("text\n")); err == nil {
-		t.Error("what is no JSON is read")
+		t.Error("what is not JSON is read")
 	}
 }

@@ -184,7 +184,7 @@ func TestForgedSteps(t *testing.T) {
 	m := start(t, defaults())
 	run := m.run(m.hooked("garbage", "for p in /run/podman-executor/private/steps/step-*; do echo 0123456789abcdef 1<>$p/status; done; sleep 1000", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-run: error: handing a step to the container: ", "is no exit status of a step", "podman-executor-run: hint: ")
+	logs(t, run, "podman-executor-run: error: handing a step to the container: ", "invalid exit status of a step", "podman-executor-run: hint: ")
 	lacks(t, run, "$ echo ran")
 	// It cannot put anything in their place.
 	run = m.run(m.hooked("links", "cd /run/podman-executor/private/steps; rm -rf next step-* || ln -s /etc/passwd link || ls", "echo made >out"))
@@ -205,6 +205,6 @@ func TestOutOfMemoryInRunnerStep(t *testing.T) {
 	podman(t, "exec", name, "touch", "/tmp/go")
 	m.wait(run)
 	m.nothingLeft()
-	logs(t, run, "podman-executor-run: error: out of memory: the script used more than its limit of 512m, and the kernel has killed a process of it\n", "podman-executor-run: hint: ")
+	logs(t, run, "podman-executor-run: error: out of memory: the script used more than its limit of 512m, and the kernel killed one of its processes\n", "podman-executor-run: hint: ")
 	lacks(t, run, "$ echo ran")
 }

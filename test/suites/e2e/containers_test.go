@@ -210,7 +210,7 @@ func TestGPUs(t *testing.T) {
 		m := start(t, defaults(keys...))
 		run := m.run(job("no such GPU, "+program, "echo ran"))
 		failed(t, run, "runner_system_failure", 0)
-		logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: make gpus and devices")
+		logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: set gpus and devices")
 		lacks(t, run, "\nran")
 	}
 }
@@ -230,10 +230,10 @@ func TestLimits(t *testing.T) {
 	}
 	run := m.run(job("void", "echo ran"))
 	succeeded(t, run)
-	logs(t, run, "podman-executor-prepare: warning: this machine does not enforce the limits of memory, pids_limit: podman has no cgroup controller for memory, pids (cgroup v2)\n", "\nran")
+	logs(t, run, "podman-executor-prepare: warning: this machine does not enforce the limits on memory, pids_limit: podman has no cgroup controller for memory, pids (cgroup v2)\n", "\nran")
 	run = strict.run(job("refused", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: this machine does not enforce the limits of memory, pids_limit", "hint: ", "Delegate=cpu cpuset io memory pids")
+	logs(t, run, "podman-executor-prepare: error: this machine does not enforce the limits on memory, pids_limit", "hint: ", "Delegate=cpu cpuset io memory pids")
 	lacks(t, run, "\nran")
 }
 
@@ -253,7 +253,7 @@ func TestOutOfMemory(t *testing.T) {
 	m.wait(run)
 	m.nothingLeft()
 	failed(t, run, "script_failure", 137)
-	logs(t, run, "podman-executor-run: error: out of memory: the script used more than its limit of 512m, and the kernel has killed a process of it\n",
+	logs(t, run, "podman-executor-run: error: out of memory: the script used more than its limit of 512m, and the kernel killed one of its processes\n",
 		"podman-executor-run: hint: request more with the variable PODMAN_MEMORY in .gitlab-ci.yml: up to 1g\n", "in after_script")
 	if n := count(run, "out of memory"); n != 1 {
 		t.Errorf("the kill is named %d times", n)

@@ -107,7 +107,7 @@ func TestRegistryAuthFileThatIsBroken(t *testing.T) {
 	write(t, file, `{"auths": {"registry.example.com": {"auth": "s3cr3t"}}}`)
 	run := m.run(job("broken", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: reading registry_auth_file: "+file, "hint: mend the file of ")
+	logs(t, run, "podman-executor-prepare: error: reading registry_auth_file: "+file, "hint: fix the file of ")
 	lacks(t, run, "s3cr3t", "$ echo ran")
 	write(t, file, `{"auths": {}}`)
 	if err := os.Chmod(file, 0o604); err != nil {
@@ -115,5 +115,5 @@ func TestRegistryAuthFileThatIsBroken(t *testing.T) {
 	}
 	run = m.run(job("readable by others", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "others can read it", "hint: mend the file of ")
+	logs(t, run, "others can read it", "hint: fix the file of ")
 }

@@ -113,7 +113,7 @@ func TestDoctorRuntimeMissing(t *testing.T) {
 	}
 }
 
-// An image without bash and git is no runner image.
+// An image without bash and git cannot be the runner image.
 func TestDoctorRunnerImage(t *testing.T) {
 	t.Parallel()
 	table, status := doctor(t, policyText(t.TempDir(), nil, []string{fmt.Sprintf("runner_image = %q", busyboxImage)}), nil)

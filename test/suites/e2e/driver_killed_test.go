@@ -155,7 +155,7 @@ func (p trap) forgetLooks() {
 
 // Each program of the driver is killed at each podman command of a job: before it
 // and, where the command changes anything, when it is done. The job ends as it must:
-// what did not run to its end is no success. The next job works, and after it
+// what did not run to its end has not succeeded. The next job works, and after it
 // nothing of either is left.
 func TestDriverKilledAtEachStep(t *testing.T) {
 	t.Parallel()

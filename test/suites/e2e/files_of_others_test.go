@@ -97,7 +97,7 @@ func TestOtherUsersWithStepScriptOnly(t *testing.T) {
 			run := m.run(in(image, m.cloneOnce("another image", script)))
 			succeeded(t, run)
 			logs(t, run, "uid "+uid+"\n", "done")
-			lacks(t, run, "has a name")
+			lacks(t, run, "is a name")
 		}
 	}
 	// One with a name is another on the host, and writes what the runner's steps have made.
@@ -106,5 +106,5 @@ func TestOtherUsersWithStepScriptOnly(t *testing.T) {
 	named.Image.ExecutorOptions.Docker.User = "daemon"
 	run := m.run(named)
 	succeeded(t, run)
-	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" has a name`, "umask 0000\n", "daemon\n")
+	logs(t, run, `podman-executor-prepare: warning: the job's user "daemon" is a name`, "umask 0000\n", "daemon\n")
 }

@@ -46,7 +46,7 @@ func newHost(t *testing.T) *host {
 }
 
 // freePort returns a port that is free, and that the kernel gives to nobody who asks for
-// any (ip_local_port_range begins at 32768): a host that starts anew has it still.
+// any (ip_local_port_range begins at 32768): a host that is restarted still has it.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -102,7 +102,7 @@ func sshFiles(identity, knownHosts string) []string {
 	return []string{fmt.Sprintf("identity = %q", identity), fmt.Sprintf("known_hosts = %q", knownHosts)}
 }
 
-// start starts the host, or starts it anew.
+// start starts the host, or restarts it.
 func (h *host) start() {
 	h.Helper()
 	h.service = h.daemon("podman", "system", "service", "--time", "0", h.socket())

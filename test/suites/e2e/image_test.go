@@ -101,7 +101,7 @@ func TestPolicyReplacedInTheMiddle(t *testing.T) {
 	m := start(t, defaults())
 	run := m.server.Submit(job("replaced", "echo started", "sleep 2", "echo ended"))
 	m.waitLog(run, "started")
-	if err := m.runner.SetPolicy("this is no policy"); err != nil {
+	if err := m.runner.SetPolicy("this is not a policy"); err != nil {
 		t.Fatal(err)
 	}
 	m.wait(run)

@@ -120,7 +120,7 @@ func TestLauncherFails(t *testing.T) {
 	m := start(t, policy)
 	run := m.run(in(busyboxImage, job("no launcher", "echo ran")))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-run: error: the launcher false ended with exit code 1 before the script began\n", "podman-executor-run: hint: ")
+	logs(t, run, "podman-executor-run: error: the launcher false exited with code 1 before the script began\n", "podman-executor-run: hint: ")
 	lacks(t, run, "\nran")
 	m.nothingLeft()
 }

@@ -110,7 +110,7 @@ func TestUnknownHost(t *testing.T) {
 	m := start(t, defaults(h.keys(fmt.Sprintf("service_url = %q", h.url()))...))
 	run := m.run(job("never", "echo never"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: no connection to the podman service "+h.url()+": the host's key is not in "+h.file("known_hosts"),
+	logs(t, run, "error: cannot connect to the podman service "+h.url()+": the host's key is not in "+h.file("known_hosts"),
 		"hint: add its line to "+h.file("known_hosts")+" (general.podman.known_hosts): `ssh-keyscan -p "+h.port+" 127.0.0.1` prints it")
 	if h.read("known_hosts") != othersKnownHosts(t) {
 		t.Error("known_hosts has changed")
@@ -126,8 +126,8 @@ func TestHostWithAnotherKey(t *testing.T) {
 	m := start(t, defaults(h.keys(fmt.Sprintf("service_urls = [%q]", h.url()))...))
 	run := m.run(job("never", "echo never"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: no connection to the podman service "+h.url()+": the host has another key than "+h.file("known_hosts")+" says",
-		"hint: this may be another machine than it should be")
+	logs(t, run, "error: cannot connect to the podman service "+h.url()+": the host's key differs from the one in "+h.file("known_hosts")+"",
+		"hint: this may be the wrong machine")
 }
 
 // TestKeyThatIsNotAccepted: an agent that has the right key is not asked.
@@ -147,7 +147,7 @@ func TestKeyThatIsNotAccepted(t *testing.T) {
 		defaults(append(sshFiles(h.file("another"), h.file("known_hosts")), fmt.Sprintf("service_url = %q", h.url()))...))
 	run := m.run(job("never", "echo never"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: no connection to the podman service "+h.url()+": the host does not accept the key "+h.file("another"),
+	logs(t, run, "error: cannot connect to the podman service "+h.url()+": the host does not accept the key "+h.file("another"),
 		"hint: add "+h.file("another")+".pub to ~/.ssh/authorized_keys of the user there")
 }
 
@@ -180,7 +180,7 @@ func TestTwoHosts(t *testing.T) {
 	began := time.Now()
 	run := m.runOf(project, script...)
 	succeeded(t, run)
-	logs(t, run, "Passing over a service: the podman service "+h.url()+" does not answer: ", "Connection refused", using+m.ssh)
+	logs(t, run, "Skipping podman service "+h.url()+": ", "Connection refused", using+m.ssh)
 	t.Logf("figure: a job whose host is dead takes %s", time.Since(began).Round(time.Second))
 
 	h.start()
@@ -198,7 +198,7 @@ func TestNoHostAnswers(t *testing.T) {
 	m := start(t, defaults(h.keys(fmt.Sprintf("service_urls = [%q, \"unix://%s/none.sock\"]", h.url(), h.dir))...))
 	run := m.run(job("never", "echo never"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: none of the podman services answers", "hint: see why above")
+	logs(t, run, "error: none of the podman services answers", "hint: the reasons are above")
 	for _, reason := range []string{"Connection refused", "connect: no such file or directory"} {
 		if !strings.Contains(run.Log(), reason) {
 			t.Errorf("the job log lacks %q:\n%s", reason, run.Log())
@@ -229,7 +229,7 @@ func TestHostDies(t *testing.T) {
 			h.die() // what is frozen, too
 			next := m.runOf(project, "echo elsewhere")
 			succeeded(t, next)
-			logs(t, next, "Passing over a service", "Using the podman service "+m.ssh, "elsewhere")
+			logs(t, next, "Skipping podman service", "Using the podman service "+m.ssh, "elsewhere")
 
 			h.start()
 			h.forgetFailure()

@@ -200,7 +200,7 @@ func TestOrphansOfFailedCleanup(t *testing.T) {
 	}
 	left = m.container(second, "user")
 	table, stderr, status := m.byHand("--orphans")
-	if status != 0 || stderr != "" || !row(table, "container", left, "its job is over") {
+	if status != 0 || stderr != "" || !row(table, "container", left, "its job has finished") {
 		t.Errorf("it ends with %d and says %s%s", status, stderr, table)
 	}
 	m.nothingLeft()

@@ -33,7 +33,7 @@ func TestPullPoliciesOfTheJob(t *testing.T) {
 	j.Image.PullPolicy = []string{"never", "always", "if-not-present"}
 	run := m.run(j)
 	succeeded(t, run)
-	logs(t, run, `warning: the pull policy "always" gives no image `+image+": ", "manifest unknown")
+	logs(t, run, `warning: pull policy "always" failed for `+image+": ", "manifest unknown")
 	logs(t, run, "Using image "+image+" in the user container: ", "found locally", "ran")
 
 	j.Image.PullPolicy = []string{"always"}
@@ -132,8 +132,8 @@ func TestImageThatCannotBeRemembered(t *testing.T) {
 		below string // of what would be state_dir, is a file
 		want  []string
 	}{
-		"who may read it": {"private-images", []string{"podman-executor-prepare: error: getting the image", "who may read", "hint: make general.state_dir of "}},
-		"that it is used": {"", []string{"podman-executor-prepare: error: making the directory of the records: ", "hint: make general.state_dir of "}},
+		"who may read it": {"private-images", []string{"podman-executor-prepare: error: getting the image", "who may read", "hint: set general.state_dir in "}},
+		"that it is used": {"", []string{"podman-executor-prepare: error: creating the directory for records: ", "hint: set general.state_dir in "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stateDir := filepath.Join(file, "state")
@@ -182,7 +182,7 @@ func TestPullOnce(t *testing.T) {
 		runs = append(runs, m.server.Submit(j))
 	}
 	for _, run := range runs[1:] {
-		m.waitLog(run, "Waiting for another job that pulls from "+f.host+"/reader/app\n")
+		m.waitLog(run, "Waiting for another job that is pulling from "+f.host+"/reader/app\n")
 	}
 	close(release)
 	for _, run := range runs {
@@ -325,13 +325,13 @@ func TestRegistryThatStaysDown(t *testing.T) {
 	m := start(t, defaults(r.policy()))
 	run := m.run(pulledBy(r.account, f.image("reader/app:1"), job("down", "echo ran")))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: getting the image", "500 Internal Server Error", "hint: check that this host reaches the registry")
+	logs(t, run, "podman-executor-prepare: error: getting the image", "500 Internal Server Error", "hint: check that this host can reach the registry")
 	if n := f.total("/manifests/"); n != 9 {
 		t.Errorf("the registry was asked %d times, want 3 tries of each of 3 prepares", n)
 	}
 }
 
-// What the job's author has to mend is not tried again.
+// What the job's author has to fix is not tried again.
 func TestPullRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	r := startRegistry(t)

@@ -49,7 +49,7 @@ func TestNoRunnerBinary(t *testing.T) {
 	m := start(t, defaults(fmt.Sprintf("runner_image = %q", gitImage), `runner_binary = "none"`))
 	run := m.run(withArtifact(job("artifact", "echo made > result")))
 	succeeded(t, run)
-	logs(t, run, "podman-executor-prepare: warning: the runner image "+gitImage+" has no gitlab-runner: artifacts, caches and dependencies of this job will do nothing", "$ echo made", "Missing gitlab-runner. Uploading artifacts is disabled.")
+	logs(t, run, "podman-executor-prepare: warning: the runner image "+gitImage+" has no gitlab-runner: artifacts, caches and dependencies of this job will not work", "$ echo made", "Missing gitlab-runner. Uploading artifacts is disabled.")
 	if len(run.Artifacts()) != 0 {
 		t.Errorf("artifacts came up: %v", run.Artifacts())
 	}
@@ -74,5 +74,5 @@ func TestRunnerBinaryGiven(t *testing.T) {
 	m = start(t, defaults(`runner_binary = "/does/not/exist"`))
 	run = m.run(job("no runner", "echo ran"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: looking for runner_binary: stat /does/not/exist: no such file or directory", "hint: mend "+m.dir+"/policy.toml:")
+	logs(t, run, "error: looking for runner_binary: stat /does/not/exist: no such file or directory", "hint: fix "+m.dir+"/policy.toml:")
 }

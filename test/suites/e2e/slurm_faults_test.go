@@ -75,7 +75,7 @@ func TestSlurmFails(t *testing.T) {
 			asked.SetVariable("SCHEDULER_PARAMETERS", "--time=1")
 			run := m.run(asked)
 			failed(t, run, "script_failure", 1)
-			logs(t, run, " was ended by Slurm: it reached its time limit (TIMEOUT)", "podman-executor-run: hint: ask for more by --time in the variable SCHEDULER_PARAMETERS\n")
+			logs(t, run, " was ended by Slurm: it reached its time limit (TIMEOUT)", "podman-executor-run: hint: ask for more with --time in the variable SCHEDULER_PARAMETERS\n")
 			m.nothingLeft()
 			nothingLaunched(t, dir)
 		})

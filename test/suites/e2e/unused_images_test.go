@@ -59,7 +59,7 @@ func TestRemoveImages(t *testing.T) {
 			}
 			m.unusedFor(100 * 24 * time.Hour)
 			table, stderr, status := m.byHand("--images-unused-for", "30d", "--dry-run")
-			if status != 0 || stderr != "" || strings.Count(table, "\n") != 2 || !row(table, "image", old, "no job has used it for long", "100d") || !stored(t, oldID) {
+			if status != 0 || stderr != "" || strings.Count(table, "\n") != 2 || !row(table, "image", old, "image unused", "100d") || !stored(t, oldID) {
 				t.Errorf("--dry-run ends with %d and says %s%s", status, stderr, table)
 			}
 			if _, stderr, status := m.byHand("--images-unused-for", "30d"); status != 0 || stderr != "" {
@@ -199,7 +199,7 @@ func TestStorageBelow(t *testing.T) {
 		t.Errorf("with enough room it ends with %d and says %s%s", status, table, stderr)
 	}
 	table, stderr, status := m.byHand("--storage-below", "1")
-	if status != 1 || !strings.Contains(stderr, " % full, and there is nothing more to remove that no job uses\n") || !strings.Contains(stderr, "podman-executor-cleanup: hint: ") {
+	if status != 1 || !strings.Contains(stderr, " % full, and nothing more can be removed\n") || !strings.Contains(stderr, "podman-executor-cleanup: hint: ") {
 		t.Errorf("with too little it ends with %d and says %s", status, stderr)
 	}
 	lines := strings.Split(table, "\n")

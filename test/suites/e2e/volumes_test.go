@@ -64,7 +64,7 @@ func TestVolumesGranted(t *testing.T) {
 	j.AddAfterScript("cat /one/new")
 	run := m.run(j)
 	succeeded(t, run)
-	logs(t, run, "Mounting "+allowed+"/data at /one (rw), as USER_VOLUMES asks", "Mounting "+allowed+"/data at /two (ro), as USER_VOLUMES_1 asks",
+	logs(t, run, "Mounting "+allowed+"/data at /one (rw), requested by USER_VOLUMES", "Mounting "+allowed+"/data at /two (ro), requested by USER_VOLUMES_1",
 		"shared data\nshared data\nshared data\n", "two is read-only", "written by the job")
 	if text, err := os.ReadFile(filepath.Join(allowed, "data", "new")); err != nil || string(text) != "written by the job\n" {
 		t.Errorf("the host's file has %q (%v)", text, err)

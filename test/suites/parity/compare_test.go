@@ -154,6 +154,6 @@ func TestLoadPipelinesOfNames(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if _, err := loadPipelines([]string{"no such job"}); err == nil {
-		t.Error("a job that there is not is no error")
+		t.Error("a job that does not exist is not an error")
 	}
 }

@@ -23,7 +23,7 @@ func TestEachCaseIsListed(t *testing.T) {
 	}
 	for name := range listed {
 		if _, ok := tests[name]; !ok {
-			t.Errorf("cases.txt has %s, which is no test", name)
+			t.Errorf("cases.txt has %s, which is not a test", name)
 		}
 	}
 }

@@ -105,7 +105,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, steps)
 	}
 	if err := json.Unmarshal([]byte(`{"run":"[1]"}`), &job); err == nil {
-		t.Error("a step that is no object was accepted")
+		t.Error("a step that is not an object was accepted")
 	}
 }
 

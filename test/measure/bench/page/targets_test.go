@@ -175,6 +175,6 @@ func TestFiles(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	if err := write([]string{"--output", dir, "--programs", filepath.Join(dir, "none.json"), one}); err == nil {
-		t.Error("a file of programs that is missing is no error")
+		t.Error("a missing file of programs is not an error")
 	}
 }

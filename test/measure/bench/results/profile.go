@@ -25,8 +25,8 @@ type CommandTimes struct {
 }
 
 // InPrograms is the sum of the programs' medians, in seconds. Programs of a job run one
-// after the other; commands of one program may run at the same time, so theirs is no
-// sum of anything.
+// after the other; commands of one program may run at the same time, so their
+// sum means nothing.
 func (p Profile) InPrograms() (sum float64) {
 	for _, program := range p.Programs {
 		sum += Median(program.Seconds)

@@ -11,7 +11,7 @@ const (
 	base     = "/v19.4.0/"
 	page     = "https://gitlab.com/gitlab-org/gitlab-runner/-/releases"
 	keyPage  = "https://docs.gitlab.com/runner/install/linux-repository/#current-gpg-public-key"
-	who      = "look at who answers at URL"
+	who      = "check which server answers at URL"
 	noBinary = "the list of release 19.4.0 has no checksum of binaries/gitlab-runner-linux-HERE"
 )
 
@@ -68,7 +68,7 @@ var refusals = []struct {
 		spoil:   func(t *testing.T, s *site) { s.publish(t, "19.4.0", former) },
 		message: "the pinned key has expired",
 		hints: []string{
-			"GitLab prolongs its key each year: fetch it anew, compare the fingerprint with the one at " + keyPage,
+			"GitLab extends its key each year: fetch it again, compare the fingerprint with the one at " + keyPage,
 			"and put it at image/build/gitlab-runner.asc, or name the file in GITLAB_RUNNER_KEY",
 		},
 	},
@@ -76,14 +76,14 @@ var refusals = []struct {
 		name:    "older release replayed",
 		spoil:   replay,
 		message: "what lies at URL/v19.4.0 is release 19.3.0",
-		hints:   []string{"a properly signed, but other release: " + who},
+		hints:   []string{"it is properly signed but a different release: " + who},
 	},
 	{
 		name:    "older release replayed, for another architecture",
 		args:    []string{"19.4.0", elsewhere},
 		spoil:   replay,
 		message: "what lies at URL/v19.4.0 is release 19.3.0",
-		hints:   []string{"a properly signed, but other release: " + who},
+		hints:   []string{"it is properly signed but a different release: " + who},
 	},
 	{
 		name: "no line for the architecture",
@@ -112,7 +112,7 @@ var refusals = []struct {
 		name:    "unknown architecture",
 		args:    []string{"19.4.0", "mips64"},
 		message: `there is no gitlab-runner for TARGETARCH "mips64"`,
-		hints:   []string{"there is one for: 386 amd64 arm arm64 loong64 ppc64le riscv64 s390x"},
+		hints:   []string{"gitlab-runner exists for: 386 amd64 arm arm64 loong64 ppc64le riscv64 s390x"},
 	},
 	{
 		name:    "no such release",

@@ -19,11 +19,11 @@ func rootless(count int) string {
 }
 
 // The hints that warnings and errors end with.
-const migrate = "fit-ids: hint: then run podman system migrate there, as that user, and make this container anew\n"
+const migrate = "fit-ids: hint: then run podman system migrate there, as that user, and create this container again\n"
 
 func more(files string, count int) string {
 	return fmt.Sprintf("fit-ids: hint: on the host, give the user who runs this container more ids in %s, at least %d: a longer range that begins where it does now, "+
-		"such as NAME:100000:65539, or, where the ids behind it are another's, a further line\n", files, count)
+		"such as NAME:100000:65539, or, if the ids after it belong to another user, another line\n", files, count)
 }
 
 func enough(file string) string {

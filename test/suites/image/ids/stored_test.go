@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	wrongOwners = `check-stored-ids: hint: images, containers and volumes that are stored have wrong owners, and jobs with them fail
-check-stored-ids: hint: make this container anew as it was: with the former --userns, --uidmap and --gidmap, or, where the ranges in /etc/subuid and /etc/subgid on the host are others now, with the former ranges and after podman system migrate there
-check-stored-ids: hint: or make the storage anew, too: podman rm --force pipglr, podman volume rm pipglr-storage, then the labels setupstorage and run
+	wrongOwners = `check-stored-ids: hint: stored images, containers and volumes have wrong owners, and jobs that use them fail
+check-stored-ids: hint: create this container again as it was: with the former --userns, --uidmap and --gidmap, or, if the ranges in /etc/subuid and /etc/subgid on the host have changed, with the former ranges and after podman system migrate there
+check-stored-ids: hint: or create the storage again as well: podman rm --force pipglr, podman volume rm pipglr-storage, then the labels setupstorage and run
 `
 	record = "storage/podman-executor-ids"
 )
@@ -97,7 +97,7 @@ func TestStorageNotWritable(t *testing.T) {
 	status, said := c.run("check-stored-ids", c.path("run/podman-executor-ids"), c.path(record))
 	_, said, _ = strings.Cut(said, "\n") // what mkdir says
 	want := `check-stored-ids: error: podman cannot write to its storage, DIR/storage
-check-stored-ids: hint: make its volume by the label setupstorage; if it was, the ranges of /etc/subuid on the host have changed since: restore them, or remove the volume and make it anew
+check-stored-ids: hint: create its volume with the label setupstorage; if that was done, the ranges of /etc/subuid on the host have changed since: restore them, or remove the volume and create it again
 `
 	if d := cmp.Diff(want, said); status != 1 || d != "" {
 		t.Errorf("status %d; -want +got:\n%s", status, d)

@@ -85,7 +85,7 @@ func TestPrepareConfigSystemID(t *testing.T) {
 		{"volume", "", "r_fromVolume01\n", "r_fromVolume01", ""},
 		{"volume, as gitlab-runner writes it", "", "s_0123456789ab", "s_0123456789ab", ""},
 		{"neither", "", "", "", ""},
-		{"comment is no id", `# runner_system_id = "r_$(reboot)xy"` + "\n", "r_fromVolume01", "r_fromVolume01", ""},
+		{"comment is not an id", `# runner_system_id = "r_$(reboot)xy"` + "\n", "r_fromVolume01", "r_fromVolume01", ""},
 		{"volume has a path", "", "../../etc/passwd\n", "", "/cache/.runner_system_id has no system id"},
 		{"volume has more than an id", "", "r_fromVolume01\nx\n", "", "/cache/.runner_system_id has no system id"},
 		{"volume has zeros", "", "r_fromVolume01" + strings.Repeat("\x00", 100), "", "/cache/.runner_system_id has no system id"},
@@ -190,7 +190,7 @@ func TestPrepareConfigRefuses(t *testing.T) {
 	}
 }
 
-// TestPrepareConfigWarns: what gitlab-runner starts with in spite of a fault.
+// TestPrepareConfigWarns: faults with which gitlab-runner starts nevertheless.
 func TestPrepareConfigWarns(t *testing.T) {
 	i := newImage(t)
 	i.write("run/secrets/config.toml", "concurent = 4\n"+configOf("http://gitlab.example.com"))

@@ -274,7 +274,7 @@ func TestRegisterFails(t *testing.T) {
 func TestRegisterWithoutFile(t *testing.T) {
 	i := newImage(t)
 	i.write(tokenFile, gitlab.DefaultRunnerToken)
-	wantFailure(t, i.run("register"), "error: there is no /config.toml", "hint: make a file, even an empty one, and mount it")
+	wantFailure(t, i.run("register"), "error: there is no /config.toml", "hint: create a file, even an empty one, and mount it")
 	i.mkdir("config.toml")
 	wantFailure(t, i.run("register"), "error: /config.toml is a directory", "hint: some engines make one where the mounted file is missing")
 }
