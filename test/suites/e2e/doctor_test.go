@@ -196,7 +196,7 @@ func TestImageBeyondTheRanges(t *testing.T) {
 	failed(t, run, "script_failure", 1)
 	logs(t, run,
 		"podman-executor-prepare: error: getting the image", "potentially insufficient UIDs or GIDs",
-		fmt.Sprintf("podman-executor-prepare: hint: the image has a file of the user or group %d, and containers have 0 to ", beyond))
+		fmt.Sprintf("podman-executor-prepare: hint: the image has a file of user or group %d, but containers on this runner only have ids 0 to ", beyond))
 	if n := count(run, "podman-executor-prepare: error: "); n != 1 {
 		t.Errorf("the job was tried %d times", n)
 	}

@@ -147,10 +147,10 @@ func TestServicesRefused(t *testing.T) {
 	m := start(t, defaults(`image_allow_list = ["localhost/podman-executor/.*"]`,
 		`service_allow_list = ["localhost/podman-executor/redis:.*"]`, "services_limit = 2"))
 	for want, services := range map[string][]gitlab.Image{
-		"no entry of service_allow_list matches":      {service(postgresImage, "db")},
+		"no entry of service_allow_list matches":                     {service(postgresImage, "db")},
 		"services_limit allows 2 services, and the job would have 3": {service(redisImage, "a"), service(redisImage, "b"), service(redisImage, "c")},
-		`the alias "localhost" is no host name`:       {service(redisImage, "localhost")},
-		`the alias "--privileged" is no host name`:    {service(redisImage, "--privileged")},
+		`the alias "localhost" is invalid or reserved`:               {service(redisImage, "localhost")},
+		`the alias "--privileged" is invalid or reserved`:            {service(redisImage, "--privileged")},
 	} {
 		j := in(clientsImage, job("refused", "echo ran"))
 		j.Services = services
