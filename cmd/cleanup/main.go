@@ -53,7 +53,7 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	return logErr
 }
 
-// remove removes what the job has left, and tells the log.
+// remove removes what the job has left, and writes that to the log.
 func remove(ctx context.Context, p plan.Plan, log *site.Log) error {
 	started := time.Now()
 	err := teardown.Remove(ctx, *p.Podman.Client(log.Podman), p, site.Connect)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"podman-executor/internal/containersconf"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
@@ -27,6 +28,8 @@ type examination struct {
 	results []preflight.Result
 	// version is what the podman of the present check says of itself, and bash the ID of an image of the policy that starts there and has bash.
 	version, bash string
+	// conf is the containers.conf of podman on this machine.
+	conf containersconf.Config
 }
 
 // doctor prints whether this machine can run jobs, one check a line, and what to do
@@ -134,6 +137,7 @@ func (e *examination) checkFiles(context.Context) {
 				e.add(r)
 			}
 		}
+		e.checkContainersConf()
 		if r, ok := preflight.Linger(e.podman.Getenv("XDG_RUNTIME_DIR"), user); ok {
 			e.add(r)
 		}
@@ -173,7 +177,7 @@ func (e *examination) checkSpace(dir string) {
 func (e *examination) checkServices(ctx context.Context) {
 	hosts := site.Hosts(e.policy)
 	if len(hosts) == 0 {
-		hosts = []remote.Host{{}}
+		hosts = []remote.Endpoint{{}}
 	}
 	for _, h := range hosts {
 		e.checkService(ctx, h)
@@ -183,7 +187,7 @@ func (e *examination) checkServices(ctx context.Context) {
 	}
 }
 
-func (e *examination) checkService(ctx context.Context, h remote.Host) {
+func (e *examination) checkService(ctx context.Context, h remote.Endpoint) {
 	const check = "podman service"
 	connected, disconnect, err := site.ConnectAndPing(ctx, *e.podman, h)
 	if err != nil {
@@ -225,6 +229,7 @@ func (e *examination) checkPodman(ctx context.Context) {
 	e.add(preflight.Driver(info.GraphDriver))
 	if e.podman.URL == "" {
 		e.checkSpace(info.GraphRoot)
+		e.checkRoom(ctx, info)
 	}
 	e.add(preflight.Controllers(info.CgroupVersion, info.Controllers, e.policy.General.Podman.RequireLimits && e.limited()))
 }

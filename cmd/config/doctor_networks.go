@@ -57,7 +57,7 @@ func (e *examination) tryNetworks(ctx context.Context) (result preflight.Result,
 		}
 	}
 	_, err = e.podman.Create(ctx, podman.Create{
-		Name: names[0], Detached: true, Network: names[0], Timeout: time.Minute,
+		Name: names[0], Mode: podman.Detached, Network: names[0], Timeout: time.Minute,
 		Workdir: "/", Entrypoint: "sleep", Image: e.bash, Command: []string{"60"},
 	})
 	if err != nil {

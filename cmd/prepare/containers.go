@@ -11,11 +11,9 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/handover"
-	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
-	"podman-executor/internal/site"
 	"podman-executor/internal/spec"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -64,12 +62,8 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 }
 
 // userContainer is the user container, with the mounts that the job asks for.
-func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, services []string) (podman.Create, error) {
+func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, hosts []string) (podman.Create, error) {
 	warnOfUser(in, f, image)
-	hosts, err := userHosts(ctx, pm, f, p, services)
-	if err != nil {
-		return podman.Create{}, err
-	}
 	for _, m := range f.Grant.Mounts {
 		in.note("Mounting %s at %s (%s), as %s asks", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		in.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
@@ -131,7 +125,7 @@ func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, moun
 	sources := make([]string, len(mounts))
 	mounts = slices.Clone(mounts)
 	for i := range mounts {
-		sources[i], mounts[i].Source = mounts[i].Source, pin.Place(p.PinDir, i)
+		sources[i], mounts[i].Source = mounts[i].Source, pin.Target(p.PinDir, i)
 	}
 	err := pin.Do(ctx, pm, p.PinDir, sources)
 	var exit *podman.ExitError
@@ -148,25 +142,4 @@ func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, moun
 		}
 	}
 	return mounts, nil
-}
-
-// unlessTaken makes a container of that name. One that has it, since nothing told that
-// an earlier attempt at the job has left it, is removed first: that one alone is asked about.
-func unlessTaken(ctx context.Context, log *site.Log, pm *podman.Podman, name string, create func() error) error {
-	err := create()
-	if !podman.NameTaken(err) {
-		return err
-	}
-	id, lookErr := pm.Managed(ctx, name, job.LabelManaged)
-	switch {
-	case lookErr != nil:
-		return leftoversFault(pm, fmt.Errorf("looking for leftovers: %w", lookErr))
-	case id == "":
-		return err
-	}
-	if err := pm.Remove(ctx, id); err != nil {
-		return leftoversFault(pm, fmt.Errorf("removing leftovers: %w", err))
-	}
-	logRemoved(log, name)
-	return create()
 }

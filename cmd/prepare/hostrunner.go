@@ -84,7 +84,7 @@ func imageHasRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan.Pl
 	var said strings.Builder
 	err := runInRunner(ctx, pm, p, podman.Streams{Stdin: step.Input([]byte(script), step.CleanNothing), Stdout: io.Discard, Stderr: &said})
 	var started *podman.ExitError
-	var handed *handover.ExitError
+	var handed *handover.StepError
 	switch {
 	case err == nil:
 		return true, nil

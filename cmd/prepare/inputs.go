@@ -95,10 +95,11 @@ func (in inputs) privatePlaces() []source.Place {
 }
 
 // factsOf puts together all that the plan and the containers follow from.
-func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Host) spec.Facts {
+func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Endpoint) spec.Facts {
 	f := spec.Facts{
-		Job: in.job, Policy: in.policy, Grant: grant, Runner: in.runner, Attempt: in.attempt,
-		Dirs: leftovers.Places{
+		Defaults: podmanDefaults(in, pm, host),
+		Job:      in.job, Policy: in.policy, Grant: grant, Runner: in.runner, Attempt: in.attempt,
+		Dirs: leftovers.Roots{
 			TempDir: filepath.Dir(in.attempt), RuntimeDir: job.RuntimeDir(pm.Getenv), SecretsDir: secret.Parent(in.stateDir),
 		},
 		Podman: plan.Podman{

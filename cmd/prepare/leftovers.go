@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"podman-executor/internal/job"
 	"podman-executor/internal/launch"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
@@ -20,7 +21,7 @@ import (
 // behind. podman is asked for containers only where something tells that there may be
 // some: see docs/decisions/0020.
 func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
-	evidence, err := f.Dirs.Evidence(pm, p.AuthDir, f.Now)
+	evidence, err := f.Dirs.Marks(pm, p.AuthDir, f.Now)
 	if err != nil {
 		in.log.WithError(err).Warn("directories of dead runners")
 	}
@@ -41,12 +42,12 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	}
 	if !removeElsewhere(ctx, in, pm, f, p, evidence.Found) || !looked && evidence.Found {
 		// The marks stay until podman, and all services, were looked at.
-		evidence.Over = nil
+		evidence.Orphans = nil
 	}
 	pinned, err := f.Dirs.Pinned(f.Now)
 	secrets, secretsErr := f.Dirs.Secrets(p.Podman.URL, p.SecretsDir, f.Now)
 	err = errors.Join(err, secretsErr)
-	for _, o := range slices.Concat(pinned, secrets, evidence.Over) {
+	for _, o := range slices.Concat(pinned, secrets, evidence.Orphans) {
 		err = errors.Join(err, o.Remove(ctx, pm))
 	}
 	if err != nil {
@@ -65,8 +66,8 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 // attempt at this one. It returns the names of what it removed, and whether podman was asked,
 // and has answered. That it does not is the administrator's to know, and no fault of this
 // job's: it may be for what other people's images and containers are.
-func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Facts, p plan.Plan, evidence leftovers.Evidence) (removed []string, looked bool) {
-	if !evidence.Look {
+func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Facts, p plan.Plan, evidence leftovers.Marks) (removed []string, looked bool) {
+	if !evidence.AskPodman {
 		return nil, false
 	}
 	removed, elsewhere, err := leftovers.Containers(ctx, pm, f.Now, p.Containers()...)
@@ -75,7 +76,7 @@ func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f 
 	}
 	if err != nil {
 		log.WithError(err).Warn("containers of dead runners")
-		if err := leftovers.LookFailed(pm); err != nil {
+		if err := leftovers.RecordFailure(pm); err != nil {
 			log.WithError(err).Warn("containers of dead runners")
 		}
 		return nil, false
@@ -85,7 +86,7 @@ func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f 
 	}
 	// Of a runner elsewhere no file of this machine will tell that it is gone.
 	if !elsewhere && pm.URL == "" {
-		if err := leftovers.Looked(pm); err != nil {
+		if err := leftovers.RecordAsked(pm); err != nil {
 			log.WithError(err).Warn("leftovers of dead runners")
 		}
 	}
@@ -111,7 +112,7 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 		if err != nil {
 			in.log.WithError(err).Warn("secrets of dead runners")
 		}
-		if !found && len(secrets) == 0 && leftovers.LookedLately(&other, f.Now) {
+		if !found && len(secrets) == 0 && leftovers.AskedLately(&other, f.Now) {
 			continue
 		}
 		if leftovers.FailedLately(&other, f.Now) {
@@ -127,7 +128,7 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 }
 
 // removeOn removes leftovers on a service that the job did not get, with secrets that are there.
-func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Host, f spec.Facts, p plan.Plan, secrets []leftovers.Orphan) error {
+func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Endpoint, f spec.Facts, p plan.Plan, secrets []leftovers.Orphan) error {
 	other, disconnect, err := site.ConnectAndPing(ctx, pm, h)
 	if err != nil {
 		return err
@@ -135,7 +136,7 @@ func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Hos
 	defer disconnect()
 	removed, elsewhere, err := leftovers.Containers(ctx, &other, f.Now, p.Containers()...)
 	if err != nil {
-		return errors.Join(err, leftovers.LookFailed(&pm))
+		return errors.Join(err, leftovers.RecordFailure(&pm))
 	}
 	for _, name := range removed {
 		log.Warn("removed a leftover of a job that is over, on " + h.URL + ": " + name)
@@ -147,7 +148,7 @@ func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Hos
 	if err != nil || elsewhere {
 		return err
 	}
-	return leftovers.Looked(&pm)
+	return leftovers.RecordAsked(&pm)
 }
 
 // removeLaunched removes what launched jobs of dead runners left behind, and an earlier
@@ -160,7 +161,7 @@ func removeLaunched(ctx context.Context, pm *podman.Podman, f spec.Facts) error 
 	if err != nil {
 		return err
 	}
-	over, err := leftovers.Over(f.LaunchParent(), "*", f.Now)
+	over, err := leftovers.OrphanDirectories(f.LaunchParent(), "*", f.Now)
 	dirs := []string{f.LaunchDir()}
 	for _, o := range over {
 		dirs = append(dirs, o.Name)
@@ -169,4 +170,25 @@ func removeLaunched(ctx context.Context, pm *podman.Podman, f spec.Facts) error 
 		err = errors.Join(err, launch.Remove(ctx, dir, slurm.Beside(launcher, pm.Env), pm))
 	}
 	return err
+}
+
+// unlessTaken makes a container of that name. One that has it, since nothing told that
+// an earlier attempt at the job has left it, is removed first: that one alone is asked about.
+func unlessTaken(ctx context.Context, log *site.Log, pm *podman.Podman, name string, create func() error) error {
+	err := create()
+	if !podman.NameTaken(err) {
+		return err
+	}
+	id, lookErr := pm.Managed(ctx, name, job.LabelManaged)
+	switch {
+	case lookErr != nil:
+		return leftoversFault(pm, fmt.Errorf("looking for leftovers: %w", lookErr))
+	case id == "":
+		return err
+	}
+	if err := pm.Remove(ctx, id); err != nil {
+		return leftoversFault(pm, fmt.Errorf("removing leftovers: %w", err))
+	}
+	logRemoved(log, name)
+	return create()
 }

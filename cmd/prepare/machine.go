@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"podman-executor/internal/containersconf"
 	"podman-executor/internal/driver"
 	"podman-executor/internal/memo"
 	"podman-executor/internal/preflight"
@@ -63,7 +64,7 @@ func checkFree(in inputs, dir string) error {
 // reach returns a podman that is connected to the service that the job gets: with
 // service_urls to the first that answers, in the order that the job's project has in this
 // slot. The host's URL is empty where podman works on this machine itself.
-func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Host, func(), error) {
+func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Endpoint, func(), error) {
 	hosts := site.Hosts(in.policy)
 	if in.policy.General.Podman.ServiceURL != "" {
 		connected, disconnect, err := site.Connect(ctx, pm, hosts[0])
@@ -83,12 +84,27 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 		in.log.WithError(err).Warn("a service is passed over")
 	}
 	if len(hosts) == 0 {
-		return pm, remote.Host{}, func() {}, nil
+		return pm, remote.Endpoint{}, func() {}, nil
 	}
-	return pm, remote.Host{}, nil, &driver.Fault{
+	return pm, remote.Endpoint{}, nil, &driver.Fault{
 		Err:  errors.New("none of the podman services answers"),
 		Hint: "see why above, and general.podman.service_urls in " + in.policy.File(),
 	}
+}
+
+// podmanDefaults reads what podman does where no option says otherwise. podman itself fails on a
+// containers.conf that cannot be read, and says why; should another version of it be able to read
+// that file, nothing is taken for granted.
+func podmanDefaults(in inputs, pm podman.Podman, host remote.Endpoint) containersconf.Defaults {
+	if host.URL != "" {
+		return containersconf.Defaults{}
+	}
+	c, err := containersconf.Read(pm.Getenv)
+	if err != nil {
+		in.log.WithError(err).Warn("podman's containers.conf cannot be read")
+		return containersconf.Unknown
+	}
+	return c.Defaults(pm.Getenv)
 }
 
 // checkPodman asks podman for its version, says which podman the job gets, and ends a job

@@ -45,18 +45,29 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 		}
 		hosts = append(hosts, lines...)
 		if i == 0 && p.Network != "" {
-			keepApart(ctx, in.log, pm, version)
+			keepApart(ctx, in.log, pm, f, version)
 		}
 	}
-	return hosts, nil
+	return userHosts(ctx, pm, f, p, hosts)
 }
+
+// errNoFirewall is why networks are not apart where no rules are made.
+var errNoFirewall = errors.New(`containers.conf has firewall_driver = "none"`)
 
 // keepApart sees to it that the job's network stays apart from those of other jobs. Where that cannot be
 // done, the administrator is told: see preflight.Apart.
-func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, version string) {
-	err := pm.KeepIsolated(ctx)
+func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Facts, version string) {
+	// Older ones may not read firewall_driver, or pass it to a netavark that does not.
+	strict := preflight.Isolation(version) == podman.IsolateAll
+	err := errNoFirewall
+	switch driver := f.Defaults.FirewallDriver; {
+	case strict && driver == "nftables":
+		return // its rules stay
+	case !strict || driver != "none":
+		err = pm.KeepIsolated(ctx)
+	}
 	notHere := errors.Is(err, podman.ErrElsewhere) || errors.Is(err, podman.ErrNoRules)
-	if err == nil || notHere && preflight.Isolation(version) == podman.IsolateAll {
+	if err == nil || notHere && strict {
 		return // --doctor tries whether they are
 	}
 	log.WithError(err).WithField("cure", preflight.ApartHint).Warn("the networks of jobs may not be kept apart from each other")

@@ -37,7 +37,7 @@ func servedVariables(t *testing.T, stderr *strings.Builder) (*variables, string)
 		runner: runner, attempt: "/tmp/custom-executor1", stateDir: filepath.Join(dir, "state"),
 	}
 	pm := podman.Podman{Program: program, Env: []string{"PATH=" + podman.Path, "XDG_RUNTIME_DIR=" + dir}}
-	f := factsOf(in, policy.Grant{Services: []policy.ServiceGrant{{Aliases: []string{"s"}}}}, pm, remote.Host{})
+	f := factsOf(in, policy.Grant{Services: []policy.ServiceGrant{{Aliases: []string{"s"}}}}, pm, remote.Endpoint{})
 	p := spec.Plan(f)
 	if err := os.MkdirAll(p.AuthDir, 0o700); err != nil {
 		t.Fatal(err)

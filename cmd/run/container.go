@@ -63,8 +63,8 @@ func (s containerStep) answer(ctx context.Context, e stepEnd, q question, c hand
 		e.looks = append(e.looks, l)
 	case askRun:
 		e.run, err = s.whoseRun(e.looks[len(e.looks)-1].state.StartedAt)
-	case askTold:
-		e.outOfMemory = s.toldOutOfMemory()
+	case askReported:
+		e.outOfMemory = s.reportedOutOfMemory()
 	case askStart:
 		e.start = &startAnswer{s.podman.Init(ctx, s.container)}
 	case noQuestion:
@@ -108,13 +108,14 @@ func (s containerStep) whoseRun(startedAt time.Time) (whichRun, error) {
 	return thisRun, nil
 }
 
-// toldOutOfMemory reports whether a step of the job has said before that the container ran
-// out of memory; later steps will know of this one. Where that cannot be recorded, nothing is said.
-func (s containerStep) toldOutOfMemory() told {
+// reportedOutOfMemory returns whether an earlier step of the job has reported that the
+// container ran out of memory, and records that this one does. Where that cannot be
+// recorded, nothing is reported.
+func (s containerStep) reportedOutOfMemory() reported {
 	mark, err := os.OpenFile(filepath.Join(s.dir, "podman-executor-oom-"+s.container), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return toldBefore
+		return reportedBefore
 	}
 	_ = mark.Close()
-	return firstTime
+	return notReported
 }

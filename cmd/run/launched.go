@@ -58,7 +58,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.
 	streams := podman.Streams{Stdin: step.Input(text, step.CleanNothing), Stdout: call.Stdout, Stderr: call.Stderr}
 	var o launch.Outcome
 	if p.Launch.Batch {
-		o, err = l.Batch(ctx, streams, s.tell, s.cancel)
+		o, err = l.Batch(ctx, streams, s.signal, s.cancel)
 	} else {
 		o, err = l.Attached(ctx, streams)
 	}
@@ -79,7 +79,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.
 
 // beginInSlurm gives Slurm's job what it is found by, whatever the author has asked for, and
 // a name, where the launcher's words give it none; it records that it is under way, and
-// tells what it waits for, until over is called.
+// prints what it waits for, until over is called.
 func (s *launchedStep) beginInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
 	// Twice: the author's last word may be an option that takes the next word for its value.
 	l.Words = append(slices.Clone(l.Words), slurm.ChdirOption(l.Dir), slurm.ChdirOption(l.Dir))
@@ -128,9 +128,9 @@ func (s launchedStep) copyAuthFile() (string, error) {
 	return name, nil
 }
 
-// tell tells Slurm's job to stop, in batch mode, and cancel ends it.
-func (s launchedStep) tell() {
-	s.warn(s.slurm.Tell(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
+// signal asks Slurm's job to stop, in batch mode, and cancel ends it.
+func (s launchedStep) signal() {
+	s.warn(s.slurm.Signal(context.Background(), s.plan.Launch.Dir, launch.StopSignal))
 }
 
 func (s launchedStep) cancel() { s.warn(s.slurm.Cancel(context.Background(), s.plan.Launch.Dir)) }

@@ -55,9 +55,9 @@ func run(ctx context.Context, call *driver.Call) error {
 		defer dismiss(p, p.RunnerContainer)
 		dismiss(p, p.UserContainer)
 	}
-	if step.PlaceOf(name) == step.Runner && p.RunnerContainer == "" {
+	if step.WhereOf(name) == step.Runner && p.RunnerContainer == "" {
 		err = runOnHost(ctx, call, p, script, name)
-	} else if step.PlaceOf(name) == step.User && p.Launch != nil {
+	} else if step.WhereOf(name) == step.User && p.Launch != nil {
 		err = runLaunched(ctx, call, p, log, script, name)
 	} else {
 		err = runInContainer(ctx, call, p, log, script, name)
@@ -70,8 +70,7 @@ func run(ctx context.Context, call *driver.Call) error {
 	return err
 }
 
-// dismiss tells a container that stays to end, if it is there. Where it does not, cleanup
-// ends it.
+// dismiss ends a container that stays, if it is there. Where that fails, cleanup ends it.
 func dismiss(p plan.Plan, container string) {
 	if dir, ok := p.StepsDirs[container]; ok {
 		_ = handover.Dismiss(dir)
@@ -80,7 +79,7 @@ func dismiss(p plan.Plan, container string) {
 
 func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *site.Log, script, name string) error {
 	container, clean := p.UserContainer, step.CleanNothing
-	if step.PlaceOf(name) == step.Runner {
+	if step.WhereOf(name) == step.Runner {
 		container, clean = p.RunnerContainer, p.Sources.Before(name)
 	}
 	text, shell, err := readScript(script)
@@ -97,7 +96,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)
 	if p.ShowServices && container == p.UserContainer {
 		if step.IsScript(name) {
-			started = time.Time{} // what they said when they started, too
+			started = time.Time{} // also what they said when they started
 		}
 		showServices(ctx, call, p, &pm, started)
 	}
@@ -147,7 +146,7 @@ func runOnHost(ctx context.Context, call *driver.Call, p plan.Plan, script, name
 		Stdout: call.Stdout, Stderr: call.Stderr, Grace: p.Grace,
 	}
 	err = h.Run(ctx, script)
-	var exit *step.ExitError
+	var exit *step.HostScriptError
 	switch {
 	case errors.As(err, &exit):
 		return &driver.ScriptError{Code: exit.Code}

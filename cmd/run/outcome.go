@@ -28,8 +28,8 @@ type stepEnd struct {
 	looks []look
 	// run is which run of the container the looks are about.
 	run whichRun
-	// outOfMemory is whether the job's steps have said before that memory ran out.
-	outOfMemory told
+	// outOfMemory is whether an earlier step of the job has reported that memory ran out.
+	outOfMemory reported
 	// start is what podman says when it is asked to start the container again.
 	start *startAnswer
 }
@@ -52,13 +52,13 @@ const (
 	thisRun
 )
 
-// told is whether something was said before.
-type told int
+// reported is whether an earlier step has reported something.
+type reported int
 
 const (
-	unknownTold told = iota
-	firstTime
-	toldBefore
+	unknownReport reported = iota
+	notReported
+	reportedBefore
 )
 
 // question is what an outcome depends on beyond what is known.
@@ -74,8 +74,8 @@ const (
 	askEnd
 	// askRun finds out whether the container's run is this step's.
 	askRun
-	// askTold finds out whether running out of memory was told before.
-	askTold
+	// askReported finds out whether running out of memory was reported before.
+	askReported
 	// askStart asks podman to make the container ready once more.
 	askStart
 )
@@ -220,9 +220,9 @@ func passedOnService(e stepEnd) (question, error) {
 // forgets it of a container (libpod/container_internal.go:216), so it is said of one step only.
 func ranOutOfMemory(e stepEnd, script *driver.ScriptError) (question, error) {
 	switch {
-	case e.outOfMemory == unknownTold:
-		return askTold, nil
-	case e.outOfMemory == toldBefore:
+	case e.outOfMemory == unknownReport:
+		return askReported, nil
+	case e.outOfMemory == reportedBefore:
 	case e.limit == nil || e.limit.Limit == "":
 		script.Cause = &driver.Refusal{
 			Err:  errors.New("out of memory: the kernel has killed a process of the script"),
@@ -272,7 +272,7 @@ func notStarted(e stepEnd, exit error, state podman.State) (question, error) {
 //	it has ended     anything else                          it was stopped
 //	other errors                                            a fault
 func handedOver(e stepEnd) (question, error) {
-	var exit *handover.ExitError
+	var exit *handover.StepError
 	switch {
 	case e.err == nil:
 		return noQuestion, nil

@@ -36,7 +36,7 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s ended with exit code %d", launcher, o.Launcher),
 			Hint: "somebody, or something such as a shutdown of its machine, has ended it",
 		}
-	case podman.SaysNoSuchProgram(o.Said):
+	case podman.SaysNoSuchProgram(o.Stderr):
 		return &driver.Refusal{Err: errors.New("the container could not be started where the launcher has put it"), Hint: site.NoShellHint}
 	}
 	return &driver.Fault{

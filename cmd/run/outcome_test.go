@@ -110,14 +110,14 @@ func TestOutcome(t *testing.T) {
 		{"killed, and gone", stepEnd{err: said(137, ""), looks: append(looks(exited(137)), missing), run: thisRun}, noQuestion, wasRemoved},
 		{"killed, and unknown", stepEnd{err: said(137, ""), looks: append(looks(exited(137)), broken), run: thisRun}, noQuestion, "script 137"},
 
-		{"killed for memory", stepEnd{err: said(137, ""), looks: looks(outOfMemory(exited(137))), run: thisRun}, askTold, ""},
-		{"killed for memory, no limit", stepEnd{err: said(137, ""), looks: looks(outOfMemory(exited(137))), run: thisRun, outOfMemory: firstTime}, noQuestion, "script 137: out of memory: the kernel has killed a process of the script"},
+		{"killed for memory", stepEnd{err: said(137, ""), looks: looks(outOfMemory(exited(137))), run: thisRun}, askReported, ""},
+		{"killed for memory, no limit", stepEnd{err: said(137, ""), looks: looks(outOfMemory(exited(137))), run: thisRun, outOfMemory: notReported}, noQuestion, "script 137: out of memory: the kernel has killed a process of the script"},
 		{"a code, with a limit", stepEnd{err: said(2, ""), limit: memory}, askState, ""},
 		{"a code, with a limit: not out of memory", stepEnd{err: said(2, ""), limit: memory, looks: looks(exited(2))}, noQuestion, "script 2"},
 		{"a code, with a limit: unknown", stepEnd{err: said(2, ""), limit: memory, looks: []look{missing}}, noQuestion, "script 2"},
-		{"a code, out of memory", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2)))}, askTold, ""},
-		{"a code, out of memory, told now", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2))), outOfMemory: firstTime}, noQuestion, "script 2: out of memory: the script used more than its limit of 512m"},
-		{"a code, out of memory, told before", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2))), outOfMemory: toldBefore}, noQuestion, "script 2"},
+		{"a code, out of memory", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2)))}, askReported, ""},
+		{"a code, out of memory, not reported yet", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2))), outOfMemory: notReported}, noQuestion, "script 2: out of memory: the script used more than its limit of 512m"},
+		{"a code, out of memory, reported before", stepEnd{err: said(2, ""), limit: memory, looks: looks(outOfMemory(exited(2))), outOfMemory: reportedBefore}, noQuestion, "script 2"},
 	} {
 		compare(t, test.name, test.end, test.ask, test.want)
 	}
@@ -125,7 +125,7 @@ func TestOutcome(t *testing.T) {
 
 // TestOutcomeHandedOver has the rows of handedOver's table.
 func TestOutcomeHandedOver(t *testing.T) {
-	failed := &handover.ExitError{Code: 4}
+	failed := &handover.StepError{Code: 4}
 	for _, test := range []struct {
 		name string
 		end  stepEnd
@@ -137,14 +137,14 @@ func TestOutcomeHandedOver(t *testing.T) {
 		{"a code, with a limit", stepEnd{err: failed, limit: memory}, askEnd, ""},
 		{"a code, with a limit: unknown", stepEnd{err: failed, limit: memory, looks: []look{broken}}, noQuestion, "script 4"},
 		{"a code, with a limit: not out of memory", stepEnd{err: failed, limit: memory, looks: looks(exited(0))}, noQuestion, "script 4"},
-		{"a code, out of memory", stepEnd{err: failed, limit: memory, looks: looks(outOfMemory(exited(0)))}, askTold, ""},
-		{"a code, out of memory, told now", stepEnd{err: failed, limit: memory, looks: looks(outOfMemory(exited(0))), outOfMemory: firstTime}, noQuestion, "script 4: out of memory: the script used more than its limit of 512m"},
+		{"a code, out of memory", stepEnd{err: failed, limit: memory, looks: looks(outOfMemory(exited(0)))}, askReported, ""},
+		{"a code, out of memory, not reported yet", stepEnd{err: failed, limit: memory, looks: looks(outOfMemory(exited(0))), outOfMemory: notReported}, noQuestion, "script 4: out of memory: the script used more than its limit of 512m"},
 		{"no container", stepEnd{err: said(125, "no such container x")}, noQuestion, wasRemoved},
 		{"it has ended", stepEnd{err: handover.ErrEnded}, askStateLater, ""},
 		{"it has ended, and is gone", stepEnd{err: handover.ErrEnded, looks: []look{missing}}, noQuestion, wasRemoved},
 		{"it has ended, and is being removed", stepEnd{err: handover.ErrEnded, looks: looks(outOfMemory(removing))}, noQuestion, wasRemoved + "it is being removed"},
-		{"it has ended, out of memory", stepEnd{err: handover.ErrEnded, looks: looks(outOfMemory(exited(137)))}, askTold, ""},
-		{"it has ended, out of memory, told now", stepEnd{err: handover.ErrEnded, looks: looks(outOfMemory(exited(137))), outOfMemory: firstTime}, noQuestion, "script 137: out of memory: the kernel has killed"},
+		{"it has ended, out of memory", stepEnd{err: handover.ErrEnded, looks: looks(outOfMemory(exited(137)))}, askReported, ""},
+		{"it has ended, out of memory, not reported yet", stepEnd{err: handover.ErrEnded, looks: looks(outOfMemory(exited(137))), outOfMemory: notReported}, noQuestion, "script 137: out of memory: the kernel has killed"},
 		{"it has ended, unknown", stepEnd{err: handover.ErrEnded, looks: []look{broken}}, noQuestion, "fault: " + handover.ErrEnded.Error() + "\nasking: podman start"},
 		{"it has ended otherwise", stepEnd{err: handover.ErrEnded, looks: looks(exited(143))}, noQuestion, "fault: " + handover.ErrEnded.Error() + ", with exit code 143"},
 		{"anything else", stepEnd{err: errors.New("no pipe")}, noQuestion, "fault: handing a step to the container: no pipe"},
@@ -183,7 +183,7 @@ func TestLaunchedOutcome(t *testing.T) {
 		{"Slurm's job has completed", launch.Outcome{Started: true, Reported: true, Status: 3, Launcher: 3}, &slurm.Job{ID: 7, State: "COMPLETED"}, "script 3"},
 		{"the launcher fails after it", launch.Outcome{Started: true, Reported: true, Launcher: 1}, nil, "fault: the script ended well, and after it the launcher srun with exit code 1"},
 		{"killed", launch.Outcome{Started: true, Launcher: 137}, nil, "fault: the container was killed while the script ran; the launcher srun ended with exit code 137"},
-		{"no shell", launch.Outcome{Launcher: 127, Said: "executable file `sh` not found"}, nil, "refusal: the container could not be started where the launcher has put it"},
+		{"no shell", launch.Outcome{Launcher: 127, Stderr: "executable file `sh` not found"}, nil, "refusal: the container could not be started where the launcher has put it"},
 		{"not started", launch.Outcome{Launcher: 1}, nil, "fault: the launcher srun ended with exit code 1 before the script began"},
 		{"too little time, of the author's", launch.Outcome{Started: true, Launcher: 1}, timeout, "refusal: job 7 was ended by Slurm: " + timeout.EndedBySlurm() + " (TIMEOUT): TimeLimit"},
 		{"too little memory, of the partition's", launch.Outcome{Started: true, Launcher: 1}, memoryGone, "fault: job 7 was ended by Slurm: " + memoryGone.EndedBySlurm() + " (OUT_OF_MEMORY)"},

@@ -21,8 +21,8 @@ const (
 
 // showServices copies what the services have said during a step into the job log
 // (CI_DEBUG_SERVICES). No program of the driver lives from step to step that
-// could do it while the step runs. A step that was told to stop may have hung for
-// a service: its end shows them, too.
+// could do it while the step runs. A step that was told to stop may have waited for
+// a service: its end shows their logs as well.
 func showServices(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman, since time.Time) {
 	all := context.WithoutCancel(ctx)
 	if ctx.Err() != nil {

@@ -9,22 +9,21 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Container is a container of [podman.Create] that stays, with the command of
-// step.StayingCommand.
+// Container is a container that stays: one of [podman.Create] with the command of [Command].
 type Container struct {
 	Podman *podman.Podman
 	Name   string
 	// Dir is the directory of [Make].
 	Dir string
-	// Grace is how long a step may take to end when it was told to.
+	// Grace is how long a step may take to end after it was told to stop.
 	Grace time.Duration
 }
 
-// Times until a container that was started waits for steps: firstLook is what that
-// usually takes less than, and how long podman is not asked; upTime is the longest. Each
-// time that podman is not asked is twice as long as the one before, up to longestLook:
-// a job that never takes a step costs few commands. upPause is the shortest time between
-// two looks at the pipes, a fiftieth of the time in which podman is not asked.
+// A container that was started usually waits for steps within firstLook; only after that is
+// podman asked about it. The time until podman is asked again doubles, up to longestLook, so a
+// container that never takes a step costs few commands. After upTime it counts as failed.
+// Meanwhile the pipes are looked at fifty times between two questions to podman, but not more
+// often than every upPause.
 const (
 	firstLook   = 100 * time.Millisecond
 	longestLook = 2 * time.Second
@@ -32,18 +31,17 @@ const (
 	upPause     = 2 * time.Millisecond
 )
 
-// longer is the time that podman is not asked, after another one.
+// longer returns the next time until podman is asked again.
 func longer(look time.Duration) time.Duration { return min(2*look, longestLook) }
 
-// ExitError is a step that ended with a code other than 0.
-type ExitError struct{ Code int }
+// StepError is a step that ended with a code other than 0.
+type StepError struct{ Code int }
 
 // Error returns the code.
-func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
+func (e *StepError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
 
-// Run runs a step, see [Step]. A container that has ended, as it does where a step was
-// killed, is started again. The errors are *[ExitError], [ErrEnded], that of ctx, and
-// what podman says.
+// Run runs a step, see [Step]. If the container has ended, as it does when a step is killed,
+// it is started again. The errors are *[StepError], [ErrEnded], that of ctx, and podman's.
 func (c Container) Run(ctx context.Context, s podman.Streams) error {
 	if err := c.up(ctx); err != nil {
 		return err
@@ -51,7 +49,7 @@ func (c Container) Run(ctx context.Context, s podman.Streams) error {
 	step := Step{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Grace: c.Grace, Kill: func() {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), killDelay)
 		defer cancel()
-		// What it cannot kill, cleanup removes.
+		// If this fails, cleanup removes the container.
 		_ = c.Podman.Kill(bounded, c.Name)
 	}}
 	code, err := Run(ctx, c.Dir, step)
@@ -59,12 +57,12 @@ func (c Container) Run(ctx context.Context, s podman.Streams) error {
 		return ErrEnded
 	}
 	if err == nil && code != 0 {
-		return &ExitError{Code: code}
+		return &StepError{Code: code}
 	}
 	return err
 }
 
-// up sees that the container waits for a step.
+// up starts the container if it has ended, and returns when it waits for a step.
 func (c Container) up(ctx context.Context) error {
 	started := false
 	look := firstLook
@@ -91,7 +89,7 @@ func (c Container) up(ctx context.Context) error {
 	return nil
 }
 
-// waits tells whether the container waits for a step, now or soon.
+// waits reports whether the container waits for a step, now or within a time.
 func (c Container) waits(ctx context.Context, limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); ; {
 		if there, err := find(c.Dir); err == nil {
@@ -109,10 +107,9 @@ func (c Container) waits(ctx context.Context, limit time.Duration) bool {
 	}
 }
 
-// End ends the container, and returns what podman knows of its run. It can be started
-// again.
+// End ends the container, and returns podman's state of it. It can be started again.
 func (c Container) End(ctx context.Context) (podman.State, error) {
-	// One that is just ending cannot be killed.
+	// This fails for a container that is about to end.
 	killErr := c.Podman.Kill(ctx, c.Name)
 	look := firstLook
 	for deadline := time.Now().Add(killDelay); ; look = longer(look) {

@@ -1,12 +1,11 @@
 // Package handover hands the steps of a job to a container that stays: started
 // once, it runs one step after the other. So a step costs no podman command.
 //
-// A directory of named pipes is what the host and the container share. The container
-// has it read-only: a process in it may open the pipes, but never put a link to
-// something of the host's in their place. A step has four pipes of its own, in a
-// directory of its own below: one for each stream, and one for its exit status. The
-// container learns that directory's name from the pipe `next`, and shows by `alive`
-// that it is there.
+// The host and the container share a directory of named pipes. The container has it
+// read-only: a process in it may open the pipes, but cannot replace them with links to files
+// of the host. Each step has four pipes in a directory below: one for each stream, and one for
+// its exit status. The container reads the name of that directory from the pipe `next`, and
+// holds `alive` open while it runs.
 package handover
 
 import (
@@ -34,15 +33,15 @@ const (
 	status = "status"
 )
 
-// ErrNobody is the error where no container waits for a step: it has ended, or is not
-// up yet.
+// ErrNobody is the error if no container waits for a step: it has ended, or has not started
+// yet.
 var ErrNobody = errors.New("no container waits for a step")
 
-// ErrEnded is the error where the container ended while it had a step.
+// ErrEnded is the error if the container ended while it ran a step.
 var ErrEnded = errors.New("the container ended while the step ran")
 
-// Make makes the directory that a container gets. Whatever user the container has can
-// open what is in it; parent has to be closed to everybody else.
+// Make makes the directory that a container gets at [Pipes]. Any user can open what is in it,
+// since the container may have any user; so its parent must be closed to others.
 func Make(dir string) error {
 	return makePipes(dir, next, alive)
 }
@@ -72,16 +71,15 @@ type Step struct {
 	// Stdin is read to its end; the step's standard input stays open after that.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// Grace is how long the step may take to end when it was told to, and Kill
-	// ends the container after that.
+	// Grace is how long the step may take to end after ctx has ended. Then Kill is called,
+	// which ends the container.
 	Grace time.Duration
 	Kill  func()
 }
 
-// Run hands a step to the container that has the directory dir, and returns the exit
-// status of the step. When ctx ends, the step's standard input does, which is its
-// word to stop. The errors are [ErrNobody], [ErrEnded], that of ctx, and those of the
-// system.
+// Run hands a step to the container that has the directory dir, and returns the exit status
+// of the step. When ctx ends, so does the step's standard input, which tells the step to stop.
+// The errors are [ErrNobody], [ErrEnded], that of ctx, and those of the system.
 func Run(ctx context.Context, dir string, s Step) (int, error) {
 	container, err := find(dir)
 	if err != nil {
@@ -93,7 +91,7 @@ func Run(ctx context.Context, dir string, s Step) (int, error) {
 		return 0, err
 	}
 	defer p.remove()
-	if err := container.tell(filepath.Base(p.dir)); err != nil {
+	if err := container.writeLine(filepath.Base(p.dir)); err != nil {
 		return 0, fmt.Errorf("handing a step over: %w", err)
 	}
 	ended := make(chan struct{})
@@ -118,49 +116,49 @@ func Dismiss(dir string) error {
 		return err
 	}
 	defer container.Close()
-	if err := container.tell(""); err != nil {
+	if err := container.writeLine(""); err != nil {
 		return fmt.Errorf("ending the container: %w", err)
 	}
 	return nil
 }
 
-// container is the other side.
-type container struct{ next, alive *os.File }
+// peer is a container that waits for a step: the two pipes that it has open.
+type peer struct{ next, alive *os.File }
 
-func (c container) Close() {
-	_ = c.next.Close()
-	_ = c.alive.Close()
+func (p peer) Close() {
+	_ = p.next.Close()
+	_ = p.alive.Close()
 }
 
-// tellTime is how long a container may take to make room for a line. There is room for
+// writeTime is how long a container may take to make room for a line. There is room for
 // thousands, unless the job has filled the pipe.
-const tellTime = 2 * time.Second
+const writeTime = 2 * time.Second
 
-// tell writes a line to `next`.
-func (c container) tell(line string) error {
-	_ = c.next.SetWriteDeadline(time.Now().Add(tellTime))
-	_, err := c.next.WriteString(line + "\n")
+// writeLine writes a line to `next`.
+func (p peer) writeLine(line string) error {
+	_ = p.next.SetWriteDeadline(time.Now().Add(writeTime))
+	_, err := p.next.WriteString(line + "\n")
 	return err
 }
 
-// find looks for a container that waits.
-func find(dir string) (container, error) {
+// find returns the container that waits for a step, or [ErrNobody].
+func find(dir string) (peer, error) {
 	n, err := open(filepath.Join(dir, next), os.O_WRONLY)
 	if errors.Is(err, syscall.ENXIO) {
-		return container{}, ErrNobody
+		return peer{}, ErrNobody
 	}
 	if err != nil {
-		return container{}, err
+		return peer{}, err
 	}
 	a, err := open(filepath.Join(dir, alive), os.O_RDONLY)
 	if err != nil {
 		_ = n.Close()
-		return container{}, err
+		return peer{}, err
 	}
-	return container{next: n, alive: a}, nil
+	return peer{next: n, alive: a}, nil
 }
 
-// open opens a pipe, and nothing else.
+// open opens a named pipe; any other file is an error.
 func open(name string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(name, flag|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -177,8 +175,8 @@ func open(name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// pipes are those of one step. Each is open here for both directions, by one file or
-// by two: so none has an end before this side makes it.
+// pipes are the pipes of one step. Each is open here for both directions, by one file or by
+// two, so its reader sees no end before this side closes it.
 type pipes struct {
 	dir                  string
 	in, out, err, status *os.File
@@ -227,17 +225,17 @@ func (p *pipes) remove() {
 }
 
 const (
-	// killDelay is how long a container may take to end that was killed.
+	// killDelay is how long a container may take to end after it was killed.
 	killDelay = 5 * time.Second
-	// lastWords is how long an exit status may take that was told before the
-	// container's end.
-	lastWords = 10 * time.Millisecond
+	// statusDelay is how long to wait, after the container's end, for an exit status that it
+	// wrote before.
+	statusDelay = 10 * time.Millisecond
 )
 
-// run feeds the step, and copies what it writes, until it has told its exit status and
-// all that could write is dead; or the container has ended.
+// run writes the step's input and copies its output. It returns when the step has reported its
+// exit status and no process can write any more, or when the container has ended.
 func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code int, err error) {
-	// A container that ends before it has read everything is no error of its own.
+	// If the container ends before it has read everything, ended says so.
 	go func() { _, _ = io.Copy(p.in, s.Stdin) }()
 	finished := make(chan struct{})
 	go func() {
@@ -246,10 +244,10 @@ func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code in
 		output.Go(func() { _, _ = io.Copy(s.Stdout, p.out) })
 		output.Go(func() { _, _ = io.Copy(s.Stderr, p.err) })
 		if code, err = p.readStatus(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			// A step that goes on after that would be nobody's.
+			// Nobody would wait for a step that goes on after that.
 			s.Kill()
 		}
-		// From here the last one that writes makes the end.
+		// Now the output ends when the step's last process closes it.
 		_ = p.outWriter.Close()
 		_ = p.errWriter.Close()
 		output.Wait()
@@ -262,7 +260,7 @@ func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code in
 		_ = p.in.Close()
 		p.stop(s, finished, ended)
 	}
-	_ = p.status.SetReadDeadline(time.Now().Add(lastWords))
+	_ = p.status.SetReadDeadline(time.Now().Add(statusDelay))
 	<-finished
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ErrEnded
@@ -270,8 +268,8 @@ func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code in
 	return code, err
 }
 
-// stop waits for the end of a step that was told to stop, and kills its container
-// after the grace period.
+// stop waits for the end of a step whose input was closed, and kills its container after the
+// grace period.
 func (p *pipes) stop(s Step, finished, ended <-chan struct{}) {
 	select {
 	case <-finished:
@@ -284,7 +282,7 @@ func (p *pipes) stop(s Step, finished, ended <-chan struct{}) {
 	select {
 	case <-ended:
 	case <-time.After(killDelay):
-		// Not even that: what it says from now on is nobody's.
+		// The container does not end: stop copying its output.
 		_ = p.out.Close()
 		_ = p.err.Close()
 	}

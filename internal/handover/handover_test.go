@@ -57,9 +57,9 @@ func startLoopIn(t *testing.T, shell string, namespaces []string, first string) 
 	if err := Make(l.dir); err != nil {
 		t.Fatal(err)
 	}
-	argv = append(argv, step.StayingCommand(step.Runner, step.EntryPoint{Shell: true}, step.Sources{Root: l.home, Project: l.home + "/project"}, l.home)...)
-	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` && mkdir ` + step.Private + ` ` + step.Pipes + ` &&
-		mount --bind "$1" ` + step.Pipes + ` && mount -o remount,bind,ro ` + step.Pipes + ` && shift && ` + first + ` exec "$@"`
+	argv = append(argv, Command(step.Runner, step.EntryPoint{Shell: true}, step.Sources{Root: l.home, Project: l.home + "/project"}, l.home)...)
+	mount := `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir -m 1777 ` + step.Dir + ` && mkdir ` + step.Private + ` ` + Pipes + ` &&
+		mount --bind "$1" ` + Pipes + ` && mount -o remount,bind,ro ` + Pipes + ` && shift && ` + first + ` exec "$@"`
 	unshare := append(namespaces, "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir)
 	l.process = exec.Command("unshare", append(unshare, argv...)...)
 	l.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.home}
@@ -310,7 +310,7 @@ func TestFullPipe(t *testing.T) {
 func TestForgedStatus(t *testing.T) {
 	l := startLoop(t, "sh")
 	for forged, want := range map[string]string{"": `"\n" is no exit status of a step`, "256": `"256\n" is no`, "-1": `"-1\n" is no`, "0000000000000000000001": `"0000000000000000" is no`} {
-		_, _, code, err := l.run(t.Context(), "echo "+forged+" 1<>$(echo "+step.Pipes+"/step-*/status); sleep 1000")
+		_, _, code, err := l.run(t.Context(), "echo "+forged+" 1<>$(echo "+Pipes+"/step-*/status); sleep 1000")
 		if err == nil || code != 0 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %d, %v", forged, code, err)
 		}
@@ -325,7 +325,7 @@ func TestForgedStatus(t *testing.T) {
 // not opened, whoever has put it there.
 func TestNoPipes(t *testing.T) {
 	l := startLoop(t, "sh")
-	stdout, _, _, err := l.run(t.Context(), "cd "+step.Pipes+"; rm -f next; ln -s /etc/passwd link; mkfifo x; mv step-* y; ls")
+	stdout, _, _, err := l.run(t.Context(), "cd "+Pipes+"; rm -f next; ln -s /etc/passwd link; mkfifo x; mv step-* y; ls")
 	if err != nil || strings.Contains(stdout, "link") || !strings.Contains(stdout, "next") || strings.Contains(stdout, "x\n") || strings.Contains(stdout, "y\n") {
 		t.Errorf("the directory of pipes has %q, %v", stdout, err)
 	}

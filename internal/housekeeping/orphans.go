@@ -13,7 +13,7 @@ import (
 // removeOrphans removes what jobs that are over have left. gitlab-runner makes its
 // directories in its TMPDIR, which is taken to be this program's.
 func (k *keeper) removeOrphans(ctx context.Context, t target) ([]row, error) {
-	places := leftovers.Places{
+	places := leftovers.Roots{
 		TempDir: k.call.Getenv("TMPDIR"), RuntimeDir: job.RuntimeDir(t.podman.Getenv), SecretsDir: secret.Parent(k.stateDir()),
 	}
 	if places.TempDir == "" {

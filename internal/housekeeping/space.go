@@ -14,7 +14,7 @@ import (
 )
 
 // makeRoom removes what no job uses until podman's storage is as empty as it has to
-// be. It asks podman for that, which knows it for a service's machine, too.
+// be. It asks podman how full it is, which knows it for a service's machine as well.
 func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
 	info, err := t.podman.Info(ctx)
 	if err != nil {

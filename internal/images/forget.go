@@ -102,7 +102,7 @@ func (r Readers) forget(repository string, now time.Time, there map[string]bool)
 	}
 }
 
-// hasImage tells whether one of the names is of a repository.
+// hasImage reports whether one of the names is of a repository.
 func hasImage(names map[string]bool, repository string) bool {
 	for name := range names {
 		if policy.RepositoryOf(name) == repository {

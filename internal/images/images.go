@@ -91,12 +91,11 @@ type Request struct {
 	Policies []config.PullPolicy
 	// Platform is the zero Platform for the machine's own.
 	Platform podman.Platform
-	// Own tells that the administrator has chosen the image: every job may have
-	// it.
+	// Own means that the administrator has chosen the image, so every job may have it.
 	Own bool
 }
 
-// beginsLocally tells whether the local storage is asked before any registry.
+// beginsLocally reports whether the local storage is asked before any registry.
 func (r Request) beginsLocally() bool {
 	return r.Policies[0] == config.PullPolicyMissing || r.Policies[0] == config.PullPolicyNever
 }
@@ -104,13 +103,12 @@ func (r Request) beginsLocally() bool {
 // Found is an image of the local storage.
 type Found struct {
 	podman.Image
-	// Pulled tells that its registry was asked for it.
+	// Pulled means that its registry was asked for it.
 	Pulled bool
 }
 
-// Find returns the image by the first of the pull policies that gives one. Where
-// none does, the error is that of the first try that may go well another time,
-// else of the last.
+// Find returns the image by the first of the pull policies that gives one. If none does, the
+// error is the first that may not occur another time, or else the last.
 func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 	var failure error
 	for _, policy := range r.Policies {
@@ -128,7 +126,7 @@ func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 	return Found{}, failure
 }
 
-// Refused tells whether no further try will give the job that image.
+// Refused reports whether another try cannot give the job that image either.
 func Refused(err error) bool {
 	return podman.PullRefused(err) || podman.ImageUnreadable(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable)
 }
@@ -204,7 +202,7 @@ func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
 	return image, nil
 }
 
-// lookUp takes what Look has found, once: who asks again wants to know whether it is
+// lookUp returns what Look has found, but only once: a second question is whether the image is
 // still there.
 func (f *Finder) lookUp(ctx context.Context, r Request) (podman.Image, error) {
 	if image, ok := f.seen[r.Name]; ok {
@@ -253,8 +251,8 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	return Found{Image: image, Pulled: true}, f.pulled(ctx, r, image, undo)
 }
 
-// discard cares for an image that was pulled, and is of no use. While the storage has one that
-// podman cannot read, it lists no images, for nobody: so that one goes at once.
+// discard handles an image that was pulled and is of no use. One that podman cannot read is
+// removed at once: while the storage has it, podman lists no images for anybody.
 func (f *Finder) discard(ctx context.Context, r Request, id string, failure error) {
 	if podman.ImageUnreadable(failure) && !errors.Is(failure, podman.ErrImageTooLarge) {
 		if err := f.Podman.RemoveName(context.WithoutCancel(ctx), r.Name); err == nil {

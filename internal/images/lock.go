@@ -21,9 +21,9 @@ const maxLocks = 64
 // twice. The lock ends with the process, however that ends.
 //
 // The locks are files in dir, which is made and should be in memory. Each repository
-// has one of its own, or a job with a slow registry could hold up the pulls of others.
-// Who unlocks removes the file: jobs choose the repositories. So a lock is one only
-// while its file has its name: see [lockFile].
+// has its own, or a job with a slow registry could delay the pulls of others. Unlocking removes
+// the file, since jobs choose the repositories. So a lock is valid only while its file has its
+// name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, &StateError{fmt.Errorf("making the directory of the locks: %w", err)}
@@ -54,8 +54,8 @@ func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func
 // others may hold the lock by a file that has the name now.
 var errRemoved = errors.New("the lock was removed")
 
-// lockFile locks a repository, if nobody else does: filelock.ErrHeld, with the file, which
-// is open. With another error nothing is.
+// lockFile locks a repository. If somebody else has locked it, the error is filelock.ErrHeld
+// and the file is returned open. With another error no file is open.
 func lockFile(dir, repository string) (*os.File, error) {
 	name := filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256([]byte(repository))))
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
@@ -96,7 +96,7 @@ func waitFor(ctx context.Context, f *os.File) error {
 	}
 }
 
-// named tells, by [errRemoved], that a file that is locked has lost its name.
+// named returns [errRemoved] if a locked file has lost its name.
 func named(f *os.File) error {
 	locked, err := f.Stat()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"podman-executor/internal/atomicfile"
 	"podman-executor/internal/filelock"
 	"podman-executor/internal/trust"
 )
@@ -53,11 +54,11 @@ func isStateError(err error) bool {
 	return errors.As(err, &state)
 }
 
-// Look returns the ID of the image that has that name in the local storage now; empty
-// where there is none.
+// Look returns the ID of the image that has that name in the local storage now; empty if no
+// image has it.
 type Look func(name string) (id string, err error)
 
-// May tells whether the project may read an image that was found in the storage by a name
+// May reports whether the project may read an image that was found in the storage by a name
 // of a repository, before the call.
 func (r Readers) May(repository, id string, look Look) (bool, error) {
 	s, err := r.read(repository)
@@ -127,10 +128,10 @@ func (r Readers) begin(repository, file, name string, open []string) error {
 		defer os.RemoveAll(into)
 	}
 	slices.Sort(open)
-	if err := replace(into, openFile, strings.Join(slices.Compact(open), "\n")); err != nil {
+	if err := atomicfile.Write(filepath.Join(into, openFile), []byte(strings.Join(slices.Compact(open), "\n"))); err != nil {
 		return err
 	}
-	if err := replace(into, file, name); err != nil || into == dir {
+	if err := atomicfile.Write(filepath.Join(into, file), []byte(name)); err != nil || into == dir {
 		return err
 	}
 	return os.Rename(into, dir)
@@ -223,20 +224,4 @@ func (r Readers) lock() (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { _ = f.Close() }, nil
-}
-
-// replace writes a file that others may be reading.
-func replace(dir, name, text string) error {
-	f, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

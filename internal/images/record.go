@@ -19,8 +19,8 @@ type record struct {
 	pulls map[string]string
 }
 
-// broughtNothing tells whether no pull has brought an image that is not everybody's. What
-// cannot be found out is no.
+// broughtNothing reports whether no pull has brought an image that is not everybody's. It is
+// false if that cannot be found out.
 func (s record) broughtNothing(look Look) bool {
 	if len(s.projects) > 0 || len(s.pulls) == 0 {
 		return false

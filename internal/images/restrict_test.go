@@ -77,32 +77,34 @@ func (h hub) find(ctx context.Context, project, name string, policy config.PullP
 	return err
 }
 
+// restrictTests are pulls of one project, and what they leave to the others.
+var restrictTests = []struct {
+	name string
+	// before is what the storage has of r:1, brings what the pull of image brings.
+	before, image, brings string
+	refuses, cancelled    bool
+	broken                bool
+	// others are the images that other projects get without a pull, refused those that
+	// they do not.
+	others, refused string
+}{
+	{name: "refused", image: "r:2", refuses: true, before: "1", others: "r:1"},
+	{name: "cancelled", image: "r:2", cancelled: true, before: "1", others: "r:1"},
+	{name: "cancelled, of the image itself", image: "r:1", cancelled: true, before: "1", others: "r:1"},
+	{name: "what it was", image: "r:1", brings: "1", before: "1", others: "r:1 r:later"},
+	{name: "something new", image: "r:1", brings: "2", before: "1", refused: "r:1 r:later"},
+	{name: "something new beside it", image: "r:2", brings: "2", before: "1", others: "r:1", refused: "r:2 r:later"},
+	{name: "something new beside it, where podman cannot list", image: "r:2", brings: "2", before: "1", broken: true, refused: "r:1 r:2"},
+	{name: "what it was, where podman cannot list", image: "r:1", brings: "1", before: "1", broken: true, others: "r:1"},
+	{name: "brought, and refused", image: "r:2", brings: "2", refuses: true, before: "1", others: "r:1", refused: "r:2 r:later"},
+	{name: "brought, and cancelled", image: "r:2", brings: "2", cancelled: true, before: "1", others: "r:1", refused: "r:2 r:later"},
+	{name: "of another platform than asked for", image: "r:arm", brings: "2", before: "1", others: "r:1", refused: "r:arm r:later"},
+}
+
 // TestRestrict: what a pull with credentials, true or not, of one project leaves to the
 // others.
 func TestRestrict(t *testing.T) {
-	tests := []struct {
-		name string
-		// before is what the storage has of r:1, brings what the pull of image brings.
-		before, image, brings string
-		refuses, cancelled    bool
-		broken                bool
-		// others are the images that other projects get without a pull, refused those that
-		// they do not.
-		others, refused string
-	}{
-		{name: "refused", image: "r:2", refuses: true, before: "1", others: "r:1"},
-		{name: "cancelled", image: "r:2", cancelled: true, before: "1", others: "r:1"},
-		{name: "cancelled, of the image itself", image: "r:1", cancelled: true, before: "1", others: "r:1"},
-		{name: "what it was", image: "r:1", brings: "1", before: "1", others: "r:1 r:later"},
-		{name: "something new", image: "r:1", brings: "2", before: "1", refused: "r:1 r:later"},
-		{name: "something new beside it", image: "r:2", brings: "2", before: "1", others: "r:1", refused: "r:2 r:later"},
-		{name: "something new beside it, where podman cannot list", image: "r:2", brings: "2", before: "1", broken: true, refused: "r:1 r:2"},
-		{name: "what it was, where podman cannot list", image: "r:1", brings: "1", before: "1", broken: true, others: "r:1"},
-		{name: "brought, and refused", image: "r:2", brings: "2", refuses: true, before: "1", others: "r:1", refused: "r:2 r:later"},
-		{name: "brought, and cancelled", image: "r:2", brings: "2", cancelled: true, before: "1", others: "r:1", refused: "r:2 r:later"},
-		{name: "of another platform than asked for", image: "r:arm", brings: "2", before: "1", others: "r:1", refused: "r:arm r:later"},
-	}
-	for _, test := range tests {
+	for _, test := range restrictTests {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHub(t)
 			h.put("images/r:1", id(test.before))

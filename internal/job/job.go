@@ -225,10 +225,10 @@ func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) str
 		return nil, fmt.Errorf("locating the job: the project directory %q is not below %s: did the policy change after the job started?", projectDir, buildsDir)
 	}
 	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
-	if parts := strings.Split(below, "/"); len(parts) > 2 && isPlace(parts[0], parts[1]) {
+	if parts := strings.Split(below, "/"); len(parts) > 2 && isTokenAndSlot(parts[0], parts[1]) {
 		token, slot = parts[0], parts[1]
 	}
-	if !isPlace(token, slot) {
+	if !isTokenAndSlot(token, slot) {
 		return nil, fmt.Errorf("locating the job: the project directory %q is not %s/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are not a valid token and slot", projectDir, buildsDir)
 	}
 	located := *j
@@ -236,6 +236,6 @@ func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) str
 	return &located, nil
 }
 
-func isPlace(token, slot string) bool {
+func isTokenAndSlot(token, slot string) bool {
 	return tokenPart.MatchString(token) && slotPart.MatchString(slot)
 }

@@ -12,10 +12,10 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// slurmFile tells that a job of Slurm's is under way in a job's directory.
+// slurmFile is there while Slurm may have a job with that directory.
 const slurmFile = "slurm"
 
-// Begin records that a job of Slurm's is under way in a directory; over forgets it.
+// Begin records that Slurm is about to get a job with a directory; over removes the record.
 func Begin(dir string) (over func(), err error) {
 	file := filepath.Join(dir, slurmFile)
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -24,8 +24,8 @@ func Begin(dir string) (over func(), err error) {
 	return func() { _ = os.Remove(file) }, nil
 }
 
-// Remove removes the directory of a job that is over, and cancels the job of Slurm's that a
-// driver which was killed has left.
+// Remove removes the directory of a finished job. If a driver was killed and has left a job in
+// Slurm, it cancels that before.
 func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) error {
 	var err error
 	if _, missing := os.Lstat(filepath.Join(dir, slurmFile)); missing == nil {
@@ -37,8 +37,8 @@ func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) e
 	return nil
 }
 
-// A job that was just cancelled may write to its directory still, for as long as this
-// together: each try takes away what was written since the last.
+// A job that was just cancelled may still write to its directory, for as long as all tries
+// take: each try removes what was written since the last.
 const (
 	removeTries = 100
 	removePause = 100 * time.Millisecond

@@ -15,12 +15,12 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Attached runs the step by a launcher that hands standard input and output on, and
-// ends with its command.
+// Attached runs the step by a launcher that passes standard input and output on, and ends
+// with its command.
 //
-// When ctx ends, the container's standard input does, which is its word to stop; and
-// where that is not enough, the launcher is told to: one whose command still waits for
-// a machine. It is also told so when this program dies.
+// When ctx ends, so does the container's standard input, which tells the script to stop. If
+// that is not enough, as when the command still waits for a machine, the launcher gets
+// SIGTERM. It also gets it when this program dies.
 func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, error) {
 	if err := l.forget(); err != nil {
 		return Outcome{}, err

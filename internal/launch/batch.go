@@ -3,6 +3,7 @@ package launch
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +17,12 @@ import (
 	"time"
 
 	"podman-executor/internal/process"
+	"podman-executor/internal/shell"
 	"podman-executor/pkg/podman"
 )
 
-// The files of a batch job, in Launcher.Dir: the job script; what it gives to the
-// container's standard input, until it has opened it; its output; and its end.
+// The files of a batch job, in Launcher.Dir, as batch.sh names them: the job script; what it
+// gives to the container's standard input, until it has opened it; its output; and its end.
 const (
 	jobFile    = "job"
 	inputFile  = "input"
@@ -28,7 +30,7 @@ const (
 	endFile    = "end"
 )
 
-// StopSignal is the job script's word to stop.
+// StopSignal is the signal that makes the job script tell the script to stop.
 const StopSignal = "USR1"
 
 // maxOutput bounds what a job's output takes on the file system that both sides see, in
@@ -36,56 +38,12 @@ const StopSignal = "USR1"
 // (the limit ci_jobs_trace_size_limit), and gitlab-runner 4 MiB (output_limit).
 const maxOutput = 512 << 20
 
-// jobScript is what sbatch gets. Its output goes through a pipe to one who writes as much
-// as the file may have, by the shell's limit for that (in blocks of 512 bytes; "File too
-// large" for who writes more), says so, and drops the rest: the script is not to end for
-// it. Signals that are for the job do not end that one, and neither does the container's
-// end where something else holds the pipe: it gets 5 s then. The container's standard input stays open after the
-// script, as with an attached launcher: its end is the word to stop, which comes when
-// the one who keeps it open is killed, by this shell, or by Slurm, which sends SIGTERM to
-// all of the job's processes.
-//
-// sbatch takes lines that begin with #PBS or #BSUB for its options, wherever among the
-// first 100 they stand (Slurm src/sbatch/opt.c, _opt_wrpr_batch_script). So the words of
-// podman's command line, of which the job has chosen some, are one line: see [inScript].
-const jobScript = `#!/bin/sh
-n='
-'
-cd %[1]s && exec 3<` + inputFile + ` && rm -f ` + inputFile + ` && mkfifo -m 600 pipe said || exit 125
-{
-	trap '' TERM ` + StopSignal + ` XFSZ
-	( ulimit -f %[3]d; exec cat ) >>` + outputFile + ` 2>/dev/null || {
-		printf '\n%%s\n' '%[4]s' >>` + outputFile + `
-		cat >/dev/null
-	}
-} <said 3<&- >/dev/null 2>&1 &
-writer=$!
-{ cat <&3; exec 3<&- sleep 2147483647; } >pipe &
-feeder=$!
-trap 'kill "$feeder"' TERM ` + StopSignal + `
-exec 3<&-
-%[2]s <pipe >said 2>&1 &
-podman=$!
-wait "$podman"
-status=$?
-while kill -s 0 "$podman" 2>/dev/null; do
-	wait "$podman"
-	status=$?
-done
-kill "$feeder" 2>/dev/null
-tries=0
-while kill -s 0 "$writer" 2>/dev/null && [ "$tries" -lt 50 ]; do
-	tries=$((tries + 1))
-	sleep 0.1 || sleep 1
-done
-rm -f pipe said
-echo "$status" >` + endFile + `
-exit "$status"
-`
+//go:embed batch.sh
+var batchFile string
 
-// Batch runs the step by `sbatch`, and copies what it writes while it runs. When ctx
-// ends, tell is to send [StopSignal] to the job script, and cancel, where that was not
-// enough, to end Slurm's job.
+// Batch runs the step by `sbatch`, and copies its output while it runs. When ctx ends it calls
+// tell, which must send [StopSignal] to the job script, and if that was not enough cancel,
+// which must cancel Slurm's job.
 func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func()) (Outcome, error) {
 	output, err := l.writeJob(s.Stdin)
 	if err != nil {
@@ -164,7 +122,7 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 	}
 	limit := cmp.Or(l.maxOutput, maxOutput)
 	left := fmt.Sprintf("podman-executor: the rest of the output is dropped: it has more than %d bytes", limit)
-	text := fmt.Sprintf(jobScript, inScript(l.Dir), strings.Join(words, " "), limit/512, left)
+	text := shell.Program(batchFile, "@DIR@", inScript(l.Dir), "@PODMAN@", strings.Join(words, " "), "@BLOCKS@", strconv.Itoa(limit/512), "@DROPPED@", left)
 	for _, f := range []struct {
 		name string
 		text []byte
@@ -205,8 +163,8 @@ func (l Launcher) follow(output io.Reader, to io.Writer, done <-chan struct{}) {
 	}
 }
 
-// inScript returns a word for the job script, without a line break: those of the word are
-// the script's $n.
+// inScript quotes a word for the job script, in one line: a line break in it becomes the
+// script's $n.
 func inScript(word string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "\n", `'"$n"'`).Replace(word) + "'"
 }

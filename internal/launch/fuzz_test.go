@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"podman-executor/internal/step"
 )
 
 // FuzzReport: what a launched container reports is a number from 0 to 255, or an error of
@@ -20,7 +18,7 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Add("0\n")
 	f.Fuzz(func(t *testing.T, told string) {
-		if err := os.WriteFile(filepath.Join(l.Dir, reportDir, step.StatusFile), []byte(told), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(l.Dir, reportDir, statusFile), []byte(told), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		o, err := l.report(0, "")

@@ -1,6 +1,6 @@
 // Package launch runs the podman command of one step behind a launcher, such as
 // Slurm's srun, which may start it on another machine. The container reports to a
-// directory that both sides see; see step.LaunchedCommand.
+// directory that both sides see, by the shell program of [Command].
 package launch
 
 import (
@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"podman-executor/internal/step"
 	"podman-executor/internal/trust"
 )
 
@@ -29,23 +28,23 @@ type Launcher struct {
 	Env []string
 	// Dir is the directory of [Make].
 	Dir string
-	// Grace is how long the script may take to end when it is told to.
+	// Grace is how long the script may take to end after it was told to stop.
 	Grace time.Duration
 
-	// maxOutput is that of a batch job, in bytes; 0: the constant.
+	// maxOutput bounds the output of a batch job, in bytes; 0 means the constant.
 	maxOutput int
 }
 
-// reportDir is the directory in Dir that the container has at step.Report.
+// reportDir is the directory in Dir that the container has at [Report].
 const reportDir = "report"
 
 // ReportMount returns the mount of a job's container that reports to dir.
 func ReportMount(dir string) string {
-	return filepath.Join(dir, reportDir) + ":" + step.Report + ":z"
+	return filepath.Join(dir, reportDir) + ":" + Report + ":z"
 }
 
-// Make makes the directory of one job below data_dir, in one that only this user can
-// enter: every user of the job's image may report.
+// Make makes the directory of one job below data_dir. Only this user can enter it; the
+// directory for reports in it is open to every user, since the job's image may have any.
 func Make(dataDir, dir string) error {
 	owner := trust.Self()
 	below, err := filepath.Rel(dataDir, filepath.Join(dir, reportDir))
@@ -66,22 +65,22 @@ func Make(dataDir, dir string) error {
 	return nil
 }
 
-// Outcome is what is known of a step when its launcher has ended.
+// Outcome is what is known about a step after its launcher has ended.
 type Outcome struct {
-	// Started tells that the container ran; Reported that it has told the script's
-	// exit code, which is Status.
+	// Started means that the container ran, Reported that it has reported the script's exit
+	// code, which is Status.
 	Started, Reported bool
 	Status            int
-	// Launcher is the launcher's exit code, -1 where a signal has ended it.
+	// Launcher is the launcher's exit code, -1 if a signal ended it.
 	Launcher int
-	// Said is the end of what the launcher, podman and the script have written to
+	// Stderr is the end of what the launcher, podman and the script have written to
 	// standard error.
-	Said string
+	Stderr string
 }
 
 // forget removes what an earlier step has reported.
 func (l Launcher) forget() error {
-	for _, name := range []string{step.StartedFile, step.StatusFile} {
+	for _, name := range []string{startedFile, statusFile} {
 		if err := os.RemoveAll(filepath.Join(l.Dir, reportDir, name)); err != nil {
 			return fmt.Errorf("removing what an earlier step has reported: %w", err)
 		}
@@ -91,8 +90,8 @@ func (l Launcher) forget() error {
 
 // report reads what the container has reported.
 func (l Launcher) report(launcher int, said string) (Outcome, error) {
-	o := Outcome{Launcher: launcher, Said: said}
-	if _, err := os.Lstat(filepath.Join(l.Dir, reportDir, step.StartedFile)); err == nil {
+	o := Outcome{Launcher: launcher, Stderr: said}
+	if _, err := os.Lstat(filepath.Join(l.Dir, reportDir, startedFile)); err == nil {
 		o.Started = true
 	}
 	status, err := l.status()
@@ -103,10 +102,10 @@ func (l Launcher) report(launcher int, said string) (Outcome, error) {
 	return o, err
 }
 
-// status reads the script's exit code. The directory is the job's: what it has put
-// there may be anything.
+// status reads the script's exit code. The job can write to the directory, so the file may
+// be anything.
 func (l Launcher) status() (int, error) {
-	f, err := os.OpenFile(filepath.Join(l.Dir, reportDir, step.StatusFile), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(filepath.Join(l.Dir, reportDir, statusFile), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, err
 	}
@@ -118,7 +117,7 @@ func (l Launcher) status() (int, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return 0, errors.New("reading the script's exit code: it is in no file")
 	}
-	// As much as shows that there is more than a code.
+	// More than a code and a line break have.
 	const most = 16
 	text, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
@@ -131,16 +130,16 @@ func (l Launcher) status() (int, error) {
 	return code, nil
 }
 
-// maxSaid bounds Outcome.Said, in bytes.
-const maxSaid = 4 << 10
+// maxStderr bounds Outcome.Stderr, in bytes.
+const maxStderr = 4 << 10
 
-// tail keeps the last maxSaid bytes written to it.
+// tail keeps the last maxStderr bytes written to it.
 type tail struct{ text []byte }
 
 // Write keeps the end of p.
 func (t *tail) Write(p []byte) (int, error) {
-	t.text = append(t.text, p[max(0, len(p)-maxSaid):]...)
-	t.text = t.text[max(0, len(t.text)-maxSaid):]
+	t.text = append(t.text, p[max(0, len(p)-maxStderr):]...)
+	t.text = t.text[max(0, len(t.text)-maxStderr):]
 	return len(p), nil
 }
 

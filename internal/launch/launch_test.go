@@ -34,7 +34,7 @@ func TestAttached(t *testing.T) {
 	for range 2 {
 		var out, errs bytes.Buffer
 		o, err := l.Attached(t.Context(), podman.Streams{Stdin: strings.NewReader("a line\n"), Stdout: &out, Stderr: &errs})
-		want := Outcome{Started: true, Reported: true, Status: 42, Launcher: 7, Said: "bad\n"}
+		want := Outcome{Started: true, Reported: true, Status: 42, Launcher: 7, Stderr: "bad\n"}
 		if diff := cmp.Diff(want, o); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}

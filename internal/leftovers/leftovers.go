@@ -1,10 +1,10 @@
-// Package leftovers finds and removes what jobs that are over have left behind:
-// gitlab-runner calls cleanup for every job, unless it is killed itself, and
-// cleanup may fail.
+// Package leftovers finds and removes orphans: what finished jobs have left behind.
+// gitlab-runner calls cleanup for every job, but not if it is killed itself, and cleanup may
+// fail.
 //
-// A job is taken for over only when the runner process that owned it is gone, or
-// has removed the directory of the job. What may be of a job that is under way is
-// never touched, whatever the clock says: see docs/decisions/0020.
+// A job counts as finished only if the runner process that owned it is gone, or has removed
+// the directory of the job. Objects of a job that may be running are never touched, whatever
+// the clock says: see docs/decisions/0020.
 package leftovers
 
 import (
@@ -26,8 +26,8 @@ import (
 // ownerFile is the file in a job's directory that names its owner.
 const ownerFile = "podman-executor-owner"
 
-// Mark writes the owner into one of a job's directories; attempt is the runner's
-// directory for the attempt at the job, empty where that is the one.
+// Mark writes the owner into one of a job's directories. attempt is the runner's directory for
+// the attempt at the job, empty if dir is that directory.
 func Mark(dir string, owner job.Process, attempt string) error {
 	text := owner.String() + "\n"
 	if attempt != "" {
@@ -39,18 +39,18 @@ func Mark(dir string, owner job.Process, attempt string) error {
 	return nil
 }
 
-// Why a job is over.
+// Why a job counts as finished.
 const (
 	runnerGone   = "its runner is gone"
 	pastDeadline = "past its deadline"
-	jobOver      = "its job is over"
+	jobFinished  = "its job is over"
 )
 
-// Containers removes the containers of jobs that are over, and those
-// with one of the given names: an earlier attempt at the same job. It returns
-// the names of what it removed, and whether there is left what only a clock will tell
-// to be over: of an owner elsewhere.
-func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) (removed []string, elsewhere bool, err error) {
+// Containers removes the containers of finished jobs, and those with one of the given names,
+// which an earlier attempt at the same job has left. It returns the names of what it removed,
+// and whether a container is left that only its deadline will show to be an orphan: one whose
+// owner's process cannot be seen from here.
+func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...string) (removed []string, unseen bool, err error) {
 	list, err := p.Containers(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
 		return nil, false, fmt.Errorf("looking for leftovers: %w", err)
@@ -65,18 +65,17 @@ func Containers(ctx context.Context, p *podman.Podman, now time.Time, names ...s
 			ids = append(ids, c.ID)
 			removed = append(removed, c.Names[0])
 		} else if owner, err := job.ParseProcess(c.Labels[job.LabelOwner]); err == nil && ours && !job.Kept(c.Labels) && !owner.Here() {
-			elsewhere = true
+			unseen = true
 		}
 	}
 	if err := p.Remove(ctx, ids...); err != nil {
 		return nil, false, fmt.Errorf("removing leftovers: %w", err)
 	}
-	return removed, elsewhere, nil
+	return removed, unseen, nil
 }
 
-// Networks removes the networks of jobs that are over, unless somebody else's
-// container is on one, and those with one of the given names. One that cannot be removed
-// does not keep it from the others.
+// Networks removes the networks of finished jobs, unless a container that is not the job's is
+// on one, and those with one of the given names. If one cannot be removed, the others still are.
 func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...string) error {
 	list, err := p.Networks(ctx, job.LabelManaged, job.OwnerLabels()...)
 	if err != nil {
@@ -97,8 +96,8 @@ func Networks(ctx context.Context, p *podman.Podman, now time.Time, names ...str
 	return nil
 }
 
-// reason tells why the job of an object with these labels is surely over; empty:
-// it may be under way, or the object is to be kept.
+// reason returns why the job of an object with these labels is surely finished; empty if it
+// may be running, or if the object is to be kept.
 func reason(labels map[string]string, now time.Time) string {
 	if job.Kept(labels) {
 		return ""
@@ -117,15 +116,15 @@ func reason(labels map[string]string, now time.Time) string {
 	case owner.Gone(time.Unix(seconds, 0), now):
 		return pastDeadline
 	case owner.Finished(labels[job.LabelAttempt]):
-		return jobOver
+		return jobFinished
 	}
 	return ""
 }
 
-// Directories removes, below parent, the directories that match the pattern,
-// belong to this user, and are marked as those of a job that is over.
+// Directories removes, below parent, the directories that match the pattern, belong to this
+// user, and have the mark of a finished job.
 func Directories(parent, pattern string, now time.Time) error {
-	list, err := Over(parent, pattern, now)
+	list, err := OrphanDirectories(parent, pattern, now)
 	if err != nil {
 		return err
 	}
@@ -139,14 +138,13 @@ func Directories(parent, pattern string, now time.Time) error {
 	return nil
 }
 
-// Over finds what Directories removes.
-func Over(parent, pattern string, now time.Time) ([]Orphan, error) {
+// OrphanDirectories returns the directories that [Directories] removes.
+func OrphanDirectories(parent, pattern string, now time.Time) ([]Orphan, error) {
 	list, err := marked(parent, pattern, now)
 	return slices.DeleteFunc(list, func(o Orphan) bool { return o.Reason == "" }), err
 }
 
-// marked finds the marked directories of this user, with a Reason where the job of one
-// is over.
+// marked returns the marked directories of this user. Those of finished jobs have a Reason.
 func marked(parent, pattern string, now time.Time) ([]Orphan, error) {
 	entries, err := os.ReadDir(parent)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -169,9 +167,9 @@ func marked(parent, pattern string, now time.Time) ([]Orphan, error) {
 	return list, nil
 }
 
-// directory returns a marked directory of this user, with a Reason where its job is
-// over; of any other only the name. It has no deadline: one of another host is that
-// host's affair.
+// directory returns a marked directory of this user, with a Reason if its job is finished; of
+// any other only the name. A mark has no deadline: the directories of another host are left to
+// that host.
 func directory(dir string, now time.Time) Orphan {
 	o := Orphan{Kind: "directory", Name: dir}
 	info, err := os.Lstat(dir)
@@ -190,12 +188,12 @@ func directory(dir string, now time.Time) Orphan {
 	if err != nil {
 		return o
 	}
-	o.Owner, o.Made, o.elsewhere = owner.String(), info.ModTime(), !owner.Here()
+	o.Owner, o.Made, o.unseen = owner.String(), info.ModTime(), !owner.Here()
 	switch {
 	case owner.Gone(now, now):
 		o.Reason = runnerGone
 	case owner.Finished(attempt):
-		o.Reason = jobOver
+		o.Reason = jobFinished
 	}
 	return o
 }

@@ -94,12 +94,12 @@ func TestDirectories(t *testing.T) {
 	living, _ := runner(t)
 	dead, end := runner(t)
 	end()
-	elsewhere := dead
-	elsewhere.Host += ".elsewhere"
+	unseen := dead
+	unseen.Host += ".elsewhere"
 	// A parent whose name would be a pattern itself.
 	parent := filepath.Join(t.TempDir(), "tmp[1]*")
 	marked := map[string]*job.Process{
-		"custom-executor1": &dead, "custom-executor2": &living, "custom-executor3": nil, "custom-executor4": &elsewhere,
+		"custom-executor1": &dead, "custom-executor2": &living, "custom-executor3": nil, "custom-executor4": &unseen,
 		"custom-executor": &dead, "other": &dead, "xcustom-executor5": &dead,
 	}
 	for name, owner := range marked {
@@ -209,8 +209,8 @@ func TestReason(t *testing.T) {
 	end()
 	now := time.Now()
 	later, earlier := strconv.FormatInt(now.Unix()+10, 10), strconv.FormatInt(now.Unix()-10, 10)
-	elsewhere := living
-	elsewhere.Host += ".elsewhere"
+	unseen := living
+	unseen.Host += ".elsewhere"
 	dir := t.TempDir()
 	there, removed := dir, filepath.Join(dir, "removed")
 	tests := []struct{ owner, deadline, attempt, want string }{
@@ -218,12 +218,12 @@ func TestReason(t *testing.T) {
 		{gone.String(), earlier, removed, runnerGone},
 		{living.String(), later, there, ""},
 		{living.String(), earlier, there, ""},
-		{living.String(), later, removed, jobOver},
+		{living.String(), later, removed, jobFinished},
 		{living.String(), later, filepath.Join(removed, "below"), ""},
 		{living.String(), later, "custom-executor1", ""},
 		{living.String(), later, "", ""},
-		{elsewhere.String(), later, removed, ""},
-		{elsewhere.String(), earlier, there, pastDeadline},
+		{unseen.String(), later, removed, ""},
+		{unseen.String(), earlier, there, pastDeadline},
 		{"", earlier, removed, ""},
 		{"h/b/x/1", earlier, removed, ""},
 		{gone.String(), "", removed, ""},
@@ -245,7 +245,7 @@ func TestReason(t *testing.T) {
 }
 
 // The directory of an auth file goes with the job, while the runner lives.
-func TestDirectoryOfAJobThatIsOver(t *testing.T) {
+func TestDirectoryOfAFinishedJob(t *testing.T) {
 	owner, _ := runner(t)
 	attempt, parent := t.TempDir(), t.TempDir()
 	dir := filepath.Join(parent, "x")

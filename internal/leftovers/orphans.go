@@ -15,57 +15,63 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Orphan is an object of a job that is over.
+// Orphan is an object of a finished job.
 type Orphan struct {
 	// Kind is "container", "network", "volumes", "secrets" or "directory".
 	Kind string
 	// Name is the object's, or the directory's path.
 	Name string
-	// Job, Project and Owner are as the object bears them; empty where it does not.
+	// Job, Project and Owner are as the object's labels or mark have them; empty without.
 	Job, Project, Owner string
-	// Reason is why the job is taken for over.
+	// Reason is why the job counts as finished.
 	Reason string
 	// Made is when the object was made, of a directory when it was last changed.
 	Made time.Time
 
 	id string
-	// elsewhere tells that its owner's process cannot be seen from here.
-	elsewhere bool
+	// unseen means that its owner's process cannot be seen from here.
+	unseen bool
 }
 
-// Places are directories that hold those of jobs: TempDir the runner's for each
-// attempt at a job, RuntimeDir the driver's: see [Evidence]; SecretsDir those of podman
-// secrets.
-type Places struct{ TempDir, RuntimeDir, SecretsDir string }
+// Roots are the directories below which jobs have directories.
+type Roots struct {
+	// TempDir has the runner's directory for each attempt at a job.
+	TempDir string
+	// RuntimeDir has the driver's directory for each job, see [Marks].
+	RuntimeDir string
+	// SecretsDir has the directories of jobs' podman secrets.
+	SecretsDir string
+}
 
 // attemptPattern is the runner's name for the directory of an attempt
 // (gitlab-runner executors/custom/custom.go:101).
 const attemptPattern = "custom-executor*"
 
-// RemoveAttempts removes the runner's directories of jobs that are over.
-func (p Places) RemoveAttempts(now time.Time) error {
-	return Directories(p.TempDir, attemptPattern, now)
+// RemoveAttempts removes the runner's directories of finished jobs.
+func (r Roots) RemoveAttempts(now time.Time) error {
+	return Directories(r.TempDir, attemptPattern, now)
 }
 
 // PinParent is the directory of the directories with pinned volumes: beside the auth
 // files, which are removed with whatever is beside them.
-func (p Places) PinParent() string { return p.RuntimeDir + "-volumes" }
+func (r Roots) PinParent() string { return r.RuntimeDir + "-volumes" }
 
-// Pinned returns the directories of pinned volumes of jobs that are over.
-func (p Places) Pinned(now time.Time) ([]Orphan, error) {
-	list, err := Over(p.PinParent(), "*", now)
+// Pinned returns the directories of pinned volumes of finished jobs.
+func (r Roots) Pinned(now time.Time) ([]Orphan, error) {
+	list, err := OrphanDirectories(r.PinParent(), "*", now)
 	for i := range list {
 		list[i].Kind = "volumes"
 	}
 	return list, err
 }
 
-// Secrets returns the directories of podman secrets of jobs that are over, and own, an
-// earlier attempt's, of those that a service has; without an address: podman here.
-func (p Places) Secrets(service, own string, now time.Time) ([]Orphan, error) {
-	list, err := marked(p.SecretsDir, "*", now)
+// Secrets returns the directories of podman secrets of finished jobs, and own, which an
+// earlier attempt at this job has left. Only those of secrets at the endpoint are returned: an
+// address as the policy has it, empty for podman on this machine.
+func (r Roots) Secrets(endpoint, own string, now time.Time) ([]Orphan, error) {
+	list, err := marked(r.SecretsDir, "*", now)
 	list = slices.DeleteFunc(list, func(o Orphan) bool {
-		return o.Reason == "" && o.Name != own || secret.Service(o.Name) != service
+		return o.Reason == "" && o.Name != own || secret.Service(o.Name) != endpoint
 	})
 	for i := range list {
 		list[i].Kind = "secrets"
@@ -73,10 +79,11 @@ func (p Places) Secrets(service, own string, now time.Time) ([]Orphan, error) {
 	return list, err
 }
 
-// Find returns everything of jobs that are over: containers, then the networks
-// that they are on, their pinned volumes and secrets, then directories. service is podman's
-// address as the policy has it. With an error it returns what it has found all the same.
-func Find(ctx context.Context, p *podman.Podman, service string, places Places, now time.Time) ([]Orphan, error) {
+// Find returns everything of finished jobs: containers, then the networks that they are on,
+// their pinned volumes and secrets, then directories. endpoint is podman's address as the
+// policy has it, empty for podman on this machine. With an error it also returns what it has
+// found.
+func Find(ctx context.Context, p *podman.Podman, endpoint string, roots Roots, now time.Time) ([]Orphan, error) {
 	var found []Orphan
 	var problems []error
 	add := func(o Orphan, labels map[string]string) {
@@ -105,22 +112,22 @@ func Find(ctx context.Context, p *podman.Podman, service string, places Places, 
 		add(Orphan{Kind: "network", Name: n.Name, Made: n.Created}, n.Labels)
 	}
 	if len(problems) > 0 {
-		// The marks tell the next look that there may be containers.
+		// Directories stay: their marks are why the next look asks podman again.
 		return found, errors.Join(problems...)
 	}
-	pinned, err := places.Pinned(now)
+	pinned, err := roots.Pinned(now)
 	found, problems = append(found, pinned...), append(problems, err)
-	secrets, err := places.Secrets(service, "", now)
+	secrets, err := roots.Secrets(endpoint, "", now)
 	found, problems = append(found, secrets...), append(problems, err)
-	for _, place := range []struct{ parent, pattern string }{{places.TempDir, attemptPattern}, {places.RuntimeDir, "*"}} {
-		list, err := Over(place.parent, place.pattern, now)
+	for _, root := range []struct{ parent, pattern string }{{roots.TempDir, attemptPattern}, {roots.RuntimeDir, "*"}} {
+		list, err := OrphanDirectories(root.parent, root.pattern, now)
 		found, problems = append(found, list...), append(problems, err)
 	}
 	return found, errors.Join(problems...)
 }
 
-// Remove removes it. One that is gone by now is no error; a network that some
-// other container has joined meanwhile stays, and that is one.
+// Remove removes the object. It is not an error if the object is already gone. A network
+// stays, with an error, if another container has joined it meanwhile.
 func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
 	var err error
 	switch o.Kind {

@@ -133,8 +133,8 @@ func TestContainers(t *testing.T) {
 			list = append(list, container("id-"+name, all[name], ours(name, "user"), "second-name"))
 		}
 		p, calls := machine(t, "ps", list)
-		removed, elsewhere, err := Containers(t.Context(), p, now, names(test.own, "user")...)
-		if err != nil || elsewhere || strings.Join(removed, " ") != strings.Join(names(test.removed, "user"), " ") || calls() != rm+test.ids {
+		removed, unseen, err := Containers(t.Context(), p, now, names(test.own, "user")...)
+		if err != nil || unseen || strings.Join(removed, " ") != strings.Join(names(test.removed, "user"), " ") || calls() != rm+test.ids {
 			t.Errorf("%q: %q, %v, by\n%s", test.own, removed, err, calls())
 		}
 	}
@@ -170,8 +170,8 @@ func TestContainersElsewhere(t *testing.T) {
 			job.Keep(l)
 		}
 		p, _ := machine(t, "ps", []any{container("id", l, ours("x", "user"))})
-		if _, elsewhere, err := Containers(t.Context(), p, now); err != nil || elsewhere != test.want {
-			t.Errorf("%+v: %v, %v", test, elsewhere, err)
+		if _, unseen, err := Containers(t.Context(), p, now); err != nil || unseen != test.want {
+			t.Errorf("%+v: %v, %v", test, unseen, err)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package memo remembers from one job to the next what saves a podman command: in
-// small files of the user's runtime directory, which is in memory and gone with a
-// boot. Nothing is lost where such a file is missing, so one that is odd in any way is
-// as good as none.
+// Package memo remembers facts from one job to the next that would cost a podman command to
+// find out again. They are small files in the user's runtime directory, which is in memory and
+// empty after a boot. Nothing is lost if a file is missing, so any file that is not as expected
+// counts as missing.
 package memo
 
 import (
@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"podman-executor/internal/atomicfile"
 	"podman-executor/internal/job"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -24,18 +25,18 @@ import (
 // maxSize bounds a file, in bytes.
 const maxSize = 4 << 10
 
-// File returns the name of a file for what is remembered of one podman: the same
-// program with another environment, such as another storage, is another podman.
+// File returns the name of the file for one fact about one podman. The same program with
+// another environment, which may name another storage, is another podman.
 func File(p *podman.Podman, what string) string {
 	parts := append([]string{p.Program, p.URL}, p.Env...)
 	hash := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return filepath.Join(job.RuntimeDir(p.Getenv), what+"-"+hex.EncodeToString(hash[:8]))
 }
 
-// Read returns what [Write] has written to a file, and when. It is not ok unless the
-// file is a regular one of this user, to which nobody else can write.
+// Read returns what [Write] has written to a file, and when. ok is true only for a regular file
+// of this user that nobody else can write to.
 func Read(name string) (text []byte, written time.Time, ok bool) {
-	// Neither a link's target nor a pipe's writer is waited for.
+	// Does not follow a link, nor wait for the writer of a pipe.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, written, false
@@ -54,24 +55,12 @@ func own(info fs.FileInfo) bool {
 	return ok && info.Mode().IsRegular() && info.Mode().Perm()&0o022 == 0 && int(stat.Uid) == os.Geteuid()
 }
 
-// Write replaces a file: who reads it meanwhile sees all of the old text or of the new.
+// Write replaces a file. A reader at the same time gets all of the old text or all of the new.
 func Write(name string, text []byte) error {
 	if err := trust.MakeDir(filepath.Dir(name), trust.Self()); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".memo-*")
-	if err != nil {
-		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
+	if err := atomicfile.Write(name, text); err != nil {
 		return fmt.Errorf("remembering %s: %w", filepath.Base(name), err)
 	}
 	return nil

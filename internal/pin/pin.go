@@ -1,5 +1,5 @@
-// Package pin mounts the sources of users' volumes at places of the driver's own,
-// so that what was checked is what is mounted for the rest of the job.
+// Package pin mounts the sources of users' volumes at private paths of the driver, so that
+// what was checked is what is mounted for the rest of the job.
 //
 // podman keeps the source of a volume as a path, and looks it up again at each start
 // of the container, following symbolic links. A job that can write to a directory
@@ -33,8 +33,8 @@ const (
 	ExitChanged = 3
 )
 
-// Place returns where the source of that number is pinned in a directory.
-func Place(dir string, number int) string { return filepath.Join(dir, strconv.Itoa(number)) }
+// Target returns where the source of that number is pinned in a directory.
+func Target(dir string, number int) string { return filepath.Join(dir, strconv.Itoa(number)) }
 
 // ErrChanged is the error of a source that is not what was checked: it is gone, or
 // its path has a symbolic link now, or it is neither a directory nor a file.
@@ -68,7 +68,7 @@ func Main(args []string, stderr io.Writer) int {
 
 func pinAll(dir string, sources []string) error {
 	for i, source := range sources {
-		if err := pin(source, Place(dir, i)); err != nil {
+		if err := pin(source, Target(dir, i)); err != nil {
 			return fmt.Errorf("mounting %s: %w", source, err)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
+	"podman-executor/internal/atomicfile"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/step"
 	"podman-executor/internal/trust"
@@ -129,8 +129,8 @@ type Podman struct {
 
 // Host returns the service that has the job's containers; its URL is empty where
 // podman works on this machine itself.
-func (p Podman) Host() remote.Host {
-	return remote.Host{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
+func (p Podman) Host() remote.Endpoint {
+	return remote.Endpoint{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
 }
 
 // Client returns that podman, which tells observe of each command. With a URL of ssh://
@@ -169,19 +169,7 @@ func Write(dir string, p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
-	f, err := os.CreateTemp(dir, fileName+".*")
-	if err != nil {
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(text); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	if err := os.Rename(f.Name(), filepath.Join(dir, fileName)); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, fileName), text); err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
 	return nil

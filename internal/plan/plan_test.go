@@ -21,7 +21,7 @@ var full = Plan{
 	RunnerContainer: "podman-executor-t-1-runner", UserContainer: "podman-executor-t-1-user",
 	Services: []Service{{Container: "podman-executor-t-1-service-0", Alias: "db"}}, Network: "podman-executor-t-1-network", ShowServices: true,
 	Launch: &Launch{
-		Program: "/usr/bin/srun", Words: []string{"--quiet"}, Batch: true, Slurm: true, Dir: "/data/x", Container: podman.Create{Name: "u", Attached: true},
+		Program: "/usr/bin/srun", Words: []string{"--quiet"}, Batch: true, Slurm: true, Dir: "/data/x", Container: podman.Create{Name: "u", Mode: podman.Attached},
 		AuthFile: "/run/x/auth.json", Variable: "SCHEDULER_PARAMETERS", Options: []string{"--time=5"},
 	},
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// Order returns the hosts in the order in which those jobs try them that have a key in
-// common. It is the same for each call; the first hosts of many keys are spread evenly,
-// and a host that is added or taken away changes the order of no others (rendezvous
-// hashing: Thaler and Ravishankar, 1998).
-func Order(hosts []Host, key string) []Host {
-	ordered := slices.Clone(hosts)
-	slices.SortStableFunc(ordered, func(a, b Host) int {
+// Order returns the endpoints in the order in which jobs with that key try them. It is the
+// same for each call; the first endpoints of many keys are spread evenly, and adding or
+// removing an endpoint does not change the order of the others (rendezvous hashing: Thaler
+// and Ravishankar, 1998).
+func Order(endpoints []Endpoint, key string) []Endpoint {
+	ordered := slices.Clone(endpoints)
+	slices.SortStableFunc(ordered, func(a, b Endpoint) int {
 		x, y := weight(a, key), weight(b, key)
 		return bytes.Compare(y[:], x[:])
 	})
 	return ordered
 }
 
-func weight(h Host, key string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(h.URL + "\x00" + key))
+func weight(e Endpoint, key string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(e.URL + "\x00" + key))
 }

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Host is a podman service, and what ssh needs to get there.
-type Host struct {
+// Endpoint is the address of a podman service, and what ssh needs to get there.
+type Endpoint struct {
 	// URL is "unix://PATH" or "ssh://[USER@]HOST[:PORT]PATH".
 	URL string
 	// Identity is the file with the private key, KnownHosts that with the hosts' keys;
@@ -28,8 +28,8 @@ type Host struct {
 
 const unixScheme, sshScheme = "unix://", "ssh://"
 
-// IsElsewhere tells whether the service is on another machine.
-func (h Host) IsElsewhere() bool { return strings.HasPrefix(h.URL, sshScheme) }
+// IsRemote reports whether the service is on another machine.
+func (e Endpoint) IsRemote() bool { return strings.HasPrefix(e.URL, sshScheme) }
 
 // Connection is a service that has answered.
 type Connection struct {
@@ -38,7 +38,7 @@ type Connection struct {
 	held net.Conn
 }
 
-// Close lets go of the service. An ssh that brings its socket here ends by itself when
+// Close closes the connection. An ssh that brings its socket here ends by itself when
 // nobody has used it for idleTime.
 func (c *Connection) Close() { _ = c.held.Close() }
 
@@ -48,7 +48,7 @@ type SilentError struct {
 	Err error
 }
 
-// Error returns the service and why it is taken for dead.
+// Error returns the address and why the service is taken for dead.
 func (e *SilentError) Error() string {
 	return fmt.Sprintf("the podman service %s does not answer: %v", e.URL, e.Err)
 }
@@ -57,7 +57,7 @@ func (e *SilentError) Unwrap() error { return e.Err }
 
 // Hint returns what the administrator can do.
 func (e *SilentError) Hint() string {
-	if (Host{URL: e.URL}).IsElsewhere() {
+	if (Endpoint{URL: e.URL}).IsRemote() {
 		return "see whether the host is up, its sshd forwards sockets (AllowStreamLocalForwarding), and podman listens there: `systemctl --user status podman.socket` as the user of the address"
 	}
 	return "see whether podman listens there, and gitlab-runner's user may open the socket: `systemctl status podman.socket`"
@@ -71,7 +71,7 @@ type RefusedError struct {
 	hint string
 }
 
-// Error returns the service and what ssh said.
+// Error returns the address and what ssh wrote.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("no connection to the podman service %s: %v", e.URL, e.Err)
 }
@@ -87,20 +87,20 @@ const answerTime = 10 * time.Second
 // Connect makes sure that the service answers. dir is the directory of what ssh makes,
 // this user's alone. A service that does not answer is a *[SilentError], after sshTime
 // and answerTime at most; a host that is not the right one a *[RefusedError].
-func (h Host) Connect(ctx context.Context, dir string) (*Connection, error) {
-	if h.IsElsewhere() {
-		return h.tunnel(ctx, dir)
+func (e Endpoint) Connect(ctx context.Context, dir string) (*Connection, error) {
+	if e.IsRemote() {
+		return e.tunnel(ctx, dir)
 	}
-	socket := strings.TrimPrefix(h.URL, unixScheme)
+	socket := strings.TrimPrefix(e.URL, unixScheme)
 	held, err := ask(ctx, socket)
 	if err != nil {
-		return nil, silent(ctx, h.URL, err)
+		return nil, silent(ctx, e.URL, err)
 	}
 	return &Connection{URL: unixScheme + socket, held: held}, nil
 }
 
-// silent is the error of a service that did not answer; of a caller who was told to
-// stop it is just that.
+// silent returns the error for a service that did not answer; the error of ctx if that has
+// ended.
 func silent(ctx context.Context, url string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -108,11 +108,11 @@ func silent(ctx context.Context, url string, err error) error {
 	return &SilentError{URL: url, Err: err}
 }
 
-// errLate is a service that took longer than answerTime.
+// errLate is the error of a service that took longer than answerTime.
 var errLate = fmt.Errorf("there was no answer within %s", answerTime)
 
-// ask asks the service behind a socket whether it is there, and returns the connection:
-// while it is open, an ssh in between does not take itself for idle.
+// ask asks the service behind a socket whether it runs, and returns the connection. While that
+// is open, an ssh in between is not idle.
 func ask(ctx context.Context, socket string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()

@@ -14,10 +14,10 @@ import (
 )
 
 // hosts returns n hosts.
-func hosts(n int) []Host {
-	list := make([]Host, n)
+func hosts(n int) []Endpoint {
+	list := make([]Endpoint, n)
 	for i := range list {
-		list[i] = Host{URL: fmt.Sprintf("ssh://ci@node%d.example.org/run/podman.sock", i), Identity: "/id", KnownHosts: "/known"}
+		list[i] = Endpoint{URL: fmt.Sprintf("ssh://ci@node%d.example.org/run/podman.sock", i), Identity: "/id", KnownHosts: "/known"}
 	}
 	return list
 }
@@ -74,7 +74,7 @@ func TestAddedHost(t *testing.T) {
 	moved := 0
 	for key := range keys {
 		before, after := Order(hosts(4), fmt.Sprint(key)), Order(hosts(5), fmt.Sprint(key))
-		without := slices.DeleteFunc(slices.Clone(after), func(h Host) bool { return h == hosts(5)[4] })
+		without := slices.DeleteFunc(slices.Clone(after), func(h Endpoint) bool { return h == hosts(5)[4] })
 		if !slices.Equal(before, without) {
 			t.Fatalf("the order of the others has changed: %v, %v", before, after)
 		}
@@ -88,7 +88,7 @@ func TestAddedHost(t *testing.T) {
 }
 
 // listen serves an answer on a socket, and returns its URL.
-func listen(t *testing.T, answer string) Host {
+func listen(t *testing.T, answer string) Endpoint {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pe-") // the path of a socket is short
 	if err != nil {
@@ -116,7 +116,7 @@ func listen(t *testing.T, answer string) Host {
 			}
 		}
 	}()
-	return Host{URL: "unix://" + socket}
+	return Endpoint{URL: "unix://" + socket}
 }
 
 func TestConnectToSocket(t *testing.T) {
@@ -138,7 +138,7 @@ func TestConnectToSocket(t *testing.T) {
 			t.Errorf("%q: got %v", answer, err)
 		}
 	}
-	_, err = Host{URL: "unix:///nonexistent/socket"}.Connect(t.Context(), t.TempDir())
+	_, err = Endpoint{URL: "unix:///nonexistent/socket"}.Connect(t.Context(), t.TempDir())
 	var silent *SilentError
 	if !errors.As(err, &silent) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
@@ -158,7 +158,7 @@ func TestConnectIsStopped(t *testing.T) {
 // TestSSHArguments: what could make ssh ask somebody, or trust anybody, is off, whatever
 // the machine's configuration says.
 func TestSSHArguments(t *testing.T) {
-	h := Host{URL: "ssh://ci@node:2222/run/user/1/podman.sock", Identity: "/etc/id", KnownHosts: "/etc/known"}
+	h := Endpoint{URL: "ssh://ci@node:2222/run/user/1/podman.sock", Identity: "/etc/id", KnownHosts: "/etc/known"}
 	args, err := h.sshArgs()
 	line := strings.Join(args, " ")
 	if err != nil || !strings.HasPrefix(line, "-F none -N -T -f -M -S control -o ") ||
@@ -174,7 +174,7 @@ func TestSSHArguments(t *testing.T) {
 			t.Errorf("%s is missing: %s", option, line)
 		}
 	}
-	args, err = Host{URL: "ssh://[fe80::1]/p", Identity: "/i", KnownHosts: "/k"}.sshArgs()
+	args, err = Endpoint{URL: "ssh://[fe80::1]/p", Identity: "/i", KnownHosts: "/k"}.sshArgs()
 	if line := strings.Join(args, " "); err != nil || !strings.HasSuffix(line, " -L ./podman.sock:/p -- fe80::1") {
 		t.Errorf("got %s, %v", line, err)
 	}
@@ -203,7 +203,7 @@ func TestEnvironmentOfSSH(t *testing.T) {
 }
 
 func TestWhatSSHSays(t *testing.T) {
-	h := Host{URL: "ssh://ci@node:2222/p", Identity: "/etc/id", KnownHosts: "/etc/known"}
+	h := Endpoint{URL: "ssh://ci@node:2222/p", Identity: "/etc/id", KnownHosts: "/etc/known"}
 	for said, want := range map[string]string{
 		"@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\r\n":                                   "the host has another key than /etc/known says",
 		"No ED25519 host key is known for [node]:2222 and you have requested strict checking.\r\nHost key verification failed.\r\n": "the host's key is not in /etc/known",

@@ -40,10 +40,10 @@ var sshPrograms = []string{"/usr/bin/ssh", "/usr/local/bin/ssh", "/bin/ssh"}
 // The files in the directory of one host.
 const socketFile, controlFile, lockFile, failedFile = "podman.sock", "control", "lock", "failed"
 
-// tunnel brings the service's socket here, unless another program has done so. One ssh
-// does it for all programs of all jobs, and outlives them.
-func (h Host) tunnel(ctx context.Context, parent string) (*Connection, error) {
-	dir := h.directory(parent)
+// tunnel forwards the service's socket to this machine, unless another program has done so.
+// One ssh does it for all programs of all jobs, and lives longer than they do.
+func (e Endpoint) tunnel(ctx context.Context, parent string) (*Connection, error) {
+	dir := e.directory(parent)
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, fmt.Errorf("making the directory of ssh: %w", err)
 	}
@@ -61,39 +61,39 @@ func (h Host) tunnel(ctx context.Context, parent string) (*Connection, error) {
 		return nil, err
 	}
 	if why := failedLately(dir); why != "" {
-		return nil, silent(ctx, h.URL, errors.New(why))
+		return nil, silent(ctx, e.URL, errors.New(why))
 	}
-	if held, err = h.underLock(ctx, dir, err); err != nil {
+	if held, err = e.underLock(ctx, dir, err); err != nil {
 		return nil, err
 	}
 	_ = os.Remove(filepath.Join(dir, failedFile))
 	return &Connection{URL: unixScheme + socket, held: held}, nil
 }
 
-// underLock starts ssh where there is none, and asks the service once more. first is why
-// it did not answer before.
-func (h Host) underLock(ctx context.Context, dir string, first error) (net.Conn, error) {
+// underLock starts ssh if it does not run, and asks the service again. first is why the service
+// did not answer before.
+func (e Endpoint) underLock(ctx context.Context, dir string, first error) (net.Conn, error) {
 	socket := filepath.Join(dir, socketFile)
 	if isThere(ctx, filepath.Join(dir, controlFile)) {
 		// ssh has the host, maybe since another program started it a moment ago.
 		if errors.Is(first, errLate) {
-			return nil, h.failed(ctx, dir, first)
+			return nil, e.failed(ctx, dir, first)
 		}
 	} else {
 		// What a killed ssh leaves would keep the next one from being found.
 		_ = os.Remove(filepath.Join(dir, controlFile))
-		if err := h.ssh(ctx, dir); err != nil {
+		if err := e.ssh(ctx, dir); err != nil {
 			return nil, err
 		}
 	}
 	held, err := ask(ctx, socket)
 	if err != nil {
-		return nil, h.failed(ctx, dir, err)
+		return nil, e.failed(ctx, dir, err)
 	}
 	return held, nil
 }
 
-// isThere tells whether the ssh with that control socket runs.
+// isThere reports whether the ssh with that control socket runs.
 func isThere(ctx context.Context, control string) bool {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", control)
 	if err != nil {
@@ -105,16 +105,16 @@ func isThere(ctx context.Context, control string) bool {
 
 // directory is that of one host, below parent: its path is as short as a socket's must
 // be (unix(7): 107 bytes).
-func (h Host) directory(parent string) string {
-	hash := sha256.Sum256([]byte(h.URL + "\x00" + h.Identity + "\x00" + h.KnownHosts))
+func (e Endpoint) directory(parent string) string {
+	hash := sha256.Sum256([]byte(e.URL + "\x00" + e.Identity + "\x00" + e.KnownHosts))
 	return filepath.Join(parent, "ssh-"+hex.EncodeToString(hash[:6]))
 }
 
 // lockPause is the time between two looks at a lock.
 const lockPause = 20 * time.Millisecond
 
-// wait locks a file, unless ctx ends first. Whoever has it gives it up after
-// answerTime and sshTime.
+// wait locks a file, unless ctx ends first. Nobody holds the lock for longer than answerTime
+// and sshTime.
 func wait(ctx context.Context, lock *os.File) error {
 	for {
 		err := filelock.Try(lock, filelock.Exclusive)
@@ -129,8 +129,8 @@ func wait(ctx context.Context, lock *os.File) error {
 	}
 }
 
-// failedLately returns why the host was not reached a moment ago; empty where it was,
-// or was not tried. Many jobs that begin at the same time wait for a dead host once.
+// failedLately returns why the host could not be reached a moment ago; empty if it was reached
+// or not tried. So many jobs that begin at the same time wait only once for a dead host.
 func failedLately(dir string) string {
 	name := filepath.Join(dir, failedFile)
 	info, err := os.Lstat(name)
@@ -144,17 +144,17 @@ func failedLately(dir string) string {
 	return string(text)
 }
 
-// failed keeps why a host was not reached, and returns it.
-func (h Host) failed(ctx context.Context, dir string, err error) error {
+// failed records why a host could not be reached, and returns the error for that.
+func (e Endpoint) failed(ctx context.Context, dir string, err error) error {
 	if ctx.Err() == nil {
 		_ = os.WriteFile(filepath.Join(dir, failedFile), []byte(err.Error()), 0o600)
 	}
-	return silent(ctx, h.URL, err)
+	return silent(ctx, e.URL, err)
 }
 
-// ssh starts the ssh that brings the socket here; it goes to the background, away from
-// this process, when the socket is there.
-func (h Host) ssh(ctx context.Context, dir string) error {
+// ssh starts the ssh that forwards the socket. When the socket is there, ssh goes to the
+// background and no longer belongs to this process.
+func (e Endpoint) ssh(ctx context.Context, dir string) error {
 	program := ""
 	for _, name := range sshPrograms {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
@@ -163,12 +163,12 @@ func (h Host) ssh(ctx context.Context, dir string) error {
 		}
 	}
 	if program == "" {
-		return &RefusedError{URL: h.URL, Err: errors.New("there is no ssh on this machine"), hint: "install OpenSSH's client (openssh-client, openssh-clients)"}
+		return &RefusedError{URL: e.URL, Err: errors.New("there is no ssh on this machine"), hint: "install OpenSSH's client (openssh-client, openssh-clients)"}
 	}
 	if err := trust.Path(program, trust.Self()); err != nil {
-		return &RefusedError{URL: h.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), hint: trust.Hint(err)}
+		return &RefusedError{URL: e.URL, Err: fmt.Errorf("ssh cannot be trusted: %w", err), hint: trust.Hint(err)}
 	}
-	args, err := h.sshArgs()
+	args, err := e.sshArgs()
 	if err != nil {
 		return err
 	}
@@ -187,15 +187,15 @@ func (h Host) ssh(ctx context.Context, dir string) error {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case bounded.Err() != nil:
-		return h.failed(ctx, dir, fmt.Errorf("ssh took longer than %s", sshTime))
+		return e.failed(ctx, dir, fmt.Errorf("ssh took longer than %s", sshTime))
 	}
-	return h.explain(ctx, dir, said.String(), err)
+	return e.explain(ctx, dir, said.String(), err)
 }
 
 // sshArgs are ssh's arguments. Files in its directory have relative names: so nothing
 // is expanded in their path, and it may be long.
-func (h Host) sshArgs() ([]string, error) {
-	u, err := url.Parse(h.URL)
+func (e Endpoint) sshArgs() ([]string, error) {
+	u, err := url.Parse(e.URL)
 	if err != nil || u.Hostname() == "" || u.Path == "" {
 		return nil, errors.New("reaching podman's service: its address is none of ssh")
 	}
@@ -204,8 +204,8 @@ func (h Host) sshArgs() ([]string, error) {
 	for _, option := range []string{
 		"ControlPersist=" + seconds(idleTime),
 		"BatchMode=yes", "StrictHostKeyChecking=yes",
-		"UserKnownHostsFile=" + h.KnownHosts, "GlobalKnownHostsFile=/dev/null", "UpdateHostKeys=no",
-		"IdentitiesOnly=yes", "IdentityAgent=none", "IdentityFile=" + h.Identity,
+		"UserKnownHostsFile=" + e.KnownHosts, "GlobalKnownHostsFile=/dev/null", "UpdateHostKeys=no",
+		"IdentitiesOnly=yes", "IdentityAgent=none", "IdentityFile=" + e.Identity,
 		"PreferredAuthentications=publickey", "ForwardAgent=no",
 		"ConnectTimeout=" + seconds(connectTime), "ConnectionAttempts=1",
 		"ServerAliveInterval=" + seconds(aliveTime), "ServerAliveCountMax=3",
@@ -223,35 +223,35 @@ func (h Host) sshArgs() ([]string, error) {
 	return append(args, "--", u.Hostname()), nil
 }
 
-// explain tells a host that is dead from one that is wrong, by what ssh says (OpenSSH
-// sshconnect.c, sshconnect2.c, authfile.c).
-func (h Host) explain(ctx context.Context, dir, said string, err error) error {
+// explain returns the error for what ssh wrote: a *[RefusedError] if a key is wrong, else the
+// error of a dead host (OpenSSH sshconnect.c, sshconnect2.c, authfile.c).
+func (e Endpoint) explain(ctx context.Context, dir, said string, err error) error {
 	refused := func(why, hint string) error {
-		return &RefusedError{URL: h.URL, Err: errors.New(why), hint: hint}
+		return &RefusedError{URL: e.URL, Err: errors.New(why), hint: hint}
 	}
-	u, _ := url.Parse(h.URL)
+	u, _ := url.Parse(e.URL)
 	look := "ssh-keyscan " + u.Hostname()
 	if u.Port() != "" {
 		look = "ssh-keyscan -p " + u.Port() + " " + u.Hostname()
 	}
 	switch {
 	case strings.Contains(said, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		return refused("the host has another key than "+h.KnownHosts+" says",
-			"this may be another machine than it should be; where the host has got a new key, replace its line in "+h.KnownHosts+" (general.podman.known_hosts); `"+look+"` shows what it has now, compare that with the host itself")
+		return refused("the host has another key than "+e.KnownHosts+" says",
+			"this may be another machine than it should be; where the host has got a new key, replace its line in "+e.KnownHosts+" (general.podman.known_hosts); `"+look+"` shows what it has now, compare that with the host itself")
 	case strings.Contains(said, "Host key verification failed"):
-		return refused("the host's key is not in "+h.KnownHosts,
-			"add its line to "+h.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it, compare it with /etc/ssh/*.pub of the host")
+		return refused("the host's key is not in "+e.KnownHosts,
+			"add its line to "+e.KnownHosts+" (general.podman.known_hosts): `"+look+"` prints it, compare it with /etc/ssh/*.pub of the host")
 	case strings.Contains(said, "UNPROTECTED PRIVATE KEY"), strings.Contains(said, "Load key"), strings.Contains(said, "not accessible"):
-		return refused("the private key "+h.Identity+" cannot be used: "+lineWith(said, "Load key", "not accessible", "UNPROTECTED"),
-			"make "+h.Identity+" (general.podman.identity) a private key without a passphrase, of gitlab-runner's user, mode 0600")
+		return refused("the private key "+e.Identity+" cannot be used: "+lineWith(said, "Load key", "not accessible", "UNPROTECTED"),
+			"make "+e.Identity+" (general.podman.identity) a private key without a passphrase, of gitlab-runner's user, mode 0600")
 	case strings.Contains(said, "Permission denied"), strings.Contains(said, "Too many authentication failures"):
-		return refused("the host does not accept the key "+h.Identity,
-			"add "+h.Identity+".pub to ~/.ssh/authorized_keys of the user there (general.podman.identity, and the user of the address)")
+		return refused("the host does not accept the key "+e.Identity,
+			"add "+e.Identity+".pub to ~/.ssh/authorized_keys of the user there (general.podman.identity, and the user of the address)")
 	}
 	if line := lastLine(said); line != "" {
 		err = errors.New(line)
 	}
-	return h.failed(ctx, dir, err)
+	return e.failed(ctx, dir, err)
 }
 
 // lineWith returns the first line that has one of the words, which are tried in order.

@@ -1,8 +1,8 @@
-// Package secret gives variables to containers by podman secrets, and removes those
-// secrets. No podman lists them for that: each job has a directory below the policy's
-// state_dir, in which a file with a secret's name is there before the secret, and until it
-// is gone. So whoever finds the directory can remove them, also after the machine was
-// switched off: see docs/decisions/0030.
+// Package secret passes variables to containers by podman secrets, and removes those secrets.
+// podman is not asked which there are: each job has a directory below the policy's state_dir
+// with a file for each secret, which is made before the secret and removed after it. So the
+// secrets can be removed by that directory, also after the machine was switched off: see
+// docs/decisions/0030.
 package secret
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// namesDir has a file for each secret, of its name.
+	// namesDir has a file with the name of each secret.
 	namesDir = "names"
 	// serviceFile has the address of the podman service that has the secrets.
 	serviceFile = "service"
@@ -49,9 +49,9 @@ func Service(dir string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// Create makes a secret, and before that its file in the job's directory. Podman on this
-// machine keeps its value there, too, and not among the secrets of the machine's owner;
-// a service keeps it where it keeps all of them.
+// Create makes a secret, and before that its file in the job's directory. podman on this
+// machine also keeps its value there, apart from the administrator's secrets; a service keeps
+// it where it keeps all secrets.
 func Create(ctx context.Context, p *podman.Podman, dir string, s podman.NewSecret) error {
 	if err := os.WriteFile(filepath.Join(dir, namesDir, s.Name), nil, 0o600); err != nil {
 		return fmt.Errorf("recording the secret %s: %w", s.Name, err)

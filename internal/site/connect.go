@@ -15,11 +15,11 @@ import (
 
 // Hosts are the podman services of a policy, in its order; none where podman works on
 // this machine itself.
-func Hosts(p *policy.Policy) []remote.Host {
+func Hosts(p *policy.Policy) []remote.Endpoint {
 	pm := p.General.Podman
-	var hosts []remote.Host
+	var hosts []remote.Endpoint
 	for _, address := range pm.Endpoints() {
-		h := remote.Host{URL: address}
+		h := remote.Endpoint{URL: address}
 		if policy.IsRemote(address) {
 			h.Identity, h.KnownHosts = pm.Identity, pm.KnownHosts
 		}
@@ -32,8 +32,8 @@ func Hosts(p *policy.Policy) []remote.Host {
 // the connection. It asks a service on another machine whether it answers; whether one on
 // this machine does, podman's first command shows. Nobody else may be able to change the
 // files with the hosts' keys and with this user's, for they decide which machine runs the jobs.
-func Connect(ctx context.Context, pm podman.Podman, h remote.Host) (podman.Podman, func(), error) {
-	if !h.IsElsewhere() {
+func Connect(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
+	if !h.IsRemote() {
 		pm.URL, pm.Elsewhere = h.URL, false
 		return pm, func() {}, nil
 	}
@@ -41,11 +41,11 @@ func Connect(ctx context.Context, pm podman.Podman, h remote.Host) (podman.Podma
 }
 
 // ConnectAndPing is [Connect], and asks a service on this machine whether it answers as well.
-func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Host) (podman.Podman, func(), error) {
+func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if h.URL == "" {
 		return pm, func() {}, nil
 	}
-	if h.IsElsewhere() {
+	if h.IsRemote() {
 		if err := trustFiles(h); err != nil {
 			return podman.Podman{}, nil, err
 		}
@@ -54,12 +54,12 @@ func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Host) (podma
 	if err != nil {
 		return podman.Podman{}, nil, err
 	}
-	pm.URL, pm.Elsewhere = c.URL, h.IsElsewhere()
+	pm.URL, pm.Elsewhere = c.URL, h.IsRemote()
 	return pm, c.Close, nil
 }
 
 // trustFiles judges the files that ssh goes by.
-func trustFiles(h remote.Host) error {
+func trustFiles(h remote.Endpoint) error {
 	for _, f := range []struct{ key, name string }{{"known_hosts", h.KnownHosts}, {"identity", h.Identity}} {
 		if err := trust.Path(f.name, trust.Self()); err != nil {
 			return &driver.Fault{

@@ -35,7 +35,7 @@ func (p Place) Judge(o trust.Identity) error {
 
 // Places are the paths that the policy names, or that follow from it, and in whose
 // place nobody else may put something: the driver reads them, works in them, or runs
-// them. Policy and podman are not among them, see [LoadPolicy] and [FindPodman].
+// them. Policy and podman are not among them, see [LoadPolicy] and [Podman].
 func Places(c *driver.Call, p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
 	env := Client(c, p, "", nil)
@@ -81,9 +81,9 @@ func below(what, dir string, names ...string) []Place {
 	return places
 }
 
-// CheckTrust returns a [driver.Fault] for the first of the policy's places that somebody else
+// checkTrust returns a [driver.Fault] for the first of the policy's places that somebody else
 // could put something in the place of.
-func CheckTrust(c *driver.Call, p *policy.Policy) error {
+func checkTrust(c *driver.Call, p *policy.Policy) error {
 	owner := trust.Self()
 	for _, place := range Places(c, p) {
 		if err := place.Judge(owner); err != nil {
@@ -93,9 +93,9 @@ func CheckTrust(c *driver.Call, p *policy.Policy) error {
 	return nil
 }
 
-// FindPodman returns the policy's podman program; one that cannot be trusted is a
+// findPodman returns the policy's podman program; one that cannot be trusted is a
 // [driver.Fault].
-func FindPodman(p *policy.Policy) (string, error) {
+func findPodman(p *policy.Policy) (string, error) {
 	program, err := podman.Find(p.General.Podman.ApplicationPath)
 	if err != nil {
 		return "", &driver.Fault{Err: err, Hint: "set general.podman.application_path in " + p.File() + " to podman's absolute path"}
@@ -106,15 +106,15 @@ func FindPodman(p *policy.Policy) (string, error) {
 	return program, nil
 }
 
-// Podman returns the podman of the policy, which tells observe, where set, of each command.
-// A program, or another of the policy's [Places], that cannot be trusted is a [driver.Fault].
-// It is not connected yet: see [Connect].
+// Podman returns the podman of the policy. It calls observe, where set, after each command,
+// and is not connected to a service yet: see [Connect]. A podman that cannot be trusted, and
+// a place that cannot, see [Places], are a [driver.Fault].
 func Podman(c *driver.Call, p *policy.Policy, observe func(podman.Command)) (podman.Podman, error) {
-	program, err := FindPodman(p)
+	program, err := findPodman(p)
 	if err != nil {
 		return podman.Podman{}, err
 	}
-	if err := CheckTrust(c, p); err != nil {
+	if err := checkTrust(c, p); err != nil {
 		return podman.Podman{}, err
 	}
 	return Client(c, p, program, observe), nil

@@ -128,9 +128,9 @@ func (s Slurm) Cancel(ctx context.Context, dir string) error {
 	return err
 }
 
-// Tell sends a signal to the batch script of the latest job of this user that has a working
+// Signal sends a signal to the batch script of the latest job of this user that has a working
 // directory; one that waits is cancelled.
-func (s Slurm) Tell(ctx context.Context, dir, signal string) error {
+func (s Slurm) Signal(ctx context.Context, dir, signal string) error {
 	job, found, err := s.Find(ctx, dir)
 	switch {
 	case err != nil || !found:

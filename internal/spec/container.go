@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"podman-executor/internal/handover"
 	"podman-executor/internal/job"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/step"
@@ -21,7 +22,7 @@ func lifetime(j *job.Job) time.Duration { return j.Timeout + time.Minute }
 
 // stepContainer returns what the containers of steps have in common. options are the
 // administrator's for this one.
-func stepContainer(f Facts, p plan.Plan, where step.Place, image podman.Image, entry policy.EntryPoint, options []string) podman.Create {
+func stepContainer(f Facts, p plan.Plan, where step.Where, image podman.Image, entry policy.EntryPoint, options []string) podman.Create {
 	data, role := f.Data(), "user"
 	if where == step.Runner {
 		role = "runner"
@@ -39,8 +40,8 @@ func stepContainer(f Facts, p plan.Plan, where step.Place, image podman.Image, e
 	}
 	before, open := step.EntryPoint(entry), openDirectories(f)
 	if dir, ok := p.StepsDirs[c.Name]; ok {
-		c.Detached, c.Volumes = true, append(c.Volumes, dir+":"+step.Pipes+":ro,z")
-		c.Command = step.StayingCommand(where, before, p.Sources, open...)
+		c.Mode, c.Volumes = podman.Detached, append(c.Volumes, dir+":"+handover.Pipes+":ro,z")
+		c.Command = handover.Command(where, before, p.Sources, open...)
 	} else {
 		c.Command = step.Command(where, before, p.Sources, open...)
 	}

@@ -57,9 +57,9 @@ func (e *NoDigestError) Error() string {
 // same; this machine has asked the registry whether the job may have it.
 func launched(f Facts, p plan.Plan, image podman.Image) (podman.Create, error) {
 	c := author(f, p, image)
-	c.Attached, c.Network = true, f.Grant.Network.Mode
+	c.Mode, c.Network = podman.Attached, f.Grant.Network.Mode
 	entry := step.EntryPoint(userEntry(f.Grant, image))
-	c.Command = step.In(workdir(c.Options, image), step.LaunchedCommand(entry, Grace))
+	c.Command = step.In(workdir(c.Options, image), launch.Command(entry, Grace))
 	c.EnvNames = slices.Clone(slurmVariables)
 	if image.Digest == "" {
 		return c, &NoDigestError{Image: f.Grant.UserImage}

@@ -16,7 +16,7 @@ import (
 func Service(f Facts, p plan.Plan, number int, image podman.Image, hosts []string) podman.Create {
 	service := f.Grant.Services[number]
 	c := podman.Create{
-		Name: p.Services[number].Container, Labels: Labels(f, "service"), Service: true,
+		Name: p.Services[number].Container, Labels: Labels(f, "service"), Mode: podman.Service,
 		Timeout: lifetime(f.Job), Network: cmp.Or(p.Network, f.Grant.Network.Mode),
 		Workdir: imageWorkdir(image), User: service.User, Platform: podman.Platform(service.Platform), Image: image.ID, Command: service.Command,
 		// As docker's services have it (gitlab-runner

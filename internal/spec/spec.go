@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"podman-executor/internal/containersconf"
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
@@ -34,9 +35,12 @@ type Facts struct {
 	// Attempt is the runner's directory for this attempt at the job.
 	Attempt string
 	// Dirs are the directories that have those of jobs.
-	Dirs leftovers.Places
+	Dirs leftovers.Roots
 	// Podman is the podman that the job gets.
 	Podman plan.Podman
+	// Defaults are what that podman does where no option says otherwise; none are known of one
+	// on another machine.
+	Defaults containersconf.Defaults
 	// Variable returns a variable of the job as the runner has expanded it.
 	Variable func(string) string
 	// UID is this process's user.
@@ -114,7 +118,7 @@ func LogOf(p *policy.Policy) plan.Log {
 func stays(f Facts) bool {
 	pm := f.Policy.General.Podman
 	ofRuntime := func(option string) bool { return strings.HasPrefix(option, "--runtime") }
-	otherRuntime := f.Grant.RunnerContainer.Runtime != "" || f.Grant.Container.Runtime != "" ||
+	otherRuntime := f.Grant.RunnerContainer.Runtime != "" || f.Grant.Container.Runtime != "" || f.Defaults.OtherKernel() != "" ||
 		slices.ContainsFunc(slices.Concat(pm.RunnerOptions, pm.CustomOptions), ofRuntime)
 	return !pm.StartPerStep && f.Podman.URL == "" && !otherRuntime && !f.Launches()
 }

@@ -104,6 +104,9 @@ func HostOpen(f Facts, c podman.Create, image podman.Image) bool {
 	if f.Grant.Container.UsernsMode != "" || slices.ContainsFunc(c.Options, ofUser) {
 		return true
 	}
+	if c.Isolation.UserNS == "" && f.Defaults.OtherUser() {
+		return true
+	}
 	mode, ok := keepID(user(f, image))
 	return !ok || mode != c.Isolation.UserNS
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"podman-executor/internal/containersconf"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -46,6 +47,7 @@ func TestHostOpen(t *testing.T) {
 		name, user, mode, granted string
 		entry                     policy.EntryPoint
 		options                   []string
+		conf                      containersconf.Defaults
 		want                      bool
 	}{
 		{name: "root"},
@@ -58,9 +60,12 @@ func TestHostOpen(t *testing.T) {
 		{name: "a shell before the script", entry: policy.EntryPoint{Words: []string{"/bin/bash", "-l"}}},
 		{name: "a program before the script", entry: policy.EntryPoint{Words: []string{"gosu", "app"}}, want: true},
 		{name: "a program before the shell", entry: policy.EntryPoint{Words: []string{"entry.sh"}, Shell: true}, want: true},
+		{name: "root, with a user namespace of containers.conf", conf: containersconf.Defaults{UserNS: "auto"}, want: true},
+		{name: "root, with the usual one in containers.conf", conf: containersconf.Defaults{UserNS: "host"}},
+		{name: "a number that is mapped, whatever containers.conf has", user: "5", mode: "keep-id:uid=5", conf: containersconf.Defaults{UserNS: "auto"}},
 		{name: "another option", options: []string{"--pids-limit=5"}},
 	} {
-		f := Facts{Policy: &policy.Policy{}, Grant: policy.Grant{User: tt.user, UserEntry: tt.entry}}
+		f := Facts{Policy: &policy.Policy{}, Defaults: tt.conf, Grant: policy.Grant{User: tt.user, UserEntry: tt.entry}}
 		f.Policy.General.Podman.StepScriptOnly = true
 		f.Grant.Container.UsernsMode = tt.granted
 		c := podman.Create{Options: tt.options, Isolation: podman.Isolation{UserNS: tt.mode}}

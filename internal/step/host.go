@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"podman-executor/internal/process"
+	"podman-executor/internal/shell"
 )
 
 // Host is how a step runs on the host, with step_script_only.
@@ -21,9 +23,9 @@ type Host struct {
 	// Dir is the working directory.
 	Dir string
 	// Open makes what the script writes writable for everybody, as in the runner
-	// container: where the job's user is another than this one.
+	// container. It is for a job whose user is not this one.
 	Open bool
-	// Clean is what is taken away of Sources before.
+	// Clean is what is removed from Sources before the step.
 	Clean   Clean
 	Sources Sources
 	// Env is the whole environment; the script exports the job's variables.
@@ -33,34 +35,26 @@ type Host struct {
 	Grace time.Duration
 }
 
-// ExitError is a script on the host that ended with a code other than 0.
-type ExitError struct{ Code int }
+// HostScriptError is a script on the host that ended with a code other than 0.
+type HostScriptError struct{ Code int }
 
-func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
+func (e *HostScriptError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
-// ErrNoPowerShell is a host without PowerShell, for a script that needs it.
+// ErrNoPowerShell is the error of a script for PowerShell on a host that has none.
 var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has no program pwsh")
 
-// onHost runs the rest of its arguments: those before are a umask, and [Sources.words]. git
-// takes nobody else's repository here, and no program from the job's own for a look at files.
-// Where everybody has to write, a job of another image may have left what only this user can.
-const onHost = cleanFunctions + `umask=$1 clean=$2 root=$3 project=$4
-shift 4
-[ ! "$clean" ] || clean_or_say "$clean" "$root" "$project" || exit 1
-export GIT_CEILING_DIRECTORIES="${project%/*}"
-[ "$GIT_CONFIG_COUNT" ] || export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.fsmonitor GIT_CONFIG_VALUE_0=false
-umask "$umask"
-case $umask,$clean in
-0000,git | 0000,modules) chmod -R a+rwX "$project" 2>/dev/null ;;
-esac
-exec "$@" </dev/null`
+//go:embed host.sh
+var hostFile string
+
+// onHost takes a umask, the words of [Sources], and the command.
+var onHost = cleanFunctions + shell.Program(hostFile)
 
 // Run runs a script. When ctx ends, the script's process group gets SIGTERM, and SIGKILL after the grace
 // period.
 func (h Host) Run(ctx context.Context, script string) error {
-	shell := []string{"bash"}
+	words := []string{"bash"}
 	if h.Shell == PowerShell {
-		if shell = strings.Fields(pwsh); !h.has(shell[0]) {
+		if words = strings.Fields(pwsh); !h.has(words[0]) {
 			return ErrNoPowerShell
 		}
 	}
@@ -68,7 +62,7 @@ func (h Host) Run(ctx context.Context, script string) error {
 	if h.Open {
 		umask = "0000"
 	}
-	cmd := exec.Command("bash", slices.Concat([]string{"-c", onHost, "bash", umask}, h.Sources.words(h.Clean), shell, []string{script})...)
+	cmd := exec.Command("bash", slices.Concat([]string{"-c", onHost, "bash", umask}, h.Sources.words(h.Clean), words, []string{script})...)
 	// Never nil: os/exec would pass this program's own environment on.
 	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
@@ -84,12 +78,12 @@ func (h Host) Run(ctx context.Context, script string) error {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return &ExitError{Code: exitCode(exit)}
+		return &HostScriptError{Code: exitCode(exit)}
 	}
 	return err
 }
 
-// has tells whether a program is on the PATH of the script's environment.
+// has reports whether a program is on the PATH of the script's environment.
 func (h Host) has(program string) bool {
 	for _, v := range h.Env {
 		if path, ok := strings.CutPrefix(v, "PATH="); ok {

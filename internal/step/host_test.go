@@ -79,7 +79,7 @@ func TestHostPowerShell(t *testing.T) {
 	}
 	h.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
 	out, err := runHost(t, t.Context(), h, script)
-	var exit *ExitError
+	var exit *HostScriptError
 	if !strings.HasPrefix(out, "-NoProfile\n") || !strings.HasSuffix(out, "/script\n"+script+"0022\n") || !errors.As(err, &exit) || exit.Code != 42 {
 		t.Errorf("got %q, %v", out, err)
 	}
@@ -98,7 +98,7 @@ func TestHostExitCodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, err := runHost(t, t.Context(), Host{Dir: t.TempDir()}, tt.script)
-		var exit *ExitError
+		var exit *HostScriptError
 		if !errors.As(err, &exit) || exit.Code != tt.code {
 			t.Errorf("%q: got %v, want exit code %d", tt.script, err, tt.code)
 		}

@@ -13,8 +13,7 @@ const (
 	POSIX Shell = "sh"
 	// PowerShell is `shell = "pwsh"`.
 	PowerShell Shell = "pwsh"
-	// NoShell is none that runs here, such as Windows' own: `shell =
-	// "powershell"`.
+	// NoShell is any other, such as `shell = "powershell"` of Windows: it does not run here.
 	NoShell Shell = "none"
 )
 

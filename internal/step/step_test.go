@@ -7,19 +7,19 @@ import (
 	"testing"
 )
 
-func TestPlaceOf(t *testing.T) {
+func TestWhereOf(t *testing.T) {
 	for _, name := range []string{
 		"prepare_script", "get_sources", "clear_worktree", "boot_verify_probes", "restore_cache", "download_artifacts",
 		"archive_cache", "archive_cache_on_failure", "upload_artifacts_on_success", "upload_artifacts_on_failure", "cleanup_file_variables",
 	} {
-		if PlaceOf(name) != Runner {
+		if WhereOf(name) != Runner {
 			t.Errorf("%s is not the runner's", name)
 		}
 	}
 	// What is not known is the user's: a name that a job's author can choose must
 	// never lead to the runner container, or to the host.
 	for _, name := range []string{"build_script", "step_script", "after_script", "step_release", "step_get_sources", "Get_sources", "get_sources ", "", "of_tomorrow"} {
-		if PlaceOf(name) != User {
+		if WhereOf(name) != User {
 			t.Errorf("%q is the runner's", name)
 		}
 	}
@@ -47,7 +47,7 @@ func TestCommand(t *testing.T) {
 	words := []string{"a b", "--c"}
 	tests := []struct {
 		name  string
-		place Place
+		where Where
 		entry EntryPoint
 		want  []string
 	}{
@@ -57,8 +57,8 @@ func TestCommand(t *testing.T) {
 		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/b", "/b/p", "/builds", "/cache", "--", "a b", "--c"}},
 	}
 	for _, tt := range tests {
-		got := Command(tt.place, tt.entry, Sources{Root: "/b", Project: "/b/p"}, "/builds", "/cache")
-		if got[0] != "-c" || got[1] != hide+stub || got[2] != "podman-executor" || !slices.Equal(got[3:], tt.want) {
+		got := Command(tt.where, tt.entry, Sources{Root: "/b", Project: "/b/p"}, "/builds", "/cache")
+		if got[0] != "-c" || got[1] != hide+stub(0) || got[2] != "podman-executor" || !slices.Equal(got[3:], tt.want) {
 			t.Errorf("%s: got %q", tt.name, got[2:])
 		}
 	}
@@ -66,7 +66,7 @@ func TestCommand(t *testing.T) {
 
 // TestTmpfs: the stub, the proof and the mount speak of one directory.
 func TestTmpfs(t *testing.T) {
-	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.Contains(stub, "\ndir="+Dir+"\n") || !strings.HasPrefix(Private, Dir+"/") {
+	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.Contains(stub(0), "\ndir="+Dir+"\n") || !strings.HasPrefix(Private, Dir+"/") {
 		t.Errorf("the directory is %s, the mount %s", Dir, Tmpfs)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // container is what stands in for a container: a shell of this machine, a
@@ -26,8 +25,6 @@ type container struct {
 	// inputEnds tells that the input ends with the script, as when the driver
 	// is killed. Otherwise it stays open.
 	inputEnds bool
-	// launched tells that the command is that of [LaunchedCommand].
-	launched bool
 }
 
 // programs are what the stub and the scripts below need of an image.
@@ -85,13 +82,13 @@ type result struct {
 
 // run runs the stub as podman would, with the directory in place of the tmpfs:
 // empty, as it is at each start of a container.
-func (c container) run(t *testing.T, place Place, entry EntryPoint, input io.Reader) result {
+func (c container) run(t *testing.T, where Where, entry EntryPoint, input io.Reader) result {
 	t.Helper()
-	return c.runWhile(t, place, entry, input, func(*os.Process) {})
+	return c.runWhile(t, where, entry, input, func(*os.Process) {})
 }
 
 // runWhile does something while the stub runs, after it has got its input.
-func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input io.Reader, while func(*os.Process)) result {
+func (c container) runWhile(t *testing.T, where Where, entry EntryPoint, input io.Reader, while func(*os.Process)) result {
 	t.Helper()
 	here := func(s string) string { return strings.ReplaceAll(s, Dir, c.dir) }
 	stdin, feed, err := os.Pipe()
@@ -103,11 +100,7 @@ func (c container) runWhile(t *testing.T, place Place, entry EntryPoint, input i
 		_ = os.Remove(filepath.Join(c.dir, name))
 	}
 	args := append([]string{}, c.shell[1:]...)
-	words := Command(place, entry, c.sources(), c.builds, c.cache)
-	if c.launched {
-		words = LaunchedCommand(entry, time.Second)
-	}
-	for _, arg := range words {
+	for _, arg := range Command(where, entry, c.sources(), c.builds, c.cache) {
 		args = append(args, here(arg))
 	}
 	var stdout, stderr bytes.Buffer
@@ -254,14 +247,14 @@ func TestStubBytes(t *testing.T) {
 
 func TestStubUmask(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
-		places := map[Place]string{Runner: "0000", User: "0022"}
+		umasks := map[Where]string{Runner: "0000", User: "0022"}
 		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
 			// The profile of this machine may set another.
-			delete(places, User)
+			delete(umasks, User)
 		}
-		for place, umask := range places {
+		for where, umask := range umasks {
 			for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}} {
-				want(t, c.run(t, place, entry, c.input(t, "#!/bin/sh\numask\n")), result{stdout: umask + "\n"})
+				want(t, c.run(t, where, entry, c.input(t, "#!/bin/sh\numask\n")), result{stdout: umask + "\n"})
 			}
 		}
 	})

@@ -29,11 +29,11 @@ func TestStubProfileEnds(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(c.home, ".bash_profile"), []byte(profile), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for _, place := range []Place{User, Runner} {
+			for _, where := range []Where{User, Runner} {
 				if !login { // sh reads no profile
 					wanted = result{stdout: "ran\n"}
 				}
-				want(t, c.run(t, place, EntryPoint{Shell: true}, c.input(t, ran)), wanted)
+				want(t, c.run(t, where, EntryPoint{Shell: true}, c.input(t, ran)), wanted)
 			}
 		}
 	})

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// In returns the arguments of `sh` of a command of this package that begins in a directory of its image, which is WORKDIR
-// there: its links are followed in the container, where podman before 5.7.1 follows them on the host
-// (CVE-2026-55686). Like podman it makes one that is missing; where it cannot be entered, the command begins where it is.
+// In returns the arguments of a container's `sh`, such as those of [Command], with a change to
+// a directory before the program: the image's WORKDIR. So links in its path are followed in
+// the container; podman before 5.7.1 follows them on the host (CVE-2026-55686). Like podman it
+// makes a missing directory; if it cannot enter it, the program begins in the directory it has.
 func In(dir string, command []string) []string {
 	dir = path.Join("/", dir)
 	if dir == "/" {

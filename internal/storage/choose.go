@@ -21,31 +21,31 @@ type Item struct {
 	// Project is the project's id; an image belongs to none.
 	Project string
 	LastUse time.Time
-	// Dir is where its files are, Size the disk space that they take, in bytes;
-	// negative where that is not known.
+	// Dir is where its files are, Size the disk space that they take, in bytes; negative if
+	// that is not known.
 	Dir  string
 	Size int64
-	// Used tells that a container has it; mount is where it would have it.
+	// Used means that a container has it, by a mount of the path mount.
 	Used  bool
 	mount string
 	// Reason is why it was chosen.
 	Reason string
-	// unreadable tells that podman has the image, and cannot read it: no job can use it.
+	// unreadable means that podman has the image and cannot read it, so no job can use it.
 	unreadable bool
 	image      podman.StoredImage
 }
 
-// IsCache tells whether it is one of those that [Limits.Caches] holds for.
+// IsCache reports whether [Limits.Caches] applies to it.
 func (i Item) IsCache() bool { return i.Role == "cache" || i.Role == "volume" }
 
 // Limits say what may stay.
 type Limits struct {
-	// Builds that were not used for longer than BuildsUnused go; nil: none does.
+	// BuildsUnused is the longest time for which builds may be unused; nil means no limit.
 	BuildsUnused *time.Duration
-	// Caches, with the volumes of projects, may take so many bytes together; where
-	// they take more, those that were not used for longest go; nil: none does.
+	// Caches is how many bytes caches and volumes of projects may take together. If they take
+	// more, the least recently used are removed; nil means no limit.
 	Caches *int64
-	// Images that were not used for longer than ImagesUnused go; nil: none does.
+	// ImagesUnused is the longest time for which images may be unused; nil means no limit.
 	ImagesUnused *time.Duration
 }
 
@@ -58,8 +58,8 @@ const (
 	diskFull    = "the disk is too full, and it was not used for longest"
 )
 
-// Choose returns the items that have to go, those that were not used for longest
-// first. What a container has stays, and counts.
+// Choose returns the items that have to be removed, the least recently used first. Items that
+// a container has are not removed, but their size counts.
 func Choose(items []Item, limits Limits, now time.Time) []Item {
 	sorted := slices.SortedFunc(slices.Values(items), byLastUse)
 	var caches int64
@@ -90,8 +90,8 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 	return chosen
 }
 
-// longer tells whether a time is longer than a limit. Every time is longer than 0, also
-// one that has not begun when the call did.
+// longer reports whether a time is longer than a limit. Every time is longer than 0, also a
+// negative one: of something that was used after the call began.
 func longer(d time.Duration, limit *time.Duration) bool {
 	return limit != nil && (d > *limit || *limit == 0)
 }
@@ -100,10 +100,9 @@ func byLastUse(a, b Item) int {
 	return cmp.Or(a.LastUse.Compare(b.LastUse), cmp.Compare(a.Record, b.Record))
 }
 
-// ForSpace returns the items that may go for the space that they take, in the order
-// that costs jobs least: images, of which a registry has a copy, then builds and
-// caches, which cost time to make again. Of either, those that were not used for
-// longest go first.
+// ForSpace returns the items that may be removed to free disk space, in the order that costs
+// jobs least: images, of which a registry has a copy, then builds and caches, which take time
+// to make again; of each, the least recently used first.
 func ForSpace(items []Item) []Item {
 	var chosen []Item
 	for _, i := range items {

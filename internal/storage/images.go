@@ -13,21 +13,23 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// An image has a record of its uses, and another one of its pulls, by which it is
-// told from an image that somebody built or loaded.
+// An image has a record of its uses, and one of its pulls if prepare has pulled it: an image
+// without it was built or loaded by somebody.
 const (
 	usedImage   = "image/"
 	pulledImage = "pulled/"
 )
 
-// clockSlack is more than what the time of a new file may lie behind the clock: the
-// kernel takes the time of its last tick, 10 ms ago at most.
+// clockSlack is more than the time of a new file may be behind the clock: the kernel uses the
+// time of its last tick, at most 10 ms ago.
 const clockSlack = 100 * time.Millisecond
 
-// HoldImage is [Records.Hold] for the image of that ID, which the caller has begun to
-// look for at since. pulled tells that its registry was asked for it. sure tells that
-// the image was not freed meanwhile: a record is removed with its image, so one that is
-// older than that tells so. Else the caller has to look again, now that nobody frees it.
+// HoldImage is [Records.Hold] for the image of that ID, which the caller began to look for at
+// since. pulled means that its registry was asked for it.
+//
+// If sure is true the image was not removed meanwhile: a record is removed with its image, and
+// this one is older than since. If not, the caller has to look for the image again; now nobody
+// can remove it.
 func (r Records) HoldImage(ctx context.Context, id string, since time.Time, pulled bool) (release func(), sure bool, err error) {
 	release, before, err := r.hold(ctx, usedImage+id)
 	if err != nil {
@@ -48,18 +50,18 @@ func (r Records) HoldImage(ctx context.Context, id string, since time.Time, pull
 type ImageRules struct {
 	// Own are the names of those that the administrator has chosen.
 	Own []string
-	// Every takes in images that prepare did not pull.
+	// Every includes images that prepare did not pull.
 	Every bool
 }
 
-// keptName begins the names that no registry has: of images that somebody has built, or
-// has given such a name to keep them.
+// keptName begins names that no registry has. An image with one was built here, or somebody
+// has named it so to keep it.
 const keptName = "localhost/"
 
-// Images returns the images that may be removed. One that no job has used yet counts
-// as used from now on. The records of images that are gone are removed.
+// Images returns the images that may be removed. An image that no job has used yet counts as
+// used now. The records of images that no longer exist are removed.
 func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
-	// Before the list: what comes in between must not lose its record.
+	// Before the list: an image that comes in between must not lose its record.
 	uses, err := s.Records.LastUses()
 	if err != nil {
 		return nil, err
@@ -96,14 +98,15 @@ func (s Store) Images(ctx context.Context, rules ImageRules) ([]Item, error) {
 	return items, nil
 }
 
-// listTries is how often podman is asked for the list of all images that fails for one which
-// is gone when it is asked for that one.
+// listTries is how often podman is asked for the list of all images, if that fails for an image
+// that is gone when podman is then asked for it alone.
 const listTries = 3
 
-// stored lists the images of the storage. Where podman lists none, since it cannot read one of
-// them, which any job's pull may bring, it is asked for each that has a record, and for those that
-// it names when it fails; the others wait until that one is gone. It also returns the IDs of those
-// that it cannot read.
+// stored returns the images of the storage, and the IDs of those that podman cannot read.
+//
+// If podman cannot read one image, which the pull of any job may bring, it lists none. Then it
+// is asked for each image that has a record, and for those that its error names. Other images
+// have to wait until that one is removed.
 func (s Store) stored(ctx context.Context, uses map[string]time.Time) (list []podman.StoredImage, unreadable map[string]bool, err error) {
 	var failure error
 	for range listTries {
@@ -151,7 +154,7 @@ func imageOf(record string) (id string, ok bool) {
 	return id, ok
 }
 
-// note tells the administrator of what is passed over.
+// note reports to the administrator what was skipped.
 func (s Store) note(err error) {
 	if s.Passed != nil {
 		s.Passed(err)

@@ -21,7 +21,7 @@ type Store struct {
 	// DataDir is the policy's; empty: there are volumes alone.
 	DataDir string
 	Records Records
-	// Passed, where set, is told why something was passed over.
+	// Passed, unless nil, is called with the reason if something is skipped.
 	Passed func(error)
 }
 
@@ -29,8 +29,8 @@ type Store struct {
 // Directories; "chosen" has builds where jobs have chosen a place of their own.
 var recordedDir = regexp.MustCompile(`\A(builds|cache|chosen)/(project-(?:[0-9a-f]{12}-)?([0-9]+)(?:-protected)?)\z`)
 
-// Items returns the volumes and directories that have a record: what jobs under
-// this policy have used. Others are somebody else's. Their sizes are not known yet.
+// Items returns the volumes and directories that have a record, so jobs under this policy have
+// used them; others belong to somebody else. Their sizes are not known yet, see [Store.Measure].
 func (s Store) Items(ctx context.Context) ([]Item, error) {
 	uses, err := s.Records.LastUses()
 	if err != nil {
@@ -91,9 +91,9 @@ func (s Store) volumes(ctx context.Context, uses map[string]time.Time) ([]Item, 
 	return items, nil
 }
 
-// mounts are the paths below data_dir that the containers of jobs have mounts at, running or
-// not. What is below data_dir is mounted at a known path, so these tell who uses it:
-// podman itself does not know that of directories.
+// mounts returns the paths below data_dir at which containers of jobs have mounts, running or
+// not. Directories below data_dir are mounted at known paths, so these show which are used;
+// podman itself knows that only of volumes.
 func (s Store) mounts(ctx context.Context) ([]string, error) {
 	mounts, err := s.Podman.MountsIn(ctx, job.LabelManaged, s.DataDir)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s Store) mounts(ctx context.Context) ([]string, error) {
 	return mounts, nil
 }
 
-// mounted tells whether a directory, or one in it, is among mounts.
+// mounted reports whether a directory, or one in it, is among mounts.
 func mounted(mounts []string, dir string) bool {
 	return slices.ContainsFunc(mounts, func(m string) bool { return m == dir || strings.HasPrefix(m, dir+"/") })
 }
@@ -127,7 +127,7 @@ func (s Store) Measure(ctx context.Context, items []Item, which func(Item) bool)
 	return nil
 }
 
-// Free removes an item, unless a job uses it: then [ErrInUse] comes back.
+// Free removes an item. The error is [ErrInUse] if a job uses it.
 func (s Store) Free(ctx context.Context, i Item) error {
 	err := s.Records.Free(i.Record, i.LastUse, func() error {
 		switch i.Kind {

@@ -1,11 +1,11 @@
-// Package storage knows what jobs leave on purpose for those after them: builds,
-// caches, volumes of projects, images. It records when each was last used, and frees those
-// that nobody uses.
+// Package storage keeps what jobs leave on purpose for later jobs: builds, caches, volumes of
+// projects, images. It records when each was last used, and removes those that are no longer
+// used.
 //
-// podman does not say when a volume or an image was used: its times of creation and
-// of its directory tell little, and labels do not change. So prepare leaves a file for
-// each in the policy's state_dir, whose time is that of the latest job, and which is
-// locked while containers are made: see docs/decisions/0019 and 0026.
+// podman does not say when a volume or an image was last used, and its labels cannot be
+// changed. So prepare keeps a file for each in the policy's state_dir. The file's time is that
+// of the latest job, and it is locked while a job's containers are made: see
+// docs/decisions/0019 and 0026.
 package storage
 
 import (
@@ -22,29 +22,30 @@ import (
 	"podman-executor/internal/trust"
 )
 
-// Records are the files in a directory: one for each volume, by its name, for each
-// directory below data_dir, by its path below that, such as "builds/project-7", and
-// for each image: see [Records.HoldImage].
+// Records is a directory with a file for each volume, directory below data_dir, and image. The
+// record of a volume has its name, that of a directory its path below data_dir, such as
+// "builds/project-7"; for images see [Records.HoldImage].
 type Records struct{ Dir string }
 
 // RecordsIn returns the records of a state_dir.
 func RecordsIn(stateDir string) Records { return Records{Dir: filepath.Join(stateDir, "used")} }
 
-// ErrInUse is the error of something that a job uses, or has used meanwhile.
+// ErrInUse is the error if a job uses something, or has used it meanwhile.
 var ErrInUse = errors.New("it is in use")
 
-// lockPoll is the time between two tries to get a lock. Who has it is removing a
-// volume, and does not take long.
+// lockPoll is the time between two tries to get a lock. Its holder is removing something,
+// which does not take long.
 const lockPoll = 100 * time.Millisecond
 
-// Hold records that a job uses something now, and keeps it from being freed until
-// release, when a container of the job has it.
+// Hold records that a job uses something now. It is not removed until release is called, which
+// is when a container of the job has it.
 func (r Records) Hold(ctx context.Context, name string) (release func(), err error) {
 	release, _, err = r.hold(ctx, name)
 	return release, err
 }
 
-// hold also returns the time of the record before, of a new one that of its making.
+// hold is [Records.Hold]. It also returns the time that the record had before; for a new
+// record, the time at which it was made.
 func (r Records) hold(ctx context.Context, name string) (release func(), before time.Time, err error) {
 	if err := trust.MakeDir(r.Dir, trust.Self()); err != nil {
 		return nil, before, fmt.Errorf("making the directory of the records: %w", err)
@@ -79,8 +80,8 @@ func touch(f *os.File) (before time.Time, err error) {
 	return info.ModTime(), os.Chtimes(f.Name(), now, now)
 }
 
-// Free removes what was last used at that time, and its record. [ErrInUse] comes
-// back where a job has used it since, or is about to.
+// Free calls remove for something that was last used at lastUse, and removes its record. The
+// error is [ErrInUse] if a job has used it since, or is about to.
 func (r Records) Free(name string, lastUse time.Time, remove func() error) error {
 	f, err := r.open(name, os.O_RDWR, filelock.Exclusive)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,8 +121,8 @@ func (r Records) LastUses() (map[string]time.Time, error) {
 	return uses, nil
 }
 
-// open opens and locks a record; ErrInUse: another has the lock, or has removed the
-// record since it was opened.
+// open opens and locks a record. The error is ErrInUse if somebody else has the lock, or has
+// removed the record since it was opened.
 func (r Records) open(name string, flags, lock int) (*os.File, error) {
 	f, err := os.OpenFile(r.file(name), flags, 0o600)
 	if err != nil {

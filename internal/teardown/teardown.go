@@ -54,7 +54,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Connect connects podman to the service that has the job's containers, and returns a
 // function that closes the connection: site.Connect is one.
-type Connect func(context.Context, podman.Podman, remote.Host) (podman.Podman, func(), error)
+type Connect func(context.Context, podman.Podman, remote.Endpoint) (podman.Podman, func(), error)
 
 const (
 	// tries is how often the removal of containers is tried: a step that is still running may
@@ -66,7 +66,7 @@ const (
 
 // Remove removes what a job that is over has left. The launch directory and the
 // credentials go first, for they need no podman service; pm is connected after that. Of
-// a job whose containers are kept, the containers are told to end, and what they use stays.
+// a job whose containers are kept, the containers are ended, and stay with what they use.
 //
 // It stops at the first of containers, volumes and secrets that cannot be removed. Every
 // error is an *[Error], except those of connect.
@@ -180,7 +180,7 @@ func removeSecrets(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
 	return secret.Remove(ctx, pm, p.SecretsDir)
 }
 
-// dismissKept tells containers that are kept to end.
+// dismissKept ends the processes of containers that are kept.
 func dismissKept(p plan.Plan) error {
 	if !p.Keep {
 		return nil

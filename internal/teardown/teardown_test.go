@@ -47,7 +47,7 @@ func job(t *testing.T, failing string) (podman.Podman, plan.Plan, func() string)
 	}
 }
 
-func connected(_ context.Context, pm podman.Podman, _ remote.Host) (podman.Podman, func(), error) {
+func connected(_ context.Context, pm podman.Podman, _ remote.Endpoint) (podman.Podman, func(), error) {
 	return pm, func() {}, nil
 }
 
@@ -106,7 +106,7 @@ func TestRemove(t *testing.T) {
 // answer; and asks none for containers that are kept.
 func TestRemoveUnconnected(t *testing.T) {
 	silent := errors.New("no answer")
-	connect := func(context.Context, podman.Podman, remote.Host) (podman.Podman, func(), error) {
+	connect := func(context.Context, podman.Podman, remote.Endpoint) (podman.Podman, func(), error) {
 		return podman.Podman{}, nil, silent
 	}
 	pm, p, commands := job(t, "")

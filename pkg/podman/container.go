@@ -3,9 +3,7 @@ package podman
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +14,7 @@ import (
 // there are scripts for it; or `podman run`.
 type Create struct {
 	Name string
-	// Labels are labels such as "io.podman-executor.job". They are public.
+	// Labels are public, such as "io.podman-executor.job".
 	Labels map[string]string
 	// Hostname is the container's host name; empty: podman chooses.
 	Hostname string
@@ -27,14 +25,8 @@ type Create struct {
 	Tmpfs []string
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
-	// Service makes a container that runs by itself: without standard input, with
-	// a log that podman keeps.
-	Service bool
-	// Detached also starts the container, without standard input and output.
-	Detached bool
-	// Attached also starts the container, with this process's standard input and
-	// output, waits for its end and removes it.
-	Attached bool
+	// Mode is how the container starts, and what becomes of its output.
+	Mode Mode `json:"Attached"`
 	// PullPolicy is podman's; empty: the image is there. AuthFile has the credentials
 	// of a pull.
 	PullPolicy, AuthFile string
@@ -71,87 +63,37 @@ type Create struct {
 	Command []string
 }
 
-// maxLog bounds the log of a service on disk. It is for the last lines of a service that
-// does not start, and for those of each step with CI_DEBUG_SERVICES; GitLab shows 100 MB
-// of a job. conmon starts an empty file when it is full (4.3.1 and 5.4.2, conmon 2.1.6 and 2.1.12:
-// `podman logs` has the lines since then).
-const maxLog = "50m"
-
 // Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
-// log of a container to which somebody attaches, and passes the proxy variables of its
-// environment to no container. podman does not run an image's health check: it would make
-// systemd timers on the host, as often as the image says.
+// log of a container whose output goes to whoever attaches, and passes the proxy
+// variables of its own environment to none. podman does not run an image's health check:
+// it would make systemd timers of the host for it, as often as the image says.
 func (c Create) Args() []string {
-	a := c.verb()
-	a = append(a, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
-	if c.AuthFile != "" {
-		a = append(a, "--authfile", c.AuthFile)
-	}
-	switch {
-	case c.Service:
-		a = append(a, "--log-driver", "k8s-file", "--log-opt", "max-size="+maxLog)
-	case c.Detached:
-		a = append(a, "--log-driver", "none")
-	default:
-		a = append(a, "--interactive", "--log-driver", "none")
-	}
-	a = append(a, "--no-healthcheck", "--http-proxy=false")
-	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
-		a = append(a, "--label", k+"="+c.Labels[k])
-	}
-	if c.Hostname != "" {
-		a = append(a, "--hostname", c.Hostname)
-	}
+	o := c.Mode.command()
+	o = append(o, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
+	o.add("--authfile", c.AuthFile)
+	o = append(o, c.Mode.streams()...)
+	o = append(o, "--no-healthcheck", "--http-proxy=false")
+	o.addLabels(c.Labels)
+	o.add("--hostname", c.Hostname)
 	if c.Timeout > 0 {
-		a = append(a, "--timeout", strconv.FormatInt(int64(c.Timeout/time.Second), 10))
+		o.add("--timeout", strconv.FormatInt(int64(c.Timeout/time.Second), 10))
 	}
-	for _, t := range c.Tmpfs {
-		a = append(a, "--tmpfs", t)
-	}
-	for _, v := range c.Volumes {
-		a = append(a, "--volume", v)
-	}
-	if c.Network != "" {
-		a = append(a, "--network", c.Network)
-	}
-	for _, alias := range c.Aliases {
-		a = append(a, "--network-alias", alias)
-	}
-	a = slices.Concat(a, c.Limits.args(), c.Names.args(), c.Isolation.args())
-	if c.EnvFile != "" {
-		a = append(a, "--env-file", c.EnvFile)
-	}
+	o.add("--tmpfs", c.Tmpfs...)
+	o.add("--volume", c.Volumes...)
+	o.add("--network", c.Network)
+	o.add("--network-alias", c.Aliases...)
+	o = slices.Concat(o, c.Limits.args(), c.Names.args(), c.Isolation.args())
+	o.add("--env-file", c.EnvFile)
 	for _, s := range c.Secrets {
-		a = append(a, "--secret", s.Secret+",type=env,target="+s.Variable)
+		o.add("--secret", s.Secret+",type=env,target="+s.Variable)
 	}
-	for _, name := range c.EnvNames {
-		a = append(a, "--env", name)
-	}
-	if c.User != "" {
-		a = append(a, "--user", c.User)
-	}
-	if c.Workdir != "" {
-		a = append(a, "--workdir", c.Workdir)
-	}
-	if c.Platform != (Platform{}) {
-		a = append(a, "--platform", c.Platform.String())
-	}
-	if c.Entrypoint != "" {
-		a = append(a, "--entrypoint", c.Entrypoint)
-	}
-	a = append(a, c.Options...)
-	return append(append(a, "--", c.Image), c.Command...)
-}
-
-// verb is the command, with what is the same for each container of it.
-func (c Create) verb() []string {
-	switch {
-	case c.Detached:
-		return []string{"run", "--detach"}
-	case c.Attached:
-		return []string{"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys}
-	}
-	return []string{"create"}
+	o.add("--env", c.EnvNames...)
+	o.add("--user", c.User)
+	o.add("--workdir", c.Workdir)
+	o.add("--platform", c.Platform.String())
+	o.add("--entrypoint", c.Entrypoint)
+	o = append(o, c.Options...)
+	return append(append(o, "--", c.Image), c.Command...)
 }
 
 // Create makes a container and returns its ID.
@@ -213,74 +155,4 @@ func (p *Podman) MountsIn(ctx context.Context, label, dir string) ([]string, err
 	format := "{{range .ListContainer.Mounts}}" + inDir + text(".") + "\n" + end + "{{end}}"
 	rows, err := listed[string](ctx, p, "ps", "--all", "--no-trunc", "--filter", "label="+label, "--format", format)
 	return slices.DeleteFunc(rows, func(mount string) bool { return !strings.HasPrefix(mount, dir) }), err
-}
-
-// Managed returns the ID of the container of that name, if it has the label; otherwise an empty string.
-func (p *Podman) Managed(ctx context.Context, name, label string) (string, error) {
-	format := "{{if index .Config.Labels " + strconv.Quote(label) + "}}{{.ID}}{{end}}"
-	out, err := p.Output(ctx, "container", "inspect", "--format", format, "--", name)
-	if NoSuchContainer(err) {
-		return "", nil
-	}
-	return strings.TrimSpace(string(out)), err
-}
-
-// State is what podman knows about the latest run of a container.
-type State struct {
-	// Status is "created", "running", "exited" and so on.
-	Status    string
-	ExitCode  int
-	OOMKilled bool
-	StartedAt time.Time
-}
-
-// stateFormat leaves out, among others, the output of health checks.
-const stateFormat = `{"Status": {{json .State.Status}}, "ExitCode": {{.State.ExitCode}}, "OOMKilled": {{.State.OOMKilled}}, "StartedAt": {{json .State.StartedAt}}}`
-
-// State asks for a container's state.
-func (p *Podman) State(ctx context.Context, name string) (State, error) {
-	out, err := p.Output(ctx, "container", "inspect", "--format", stateFormat, "--", name)
-	if err != nil {
-		return State{}, err
-	}
-	var s State
-	if err := json.Unmarshal(out, &s); err != nil {
-		return State{}, fmt.Errorf("podman container inspect: reading its output: %w", err)
-	}
-	return s, nil
-}
-
-// Version is the version of podman, or of the podman service if there is one.
-type Version struct {
-	Version string
-	// OSArch is the machine's platform, such as "linux/amd64".
-	OSArch string `json:"OsArch"`
-	// Service reports whether it is the version of a service.
-	Service bool `json:"-"`
-}
-
-// Native returns the machine's platform; the zero Platform if podman does not report it.
-func (v Version) Native() Platform {
-	os, arch, _ := strings.Cut(v.OSArch, "/")
-	return Platform{OS: os, Arch: arch}
-}
-
-// Version asks for podman's version.
-func (p *Podman) Version(ctx context.Context) (Version, error) {
-	out, err := p.Output(ctx, "version", "--format", "json")
-	if err != nil {
-		return Version{}, err
-	}
-	var v struct{ Client, Server *Version }
-	if err := json.Unmarshal(out, &v); err != nil {
-		return Version{}, fmt.Errorf("podman version: reading its output: %w", err)
-	}
-	switch {
-	case v.Server != nil && v.Server.Version != "":
-		v.Server.Service = true
-		return *v.Server, nil
-	case v.Client != nil && v.Client.Version != "":
-		return *v.Client, nil
-	}
-	return Version{}, fmt.Errorf("podman version: no version in its output")
 }

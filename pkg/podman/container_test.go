@@ -1,10 +1,13 @@
 package podman
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // alwaysBefore is what every container has before its own options.
@@ -54,7 +57,7 @@ func TestCreateArgs(t *testing.T) {
 
 // A container of one run is made where it runs, and pulls its image there.
 func TestRunArgs(t *testing.T) {
-	c := Create{Name: "n", Attached: true, PullPolicy: "missing", AuthFile: "/d/auth.json", EnvNames: []string{"SLURM_JOB_ID"}, Image: "i@sha256:1", Command: []string{"x"}}
+	c := Create{Name: "n", Mode: Attached, PullPolicy: "missing", AuthFile: "/d/auth.json", EnvNames: []string{"SLURM_JOB_ID"}, Image: "i@sha256:1", Command: []string{"x"}}
 	want := []string{
 		"run", "--rm", "--sig-proxy=false", "--detach-keys", detachKeys, "--name", "n", "--pull=missing", "--authfile", "/d/auth.json",
 		"--interactive", "--log-driver", "none", "--no-healthcheck", "--http-proxy=false", "--env", "SLURM_JOB_ID", "--", "i@sha256:1", "x",
@@ -66,7 +69,7 @@ func TestRunArgs(t *testing.T) {
 
 // A service runs by itself: nobody attaches to it, and its log is podman's to keep.
 func TestCreateServiceArgs(t *testing.T) {
-	c := Create{Name: "n", Service: true, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
+	c := Create{Name: "n", Mode: Service, Network: "net", Aliases: []string{"db"}, Image: "i", Command: []string{"x"}}
 	want := []string{
 		"create", "--name", "n", "--pull=never", "--log-driver", "k8s-file", "--log-opt", "max-size=50m", "--no-healthcheck", "--http-proxy=false",
 		"--network", "net", "--network-alias", "db", "--", "i", "x",
@@ -104,6 +107,26 @@ func TestManyLabels(t *testing.T) {
 		}
 		if !slices.IsSorted(keys) || len(keys) != 26 {
 			t.Fatalf("labels are not in order: %q", keys)
+		}
+	}
+}
+
+// Of mounts only those in the directory come, whatever else an image mounts.
+func TestMountsIn(t *testing.T) {
+	objects, err := json.Marshal([]any{
+		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},
+		map[string]any{"Id": "b", "Mounts": []string{}},
+		map[string]any{"Id": "c", "Mounts": []string{"/data/" + huge, "/data/a\nb"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := answers(t, map[string]string{"ps": string(objects)})
+	for _, dir := range []string{"/data", "/data/"} {
+		got, err := p.MountsIn(t.Context(), "k", dir)
+		want := []string{"/data/builds/project-7", "/data/" + huge[:maxField-6], "/data/a\nb"}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%.300s", dir, err, diff)
 		}
 	}
 }

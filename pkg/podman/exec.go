@@ -6,19 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"time"
 
 	"podman-executor/internal/process"
-)
-
-const (
-	// maxOutput bounds what is kept of a command's standard output, in bytes.
-	maxOutput = 16 << 20
-	// maxStderr bounds what is kept of a command's standard error, in bytes:
-	// its end, where podman says what went wrong.
-	maxStderr = 4 << 10
 )
 
 // Exit codes of podman itself (podman-run(1), EXIT STATUS). A container's
@@ -40,7 +33,7 @@ type ExitError struct {
 	Stderr string
 	// begin is its beginning, if it is longer: it may quote the configuration of an image.
 	begin string
-	// retried reports whether podman has already retried several times by itself.
+	// retried reports that podman has tried by itself what failed several times.
 	retried bool
 }
 
@@ -57,10 +50,10 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output; with an error, that is what
-// the command wrote before it failed. If there is more output than is kept, it returns none.
-// podman gets SIGTERM when ctx ends, and also when the command takes too long, see
-// [Timeouts]: then the error is a *[TimeoutError]. A command that finds podman's database
+// Output runs a podman command and returns its standard output, also with an error: what
+// the command wrote before it failed. More output than is kept is an error, and none of it
+// is returned. When ctx ends, podman gets SIGTERM; also when the command's own time is over,
+// see [Timeouts]: then the error is a *[TimeoutError]. A command that finds podman's database
 // locked is tried again.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return p.outputOf(ctx, nil, args...)
@@ -154,89 +147,25 @@ func verb(args []string) string {
 	return args[0]
 }
 
-// bounded keeps the first maxOutput bytes written to it.
-type bounded struct {
-	buffer bytes.Buffer
-	cut    bool
-}
+// podman's database is that of all its processes. Where it is locked for longer than
+// one of them waits, which it is on a slow disk, the next try may go well.
+const (
+	lockedTries = 4
+	lockedPause = 250 * time.Millisecond
+)
 
-func (b *bounded) Write(p []byte) (int, error) {
-	room := maxOutput - b.buffer.Len()
-	if len(p) > room {
-		b.cut = true
-		b.buffer.Write(p[:room])
-		return len(p), nil
-	}
-	b.buffer.Write(p)
-	return len(p), nil
-}
-
-// tail keeps the last maxStderr bytes written to it, and the first maxHead.
-type tail struct{ buffer, head []byte }
-
-// maxHead bounds what is kept of the beginning of a command's standard error, in
-// bytes: where a podman that crashes says why, before its stacks and registers.
-const maxHead = 1 << 10
-
-// crashes are how Go's runtime begins that line (runtime/panic.go,
-// runtime/cgo/gcc_util.c).
-var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
-
-// crash returns why podman crashed, or an empty string if it did not.
-func (t *tail) crash() string {
-	for line := range strings.Lines(string(t.head)) {
-		for _, begin := range crashes {
-			if strings.HasPrefix(line, begin) {
-				return strings.TrimSpace(line)
-			}
+// unlessLocked calls try until podman's database is not locked, a few times. Each
+// wait is twice the one before, and up to half of it more.
+func unlessLocked(ctx context.Context, try func() ([]byte, error)) ([]byte, error) {
+	for n, wait := 1, lockedPause; ; n, wait = n+1, 2*wait {
+		out, err := try()
+		if n == lockedTries || !Locked(err) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return out, err
+		case <-time.After(wait + rand.N(wait/2)):
 		}
 	}
-	return ""
 }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.head = append(t.head, p[:min(len(p), maxHead-len(t.head))]...)
-	t.buffer = append(t.buffer, p...)
-	if extra := len(t.buffer) - maxStderr; extra > 0 {
-		t.buffer = append(t.buffer[:0], t.buffer[extra:]...)
-	}
-	return len(p), nil
-}
-
-// message returns the tail as one line, without podman's prefix, and without its
-// warnings if there is anything else: they are about things that succeeded later, such as
-// the first tries of a pull. For a crash it is only the reason.
-func (t *tail) message() string {
-	if crash := t.crash(); crash != "" {
-		return crash
-	}
-	var errs, warnings []string
-	for _, line := range strings.Split(strings.TrimSpace(string(t.buffer)), "\n") {
-		line = strings.TrimSpace(strings.TrimPrefix(line, "Error: "))
-		switch {
-		case line == "":
-		case strings.HasPrefix(line, "time=") && strings.Contains(line, " level=warning "):
-			warnings = append(warnings, line)
-		default:
-			errs = append(errs, line)
-		}
-	}
-	if len(errs) == 0 {
-		errs = warnings
-	}
-	return strings.Join(errs, "; ")
-}
-
-// begin returns the beginning of what was written, if only the end is kept.
-func (t *tail) begin() string {
-	if len(t.buffer) < maxStderr {
-		return ""
-	}
-	return string(t.head)
-}
-
-// retried reports whether podman says that it has tried again by itself
-// (containers/common pkg/retry/retry.go).
-func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
-
-var _ io.Writer = (*tail)(nil)

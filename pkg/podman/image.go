@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,15 +35,11 @@ type ImageConfig struct {
 	User string
 	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
 	WorkingDir string
-	// ExposedPorts are ports such as "5432/tcp".
+	// ExposedPorts are ports with their protocol, such as "5432/tcp".
 	ExposedPorts map[string]struct{}
 	// Entrypoint is the image's ENTRYPOINT.
 	Entrypoint []string
 }
-
-// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
-// line for sh; without words it has none.
-type HealthCheck struct{ Test []string }
 
 // Platform is what an image is made for. The zero Platform is the machine's own.
 type Platform struct{ OS, Arch, Variant string }
@@ -104,9 +101,9 @@ func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Var
 // is made for. Every image fits the zero Platform.
 func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
 
-// fits reports whether an image is for a platform. podman only
-// reports the variant from 5.x on; unknown is the result if it does not. arm64 has one
-// variant so far, which not every image names.
+// fits reports whether an image is for a platform. Which variant an image is for,
+// podman says from 5.x on only; unknown tells what to take it for where it does
+// not. arm64 has one variant so far, which not every image names.
 func (i Image) fits(p Platform, unknown bool) bool {
 	switch {
 	case p == (Platform{}):
@@ -230,4 +227,16 @@ func (p *Podman) variant(ctx context.Context, image Image, wanted Platform) Imag
 		_ = json.Unmarshal(out, &image.Variant)
 	}
 	return image
+}
+
+// isID matches an object's ID, as podman prints it.
+var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
+
+// lastID returns the last word of an answer, which has to be an ID.
+func lastID(verb string, answer []byte) (string, error) {
+	words := strings.Fields(string(answer))
+	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
+		return "", fmt.Errorf("podman %s: no ID in its output", verb)
+	}
+	return words[len(words)-1], nil
 }

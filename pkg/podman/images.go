@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // StoredImage is one image of `podman images`.
@@ -13,16 +14,16 @@ type StoredImage struct {
 	// Names are all names that it has in the storage; an image whose names others
 	// have taken over ("dangling") has none. A name with a digest has the image's own.
 	Names []string
-	// Size is in bytes; layers that are shared with other images count.
+	// Size is in bytes; layers that other images also have count.
 	Size int64
 	// Containers is how many containers have it, running or not.
 	Containers int
-	// ReadOnly reports whether it is in an additional store, which podman only reads.
+	// ReadOnly reports that it is in an additional store, which podman only reads.
 	ReadOnly bool
 }
 
-// imageLine is a line of `podman image ls`: podman has one for each name of an image. podman
-// could also print all names in each line: 1,000,000 names for an image with 1,000.
+// imageLine is a line of `podman image ls`: podman has one for each name of an image. Of all
+// names in each, which it could also say, an image with 1,000 would have 1,000,000.
 type imageLine struct {
 	ID, Repository, Tag, Digest string
 	Size                        int64
@@ -46,10 +47,10 @@ func (l imageLine) name() string {
 	return l.Repository + ":" + l.Tag
 }
 
-// Images lists the images of the local storage, also those without a name that others were
-// made from ("intermediate"): an image becomes one when it loses its last name.
-// podman 4.3 builds the tree of all layers twice for each image: that takes 3 s for 330,
-// and no other command has the names, size and containers of all images.
+// Images lists the images of the local storage, those without a name that others were
+// made from ("intermediate") included: an image becomes one when it loses its last name.
+// podman 4.3 makes the tree of all layers again for each image, twice: it takes 3 s for
+// 330, whatever is asked of them, and nothing else has names, size and containers of all.
 //
 // One image that podman cannot read makes it fail for all: see [ImagesNamed].
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
@@ -74,7 +75,7 @@ func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error
 	if err != nil {
 		return StoredImage{}, err
 	}
-	// podman also accepts the beginning of an ID.
+	// podman also takes an ID for the beginning of one.
 	i := slices.IndexFunc(list, func(i StoredImage) bool { return i.ID == id })
 	if i < 0 {
 		return StoredImage{}, fmt.Errorf("%w: %s", ErrNoImage, id)
@@ -113,9 +114,7 @@ func (p *Podman) ImageExists(ctx context.Context, id string) (bool, error) {
 // RemoveName removes a name of an image, and the image if that was its last name, unless a
 // container uses it. A name that does not exist is not an error.
 func (p *Podman) RemoveName(ctx context.Context, name string) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", name)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", name)
 	if imageUnknown(err) {
 		return nil
 	}
@@ -132,14 +131,12 @@ var ErrImageInUse = errors.New("the image is in use")
 // podman removes an image with several names only with --force, which also removes
 // containers; so the names are removed first.
 func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
 	if len(image.Names) > 1 {
-		if _, err := patient.Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
+		if _, err := p.patient().Output(ctx, "untag", "--", image.ID); err != nil && !imageUnknown(err) {
 			return err
 		}
 	}
-	_, err := patient.Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
+	_, err := p.patient().Output(ctx, "image", "rm", "--no-prune", "--", image.ID)
 	switch {
 	case isExit(err, 2):
 		return ErrImageInUse
@@ -147,4 +144,25 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 		return nil
 	}
 	return err
+}
+
+// RepositoryImages returns the IDs of the images of the local storage that have a name of
+// that repository, such as "registry.example.com/team/app", with any tag or digest.
+// podman looks closer only at these, so other repositories' images cannot make it fail
+// (containers/common libimage/filters.go, filterReferences).
+func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
+	// It is a pattern to podman: what stands in brackets is an address of IPv6.
+	pattern := strings.NewReplacer(`[`, `\[`, `]`, `\]`).Replace(repository)
+	rows, err := listed[struct{ ID string }](ctx, p, "image", "ls", "--no-trunc", "--filter", "reference="+pattern, "--format", `{"ID": {{json .ImageSummary.ID}}}`)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = strings.TrimPrefix(row.ID, "sha256:")
+		if !isID.MatchString(ids[i]) {
+			return nil, fmt.Errorf("podman image ls: no ID in its output")
+		}
+	}
+	return ids, nil
 }

@@ -169,3 +169,49 @@ func TestPulledImageIsGone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The IDs are those that podman's other answers have; a repository is a pattern to podman.
+func TestRepositoryImages(t *testing.T) {
+	id := func(digit string) string { return strings.Repeat(digit, 64) }
+	for repository, pattern := range map[string]string{
+		"registry.example.com/team/app": "registry.example.com/team/app", "[::1]:5000/x": `\[::1\]:5000/x`,
+	} {
+		p, calls := answers(t, map[string]string{"image-ls": `{"ID": "sha256:` + id("a") + `"}` + "\n" + `{"ID": "` + id("b") + `"}` + "\n"})
+		got, err := p.RepositoryImages(t.Context(), repository)
+		if diff := cmp.Diff([]string{id("a"), id("b")}, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		if got, want := calls(), "image ls --no-trunc --filter reference="+pattern+` --format {"ID": {{json .ImageSummary.ID}}}`; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	p, _ := answers(t, map[string]string{"image-ls": `{"ID": "<none>"}`})
+	if _, err := p.RepositoryImages(t.Context(), "x"); err == nil || err.Error() != "podman image ls: no ID in its output" {
+		t.Errorf("garbage: %v", err)
+	}
+}
+
+// One image of the storage.
+func TestStoredImage(t *testing.T) {
+	const id = "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66"
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  error
+	}{
+		"there":              {map[string]string{"image-ls": recordedImages}, nil},
+		"gone":               {map[string]string{"image-ls": ""}, ErrNoImage},
+		"another, longer ID": {map[string]string{"image-ls": strings.ReplaceAll(recordedImages, id, id+"0")}, ErrNoImage},
+		"cannot be read":     {map[string]string{"image-ls.exit": "125"}, ErrImageUnreadable},
+		"gone meanwhile":     {map[string]string{"image-ls.exit": "125", "image-exists.exit": "1"}, ErrNoImage},
+	} {
+		p, _ := answers(t, test.files)
+		image, err := p.StoredImage(t.Context(), id)
+		if !errors.Is(err, test.want) || test.want == nil && (err != nil || image.ID != id) {
+			t.Errorf("%s: %+v, %v", name, image, err)
+		}
+	}
+	p, _ := answers(t, map[string]string{"image-ls.exit": "125", "image-exists.exit": "125"})
+	if _, err := p.StoredImage(t.Context(), id); !Failed(err) || errors.Is(err, ErrImageUnreadable) {
+		t.Errorf("a podman that is broken: %v", err)
+	}
+}

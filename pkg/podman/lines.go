@@ -44,8 +44,8 @@ func labelsOf(field string, keys []string) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// labelValues gives the answers to labelsOf their keys. podman prints an empty string
-// for a missing label. Labels that are empty or too long are left out.
+// labelValues gives the answers to labelsOf their keys. A label that is not there is empty
+// for podman; one that is too long is also left out.
 func labelValues(keys, values []string) map[string]string {
 	labels := map[string]string{}
 	for i, key := range keys {

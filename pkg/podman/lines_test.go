@@ -197,51 +197,6 @@ func TestTemplatesQuote(t *testing.T) {
 	}
 }
 
-// One image of the storage.
-func TestStoredImage(t *testing.T) {
-	const id = "cc694233e203f24125b03989ca7cf84a6eac9fb05103e260e46bb039e0446d66"
-	for name, test := range map[string]struct {
-		files map[string]string
-		want  error
-	}{
-		"there":              {map[string]string{"image-ls": recordedImages}, nil},
-		"gone":               {map[string]string{"image-ls": ""}, ErrNoImage},
-		"another, longer ID": {map[string]string{"image-ls": strings.ReplaceAll(recordedImages, id, id+"0")}, ErrNoImage},
-		"cannot be read":     {map[string]string{"image-ls.exit": "125"}, ErrImageUnreadable},
-		"gone meanwhile":     {map[string]string{"image-ls.exit": "125", "image-exists.exit": "1"}, ErrNoImage},
-	} {
-		p, _ := answers(t, test.files)
-		image, err := p.StoredImage(t.Context(), id)
-		if !errors.Is(err, test.want) || test.want == nil && (err != nil || image.ID != id) {
-			t.Errorf("%s: %+v, %v", name, image, err)
-		}
-	}
-	p, _ := answers(t, map[string]string{"image-ls.exit": "125", "image-exists.exit": "125"})
-	if _, err := p.StoredImage(t.Context(), id); !Failed(err) || errors.Is(err, ErrImageUnreadable) {
-		t.Errorf("a podman that is broken: %v", err)
-	}
-}
-
-// Of mounts only those in the directory come, whatever else an image mounts.
-func TestMountsIn(t *testing.T) {
-	objects, err := json.Marshal([]any{
-		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},
-		map[string]any{"Id": "b", "Mounts": []string{}},
-		map[string]any{"Id": "c", "Mounts": []string{"/data/" + huge, "/data/a\nb"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, _ := answers(t, map[string]string{"ps": string(objects)})
-	for _, dir := range []string{"/data", "/data/"} {
-		got, err := p.MountsIn(t.Context(), "k", dir)
-		want := []string{"/data/builds/project-7", "/data/" + huge[:maxField-6], "/data/a\nb"}
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("%s: %v (-want +got):\n%.300s", dir, err, diff)
-		}
-	}
-}
-
 // FuzzLines: whatever a podman prints, each line comes once, and none that is too long.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte(recordedPs), 7)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -194,4 +195,26 @@ func waitFor(dir, word string) {
 	for !recorded(dir, word) {
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// answers returns a podman that answers with those files, and its calls so far.
+func answers(t *testing.T, files map[string]string) (*Podman, func() string) {
+	t.Helper()
+	p, dir := fake(t, "answers")
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines []string
+	p.Observe = func(c Command) {
+		args := slices.Clone(c.Args)
+		for i, arg := range args {
+			if len(arg) > 80 && strings.Contains(arg, "{{") {
+				args[i] = "TEMPLATE"
+			}
+		}
+		lines = append(lines, strings.Join(args, " "))
+	}
+	return p, func() string { return strings.Join(lines, "\n") }
 }

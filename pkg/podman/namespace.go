@@ -2,18 +2,91 @@ package podman
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"podman-executor/internal/process"
 )
 
-// RunInNamespace runs a program where podman sees the host's files: for rootless
-// podman in its user and mount namespaces, which last from command to command; as
-// root without a namespace. A podman service has no such place.
+// ErrElsewhere is the error of a directory on the machine of a podman service.
+var ErrElsewhere = errors.New("its files are on another machine (service_url)")
+
+// DiskUsage returns the disk space that directories take, in bytes, by their paths:
+// also where they hold files of other ids of podman's user namespace. One that
+// cannot be read is left out.
+//
+// (`podman system df` has it for volumes, in a table that only people can read,
+// and it fails when a container is removed meanwhile, 4.3.1.)
+func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int64, error) {
+	if len(dirs) == 0 {
+		return nil, nil
+	}
+	if p.Elsewhere {
+		return nil, ErrElsewhere
+	}
+	out, err := p.patient().unshare(ctx, append([]string{"du", "--summarize", "--block-size=1", "--null", "--"}, dirs...)...)
+	var exit *ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.Code == 1) { // 1: something has gone meanwhile
+		return nil, err
+	}
+	sizes := map[string]int64{}
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if number, dir, ok := strings.Cut(line, "\t"); ok {
+			n, err := strconv.ParseInt(number, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("du: reading its output: %w", err)
+			}
+			sizes[dir] = n
+		}
+	}
+	return sizes, nil
+}
+
+// RemoveTree removes a directory with everything in it, files of other ids of
+// podman's user namespace included. It follows no link.
+func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
+	if p.Elsewhere {
+		return ErrElsewhere
+	}
+	_, err := p.patient().unshare(ctx, "rm", "-rf", "--one-file-system", "--", dir)
+	return err
+}
+
+// RunInNamespace runs a program, an absolute path, where podman sees the host's files: for
+// rootless podman in its user and mount namespaces, which last from command to command; as
+// root right here. A podman service has no such place: it is podman on this machine.
 func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
+	_, err := p.unshare(ctx, append([]string{"--", program}, args...)...)
+	return err
+}
+
+// unshare runs a program in podman's namespaces by `podman unshare`, and returns its
+// standard output, also where it fails. podman as root has none, and says so: then the
+// program is run right here.
+func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
 	local := *p
 	local.URL = ""
-	_, err := local.Output(ctx, append([]string{"unshare", "--", program}, args...)...)
-	if stderrHas(err, notRootless) {
-		local.Program = program
-		_, err = local.Output(ctx, args...)
+	args := append([]string{"unshare"}, words...)
+	out, err := local.Output(ctx, args...)
+	if !stderrHas(err, notRootless) {
+		return out, err
 	}
-	return err
+	if words[0] == "--" {
+		words = words[1:]
+	}
+	local.Program = words[0]
+	if !filepath.IsAbs(local.Program) {
+		if local.Program, err = process.LookPath(Path, words[0]); err != nil {
+			return nil, fmt.Errorf("finding %s: %w", words[0], err)
+		}
+	}
+	out, err = local.Output(ctx, words[1:]...)
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		exit.Verb = "unshare"
+	}
+	return out, err
 }

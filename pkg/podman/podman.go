@@ -1,9 +1,29 @@
-// Package podman builds podman's command lines and runs them. It decides
-// nothing: what to run, from which image and with which mounts is the caller's
-// to know. It has never heard of GitLab.
+// Package podman builds podman's command lines and runs them. It decides nothing: what to
+// run, from which image and with which mounts is the caller's to know. It has never heard
+// of GitLab.
 //
-// A command line is made by a struct with an Args method, in one fixed order,
-// with the image behind `--`. No secret is ever part of one.
+// # Command lines
+//
+// A command line is made by a struct with an Args method, such as [Create.Args], in one
+// fixed order, with the image behind `--`. No secret is ever part of one.
+//
+// # Running podman
+//
+// A [Podman] is one program with its environment, which is built from nothing, see
+// [Environment]. Its methods run one command each. A command gets the time of its
+// [Timeouts]; one that finds podman's database locked is tried again. [Podman.Observe] is
+// told of each command that has ended.
+//
+// # Answers
+//
+// podman is asked for single fields, by templates that print one JSON object a line: what
+// an image says of itself may be of any size.
+//
+// # Errors
+//
+// A command that fails is an *[ExitError], one that took too long a *[TimeoutError]. podman
+// ends with 125 for most failures, so functions such as [NoSuchContainer] and [PullRefused]
+// look at what it said; the texts, and the versions in which they were seen, are in said.go.
 package podman
 
 import (
@@ -27,8 +47,8 @@ type Podman struct {
 	Program string
 	// URL is the address of a podman service; empty for podman on this machine.
 	URL string
-	// Elsewhere reports whether the service is on another machine, with other files; then URL
-	// is a socket that leads there.
+	// Elsewhere reports that the service is on another machine, with other files; URL is
+	// then a socket that leads there.
 	Elsewhere bool
 	// Env is podman's whole environment, NAME=value; see [Environment].
 	Env []string

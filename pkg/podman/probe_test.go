@@ -36,20 +36,3 @@ func TestProbe(t *testing.T) {
 		}
 	}
 }
-
-// TestInfoOfPrograms: what podman runs, and where its storage is; podman 4.3 does not
-// say what makes networks.
-func TestInfoOfPrograms(t *testing.T) {
-	p, _ := answers(t, map[string]string{"info": `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1\ncommit: 1"},
-		"networkBackendInfo": {"backend": "netavark", "version": "netavark 1.14.0", "dns": {"version": "aardvark-dns 1.14.0"}}},
-		"store": {"graphDriverName": "overlay", "graphRoot": "/storage", "graphRootAllocated": 270553174016, "graphRootUsed": 28622036992}}`})
-	info, err := p.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := []string{info.Runtime.Name, info.Runtime.Version, info.Network.Version, info.Network.DNS.Version, info.GraphDriver, info.GraphRoot, fmt.Sprint(info.GraphAllocated), fmt.Sprint(info.GraphUsed)}
-	want := []string{"crun", "crun version 1.8.1\ncommit: 1", "netavark 1.14.0", "aardvark-dns 1.14.0", "overlay", "/storage", "270553174016", "28622036992"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}

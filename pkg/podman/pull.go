@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 )
 
 // Pull is `podman image pull`.
@@ -20,14 +18,10 @@ type Pull struct {
 
 // Args returns the command line.
 func (p Pull) Args() []string {
-	args := []string{"image", "pull", "--quiet"}
-	if p.Platform != (Platform{}) {
-		args = append(args, "--platform", p.Platform.String())
-	}
-	if p.AuthFile != "" {
-		args = append(args, "--authfile", p.AuthFile)
-	}
-	return append(args, "--", p.Name)
+	o := options{"image", "pull", "--quiet"}
+	o.add("--platform", p.Platform.String())
+	o.add("--authfile", p.AuthFile)
+	return append(o, "--", p.Name)
 }
 
 // ErrPlatform is the error of an image that is made for another platform only.
@@ -37,8 +31,8 @@ var ErrPlatform = errors.New("the image is made for another platform")
 // Pulling takes no time if the storage already has the image.
 var ErrImageGone = errors.New("the image was removed before it could be used")
 
-// Pull pulls an image and returns it by its ID. It also returns the ID with an error if the
-// image is in the storage, but cannot be used.
+// Pull pulls an image and returns it by its ID, also with an error where the storage
+// has the image by now, and this one is not of use.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
 	if err != nil {
@@ -61,16 +55,4 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
-}
-
-// isID matches an object's ID, as podman prints it.
-var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
-// lastID returns the last word of an answer, which has to be an ID.
-func lastID(verb string, answer []byte) (string, error) {
-	words := strings.Fields(string(answer))
-	if len(words) == 0 || !isID.MatchString(words[len(words)-1]) {
-		return "", fmt.Errorf("podman %s: no ID in its output", verb)
-	}
-	return words[len(words)-1], nil
 }

@@ -1,11 +1,5 @@
 package podman
 
-import (
-	"context"
-	"encoding/json"
-	"fmt"
-)
-
 // Limits are what a container may use. Each field is as the option takes it;
 // empty: podman's own default.
 type Limits struct {
@@ -57,7 +51,7 @@ type Isolation struct {
 	Devices         []string
 	CapAdd, CapDrop []string
 	SecurityOpt     []string
-	// UserNS is "keep-id", "auto" and so on; empty: podman's own default.
+	// UserNS is what --userns takes, such as "keep-id" or "auto"; empty: podman's own default.
 	UserNS string
 	Groups []string
 	// Sysctls are NAME=VALUE.
@@ -77,78 +71,4 @@ func (i Isolation) args() []string {
 	o.add("--group-add", i.Groups...)
 	o.add("--sysctl", i.Sysctls...)
 	return o
-}
-
-// options is a part of a command line.
-type options []string
-
-// add adds the option for each value that is not empty.
-func (o *options) add(name string, values ...string) {
-	for _, v := range values {
-		if v != "" {
-			*o = append(*o, name, v)
-		}
-	}
-}
-
-func (o *options) addSwitch(name string, on bool) {
-	if on {
-		*o = append(*o, name)
-	}
-}
-
-// Info is what podman says about the machine that containers run on: with a service, the
-// service's machine.
-type Info struct {
-	// CgroupVersion is "v1" or "v2".
-	CgroupVersion string `json:"cgroupVersion"`
-	// Controllers are the cgroup controllers that podman's containers can have:
-	// none with v1 and without root (containers/common pkg/cgroups).
-	Controllers []string `json:"cgroupControllers"`
-	// Runtime is the OCI runtime: "crun" and "crun version 1.8.1\n…".
-	Runtime struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-	} `json:"ociRuntime"`
-	// Network is what makes networks, and answers names in them: "netavark
-	// 1.4.0". podman says it from 4.4 on.
-	Network struct {
-		Version string `json:"version"`
-		DNS     struct {
-			Version string `json:"version"`
-		} `json:"dns"`
-	} `json:"networkBackendInfo"`
-	// GraphDriver is "overlay" or "vfs", GraphRoot the directory of the storage.
-	GraphDriver string `json:"-"`
-	GraphRoot   string `json:"-"`
-	// GraphAllocated is the size of the file system that it is on, GraphUsed what is
-	// used of that, by anything; in bytes.
-	GraphAllocated int64 `json:"-"`
-	GraphUsed      int64 `json:"-"`
-}
-
-// Info runs `podman info`.
-func (p *Podman) Info(ctx context.Context) (Info, error) {
-	out, err := p.Output(ctx, "info", "--format", "json")
-	if err != nil {
-		return Info{}, err
-	}
-	var answer struct {
-		Host  *Info `json:"host"`
-		Store struct {
-			GraphDriverName string `json:"graphDriverName"`
-			GraphRoot       string `json:"graphRoot"`
-			Allocated       int64  `json:"graphRootAllocated"`
-			Used            int64  `json:"graphRootUsed"`
-		} `json:"store"`
-	}
-	if err := json.Unmarshal(out, &answer); err != nil {
-		return Info{}, fmt.Errorf("podman info: reading its output: %w", err)
-	}
-	if answer.Host == nil {
-		return Info{}, fmt.Errorf("podman info: no host in its output")
-	}
-	answer.Host.GraphDriver, answer.Host.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
-	answer.Host.GraphAllocated, answer.Host.GraphUsed = answer.Store.Allocated, answer.Store.Used
-	return *answer.Host, nil
 }

@@ -2,7 +2,6 @@ package podman
 
 import (
 	"context"
-	"maps"
 	"slices"
 )
 
@@ -33,14 +32,12 @@ type NewSecret struct {
 
 // Args returns the command line. The driver is named: containers.conf may have another.
 func (s NewSecret) Args() []string {
-	args := []string{"secret", "create", "--driver", "file"}
+	o := options{"secret", "create", "--driver", "file"}
 	if s.Dir != "" {
-		args = append(args, "--driver-opts", "path="+s.Dir)
+		o.add("--driver-opts", "path="+s.Dir)
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
-		args = append(args, "--label", k+"="+s.Labels[k])
-	}
-	return append(args, "--", s.Name, "-")
+	o.addLabels(s.Labels)
+	return append(o, "--", s.Name, "-")
 }
 
 // CreateSecret makes a secret. One of that name, which an earlier attempt has left, is

@@ -21,8 +21,8 @@ type Streams struct {
 }
 
 // detachKeys would make podman leave the container alone, and end with 0. podman
-// also looks for them without a terminal, in reads of one byte each. Its default has two
-// keys, and a podman service does not accept an empty list.
+// also looks for them without a terminal, in reads of one byte each; its default
+// is two of them, and an empty list is none that its service takes.
 const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 
 // Start starts a container that was made by [Podman.Create], attaches to it and
@@ -139,5 +139,11 @@ func (p *Podman) Kill(ctx context.Context, name string) error {
 // starting it comes back as an error.
 func (p *Podman) Init(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "init", "--", name)
+	return err
+}
+
+// StartDetached starts a container and does not wait for its end.
+func (p *Podman) StartDetached(ctx context.Context, name string) error {
+	_, err := p.Output(ctx, "start", "--", name)
 	return err
 }

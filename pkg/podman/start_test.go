@@ -98,3 +98,42 @@ func stopStarted(t *testing.T, p *Podman, dir string, grace time.Duration) int {
 	}
 	return exit.Code
 }
+
+// TestStartNeverRuns: a `podman start` that hangs before the container runs is
+// stopped.
+func TestStartNeverRuns(t *testing.T) {
+	t.Parallel()
+	p, dir := fake(t, "hangs")
+	p.Timeouts = Timeouts{Command: time.Second}
+	err := p.Start(t.Context(), "c", Streams{Stdin: strings.NewReader("script")}, time.Millisecond)
+	var late *TimeoutError
+	if !errors.As(err, &late) || err.Error() != "the container did not start: podman start: stopped because it took longer than 2s" {
+		t.Errorf("got %v", err)
+	}
+	if got := calls(t, dir); !strings.HasPrefix(got, "start container container kill") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestWatch: which containers are taken for ones that do not run.
+func TestWatch(t *testing.T) {
+	for state, hangs := range map[string]bool{
+		`{"Status": "running"}`:     false,
+		`{"Status": "paused"}`:      false,
+		`{"Status": "stopping"}`:    false,
+		`{"Status": "created"}`:     true,
+		`{"Status": "initialized"}`: true,
+		`{"Status": "exited"}`:      true,
+		`garbage`:                   true,
+		``:                          true,
+	} {
+		p, _ := answers(t, map[string]string{"container-inspect": state})
+		p.Timeouts = Timeouts{Command: time.Second}
+		ctx, end := context.WithCancelCause(t.Context())
+		p.watch(ctx, "c", end)
+		if got := ctx.Err() != nil; got != hangs {
+			t.Errorf("%s: taken for one that hangs: %v, want %v", state, got, hangs)
+		}
+		end(nil)
+	}
+}

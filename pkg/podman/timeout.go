@@ -3,7 +3,6 @@ package podman
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("podman %s: stopped because it took longer than %s", e.Verb, e.Limit)
 }
 
-// IsPull tells which of the [Timeouts] it was.
+// IsPull reports whether it was Timeouts.Pull, not Timeouts.Command.
 func (e *TimeoutError) IsPull() bool { return e.Verb == pullVerb }
 
 const pullVerb = "image pull"
@@ -43,6 +42,14 @@ func (t Timeouts) limit(verb string) time.Duration {
 	return t.Command
 }
 
+// patient returns the same podman without bounds: for what takes as long as it does, and
+// must not be stopped halfway.
+func (p *Podman) patient() *Podman {
+	patient := *p
+	patient.Timeouts = Timeouts{}
+	return &patient
+}
+
 // bound gives a command its time. The cause of the context's end reports whether
 // that was over, or the caller's.
 func (p *Podman) bound(ctx context.Context, args []string) (context.Context, context.CancelFunc) {
@@ -52,27 +59,4 @@ func (p *Podman) bound(ctx context.Context, args []string) (context.Context, con
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, limit, &TimeoutError{Verb: name, Limit: limit})
-}
-
-// podman's database is that of all its processes. Where it is locked for longer than
-// one of them waits, which it is on a slow disk, the next try may go well.
-const (
-	lockedTries = 4
-	lockedPause = 250 * time.Millisecond
-)
-
-// unlessLocked calls try until podman's database is not locked, a few times. Each
-// wait is twice the one before, and up to half of it more.
-func unlessLocked(ctx context.Context, try func() ([]byte, error)) ([]byte, error) {
-	for n, wait := 1, lockedPause; ; n, wait = n+1, 2*wait {
-		out, err := try()
-		if n == lockedTries || !Locked(err) {
-			return out, err
-		}
-		select {
-		case <-ctx.Done():
-			return out, err
-		case <-time.After(wait + rand.N(wait/2)):
-		}
-	}
 }

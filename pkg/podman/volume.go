@@ -3,7 +3,6 @@ package podman
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -25,8 +24,8 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 	for _, v := range volumes {
 		args = append(args, v.Name)
 	}
-	// podman prints those that exist, and fails if one does not. It also accepts the beginning
-	// of a name, if only one volume has it.
+	// podman prints those that are there, and fails if one is not. It also takes
+	// a name for the beginning of another one, where only that one is there.
 	out, err := p.Output(ctx, args...)
 	if err != nil && !volumeUnknown(err) && !stderrHas(err, ambiguousVolume) {
 		return err
@@ -46,11 +45,9 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 // makeVolume makes a volume, unless another job of the same project has made it
 // meanwhile.
 func (p *Podman) makeVolume(ctx context.Context, v NewVolume) error {
-	args := []string{"volume", "create"}
-	for _, k := range slices.Sorted(maps.Keys(v.Labels)) {
-		args = append(args, "--label", k+"="+v.Labels[k])
-	}
-	_, err := p.Output(ctx, append(args, "--", v.Name)...)
+	o := options{"volume", "create"}
+	o.addLabels(v.Labels)
+	_, err := p.Output(ctx, append(o, "--", v.Name)...)
 	if isExit(err, ExitPodman) && stderrHas(err, volumeThere) {
 		return nil
 	}
@@ -88,9 +85,7 @@ var ErrVolumeInUse = errors.New("the volume is in use")
 // limit: podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
 // removeVolume), and would leave them if it were stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
-	patient := *p
-	patient.Timeouts = Timeouts{}
-	_, err := patient.Output(ctx, "volume", "rm", "--", name)
+	_, err := p.patient().Output(ctx, "volume", "rm", "--", name)
 	switch {
 	case isExit(err, 2):
 		return ErrVolumeInUse

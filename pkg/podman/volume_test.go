@@ -95,29 +95,3 @@ func TestRemovals(t *testing.T) {
 		}
 	}
 }
-
-func TestUnshareElsewhere(t *testing.T) {
-	p, _ := fake(t, "answers")
-	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
-	if err := p.RemoveTree(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
-		t.Errorf("removing a directory: %v", err)
-	}
-	if _, err := p.DiskUsage(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
-		t.Errorf("measuring a directory: %v", err)
-	}
-	if sizes, err := p.DiskUsage(t.Context()); err != nil || len(sizes) != 0 {
-		t.Errorf("measuring nothing: %v, %v", sizes, err)
-	}
-}
-
-// TestOwnSSH: podman takes any unknown host for the right one.
-func TestOwnSSH(t *testing.T) {
-	p, _ := answers(t, nil)
-	p.URL = "ssh://ci@example.com/run/podman.sock"
-	if _, err := p.Output(t.Context(), "ps"); !errors.Is(err, errOwnSSH) {
-		t.Errorf("got %v", err)
-	}
-	if err := p.Start(t.Context(), "n", Streams{Stdin: strings.NewReader("")}, 0); !errors.Is(err, errOwnSSH) {
-		t.Errorf("got %v", err)
-	}
-}

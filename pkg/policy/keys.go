@@ -123,8 +123,8 @@ type Podman struct {
 	// StartPerStep starts a container for each step. Otherwise each container is started
 	// once and runs one step after the other, which makes a short job twice as fast.
 	//
-	// With `service_url` or a different `runtime`, containers are always started for each
-	// step.
+	// With `service_url`, or a `runtime` that is set here or in containers.conf and may have
+	// another kernel, containers are always started for each step.
 	StartPerStep bool `toml:"start_per_step"`
 	// DisableContainerRemoval keeps the job's containers for inspection: `podman ps -a
 	// --filter label=io.podman-executor.job=ID`.

@@ -351,7 +351,7 @@ func writePlan(ts *testscript.TestScript, args []string) {
 func (w *world) launch(program string) (*plan.Launch, error) {
 	l := &plan.Launch{
 		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),
-		Container: podman.Create{Attached: true, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
+		Container: podman.Create{Mode: podman.Attached, PullPolicy: "missing", Image: "r.example.org/x@sha256:1", Command: []string{"-c", "x"}},
 	}
 	l.Slurm = slices.Contains([]string{"srun", "sbatch"}, filepath.Base(program))
 	l.Batch = filepath.Base(program) == "sbatch"

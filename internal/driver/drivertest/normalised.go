@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"podman-executor/internal/handover"
 	"podman-executor/internal/step"
 )
 
 // once, stub and loop are the shell programs of the containers, too long for goldens;
-// internal/step tests them.
+// internal/step, internal/handover test them.
 var (
 	once       = step.Command(step.User, step.EntryPoint{}, step.Sources{})[1]
-	staying    = step.StayingCommand(step.User, step.EntryPoint{}, step.Sources{})
+	staying    = handover.Command(step.User, step.EntryPoint{}, step.Sources{})
 	loop, stub = staying[1], staying[3]
 )
 

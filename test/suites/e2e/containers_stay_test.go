@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -71,6 +73,26 @@ func TestStartPerStep(t *testing.T) {
 	starts := slices.DeleteFunc(m.commands("start --attach"), func(line string) bool { return !strings.Contains(line, `"podman-executor-run"`) })
 	if len(starts) != 5 {
 		t.Errorf("%d starts of containers, want those of five steps: %q", len(starts), starts)
+	}
+}
+
+// A runtime of containers.conf that is not one of the usual ones may have another kernel: there, too, containers start
+// for each step. Here it is crun by another name.
+func TestStartPerStepByContainersConf(t *testing.T) {
+	t.Parallel()
+	crun, err := exec.LookPath("crun")
+	if err != nil {
+		t.Skip("needs crun")
+	}
+	m := start(t, func(dir string) string {
+		conf := filepath.Join(dir, "containers.conf")
+		write(t, conf, fmt.Sprintf("[engine]\nruntime = \"other\"\n[engine.runtimes]\nother = [%q]\n", crun))
+		return policyText(dir, nil, []string{storageEnvironment("CONTAINERS_CONF=" + conf)})
+	})
+	run := m.run(job("other runtime", "echo made >out"))
+	succeeded(t, run)
+	if len(m.commands("start --attach")) == 0 {
+		t.Error("containers stay")
 	}
 }
 

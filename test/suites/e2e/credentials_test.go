@@ -91,7 +91,7 @@ func TestCredentialHelper(t *testing.T) {
 	run := m.run(j)
 	succeeded(t, run)
 	r.noSecrets(m, run)
-	logs(t, run, "warning: DOCKER_AUTH_CONFIG: credsStore and credHelpers are not used")
+	logs(t, run, "warning: DOCKER_AUTH_CONFIG: credsStore and credHelpers are ignored")
 	ran, err := os.ReadFile(filepath.Join(dir, "ran"))
 	if err != nil || strings.Contains(string(ran), "jobs") {
 		t.Errorf("the helpers that ran: %s (%v)", ran, err)

@@ -97,6 +97,22 @@ func TestDoctorNetworksNotApart(t *testing.T) {
 	}
 }
 
+// A runtime that containers.conf names, and that is not there, is an error before a container is started.
+func TestDoctorRuntimeMissing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "containers.conf")
+	write(t, conf, "[engine]\nruntime = \"kaput\"\n")
+	table, status := doctor(t, policyText(dir, nil, []string{storageEnvironment("CONTAINERS_CONF=" + conf)}), nil)
+	if status == 0 {
+		t.Error("exit status 0")
+	}
+	checked(t, table, "containers.conf", "error", "kaput not found (runtime of "+conf+")")
+	if strings.Contains(table, "runner_image") {
+		t.Error("a container was started all the same")
+	}
+}
+
 // An image without bash and git is no runner image.
 func TestDoctorRunnerImage(t *testing.T) {
 	t.Parallel()

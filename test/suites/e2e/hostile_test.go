@@ -350,7 +350,7 @@ func TestPrivatePlacesOfPodman(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(home, ".config"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, m.run(volumes(job("made", "ls -R /x"), filepath.Join(home, ".config")+":/x")), "this runner keeps its own files")
+	refused(t, m.run(volumes(job("made", "ls -R /x"), filepath.Join(home, ".config")+":/x")), "this runner keeps its own files, or those of other jobs, there")
 }
 
 // A directory of a home that the list allows, and that has no dot, is data.

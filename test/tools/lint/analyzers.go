@@ -62,7 +62,7 @@ func (c *config) depguard() (*analysis.Analyzer, error) {
 		for _, d := range rule.Deny {
 			deny[d.Pkg] = d.Desc
 		}
-		lists[name] = &depguard.List{Files: rule.Files, Deny: deny}
+		lists[name] = &depguard.List{ListMode: rule.ListMode, Files: rule.Files, Allow: rule.Allow, Deny: deny}
 	}
 	return depguard.NewAnalyzer(&lists)
 }

@@ -48,10 +48,12 @@ type forbid struct {
 	Msg     string `yaml:"msg"`
 }
 
-// importRule is what the files must not import.
+// importRule is what the files must not import. What Allow names more exactly than Deny, they may.
 type importRule struct {
-	Files []string `yaml:"files"`
-	Deny  []struct {
+	ListMode string   `yaml:"list-mode"`
+	Files    []string `yaml:"files"`
+	Allow    []string `yaml:"allow"`
+	Deny     []struct {
 		Pkg  string `yaml:"pkg"`
 		Desc string `yaml:"desc"`
 	} `yaml:"deny"`

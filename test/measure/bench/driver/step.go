@@ -38,7 +38,7 @@ func newContainer(bin string) (*container, error) {
 
 // newStaying makes a container that waits for steps.
 func newStaying(bin string) (*container, error) {
-	return newJob(bin, podman.Create{Entrypoint: "sh", Command: step.StayingCommand(step.User, step.EntryPoint{Shell: true}, step.Sources{}), Detached: true}, "pipes")
+	return newJob(bin, podman.Create{Entrypoint: "sh", Command: handover.Command(step.User, step.EntryPoint{Shell: true}, step.Sources{}), Mode: podman.Detached}, "pipes")
 }
 
 // newJob makes a container in a directory like those of jobs. pipes, if not empty, is
@@ -65,7 +65,7 @@ func newJob(bin string, create podman.Create, pipes string) (c *container, err e
 	if pipes != "" {
 		dir := filepath.Join(c.dir, pipes)
 		c.plan.StepsDirs = map[string]string{c.name: dir}
-		create.Volumes = []string{dir + ":" + step.Pipes + ":ro,z"}
+		create.Volumes = []string{dir + ":" + handover.Pipes + ":ro,z"}
 		if err := handover.Make(dir); err != nil {
 			return nil, err
 		}

@@ -12,36 +12,36 @@ import (
 )
 
 // scene is a runtime directory that somebody has looked at the containers of.
-func scene(t *testing.T) (Places, *podman.Podman) {
+func scene(t *testing.T) (Roots, *podman.Podman) {
 	t.Helper()
 	dir := t.TempDir()
 	pm := &podman.Podman{Program: "/usr/bin/podman", Env: []string{"XDG_RUNTIME_DIR=" + dir}}
-	if err := Looked(pm); err != nil {
+	if err := RecordAsked(pm); err != nil {
 		t.Fatal(err)
 	}
-	return Places{RuntimeDir: filepath.Join(dir, "podman-executor")}, pm
+	return Roots{RuntimeDir: filepath.Join(dir, "podman-executor")}, pm
 }
 
-func TestNoEvidence(t *testing.T) {
-	places, pm := scene(t)
+func TestNoMarks(t *testing.T) {
+	roots, pm := scene(t)
 	owner, _ := runner(t)
-	makeDir(t, filepath.Join(places.RuntimeDir, "custom-executor2"), &owner)
-	makeDir(t, filepath.Join(places.RuntimeDir, "custom-executor3"), nil)
-	e, err := places.Evidence(pm, filepath.Join(places.RuntimeDir, "custom-executor1"), time.Now().Add(lookEvery-time.Minute))
-	if err != nil || e.Look || len(e.Over) > 0 {
+	makeDir(t, filepath.Join(roots.RuntimeDir, "custom-executor2"), &owner)
+	makeDir(t, filepath.Join(roots.RuntimeDir, "custom-executor3"), nil)
+	e, err := roots.Marks(pm, filepath.Join(roots.RuntimeDir, "custom-executor1"), time.Now().Add(lookEvery-time.Minute))
+	if err != nil || e.AskPodman || len(e.Orphans) > 0 {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
 
 // Each of these alone makes prepare ask podman.
-func TestEvidence(t *testing.T) {
+func TestMarks(t *testing.T) {
 	living, _ := runner(t)
 	dead, end := runner(t)
 	end()
 	afar := living
 	afar.Host += ".elsewhere"
-	mark := func(name string, text string) func(*testing.T, Places, *podman.Podman) {
-		return func(t *testing.T, p Places, _ *podman.Podman) {
+	mark := func(name string, text string) func(*testing.T, Roots, *podman.Podman) {
+		return func(t *testing.T, p Roots, _ *podman.Podman) {
 			t.Helper()
 			dir := filepath.Join(p.RuntimeDir, name)
 			if err := os.Mkdir(dir, 0o700); err != nil {
@@ -50,8 +50,8 @@ func TestEvidence(t *testing.T) {
 			writeFile(t, filepath.Join(dir, ownerFile), text)
 		}
 	}
-	look := func(change func(file string) error) func(*testing.T, Places, *podman.Podman) {
-		return func(t *testing.T, _ Places, pm *podman.Podman) {
+	look := func(change func(file string) error) func(*testing.T, Roots, *podman.Podman) {
+		return func(t *testing.T, _ Roots, pm *podman.Podman) {
 			t.Helper()
 			if err := change(memo.File(pm, "looked")); err != nil {
 				t.Fatal(err)
@@ -62,7 +62,7 @@ func TestEvidence(t *testing.T) {
 		return func(file string) error { return os.Chtimes(file, time.Time{}, time.Now().Add(when)) }
 	}
 	tests := map[string]struct {
-		bring func(*testing.T, Places, *podman.Podman)
+		bring func(*testing.T, Roots, *podman.Podman)
 		over  int
 	}{
 		"a dead runner's job":         {mark("custom-executor2", dead.String()), 1},
@@ -74,26 +74,26 @@ func TestEvidence(t *testing.T) {
 		"a look long ago":             {look(at(-lookEvery)), 0},
 		"a look in the future":        {look(at(time.Minute)), 0},
 		"a look that others may have": {look(func(file string) error { return os.Chmod(file, 0o622) }), 0},
-		"a service":                   {func(_ *testing.T, _ Places, pm *podman.Podman) { pm.URL = "unix:///s"; _ = Looked(pm) }, 0},
-		"another podman":              {func(_ *testing.T, _ Places, pm *podman.Podman) { pm.Env = append(pm.Env, "A=b") }, 0},
+		"a service":                   {func(_ *testing.T, _ Roots, pm *podman.Podman) { pm.URL = "unix:///s"; _ = RecordAsked(pm) }, 0},
+		"another podman":              {func(_ *testing.T, _ Roots, pm *podman.Podman) { pm.Env = append(pm.Env, "A=b") }, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			places, pm := scene(t)
-			test.bring(t, places, pm)
-			e, err := places.Evidence(pm, filepath.Join(places.RuntimeDir, "custom-executor1"), time.Now())
-			if err != nil || !e.Look || len(e.Over) != test.over {
+			roots, pm := scene(t)
+			test.bring(t, roots, pm)
+			e, err := roots.Marks(pm, filepath.Join(roots.RuntimeDir, "custom-executor1"), time.Now())
+			if err != nil || !e.AskPodman || len(e.Orphans) != test.over {
 				t.Errorf("%+v, %v", e, err)
 			}
 		})
 	}
 }
 
-func TestEvidenceThatCannotBeRead(t *testing.T) {
-	places, pm := scene(t)
-	places.RuntimeDir = filepath.Join(places.RuntimeDir, "file")
-	writeFile(t, places.RuntimeDir, "")
-	if e, err := places.Evidence(pm, "", time.Now()); err == nil || !e.Look {
+func TestMarksThatCannotBeRead(t *testing.T) {
+	roots, pm := scene(t)
+	roots.RuntimeDir = filepath.Join(roots.RuntimeDir, "file")
+	writeFile(t, roots.RuntimeDir, "")
+	if e, err := roots.Marks(pm, "", time.Now()); err == nil || !e.AskPodman {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
