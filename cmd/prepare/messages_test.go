@@ -144,7 +144,7 @@ func TestVariableNamesAreQuoted(t *testing.T) {
 		"USER_VOLUMES_x\nfoo=bad":      `error: "USER_VOLUMES_x\nfoo": want SRC:DST`,
 		"USER_VOLUMES_x: foo=/a:/b":    `error: policy denies "USER_VOLUMES_x: foo": volume "/a:/b": `,
 		"USER_VOLUMES_x\x1b[2K=/a:/b":  `error: policy denies "USER_VOLUMES_x\x1b[2K": volume "/a:/b": `,
-		"USER_VOLUMES_x=/a\n/b:/c\x1b": "error: USER_VOLUMES_x: has a control character",
+		"USER_VOLUMES_x=/a\n/b:/c\x1b": "error: USER_VOLUMES_x: contains a control character",
 	} {
 		environ := []string{
 			"TMPDIR=" + dir, "JOB_RESPONSE_FILE=" + response, "HOME=" + dir, "CUSTOM_ENV_" + variable,

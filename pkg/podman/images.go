@@ -125,8 +125,8 @@ func (p *Podman) RemoveName(ctx context.Context, name string) error {
 var ErrImageInUse = errors.New("the image is in use")
 
 // RemoveImage removes an image with all its names, and no other image, unless a container
-// uses it: podman itself checks that. An image that does not exist is not an error. There
-// is no time limit: stopped halfway, podman would leave layers without an image.
+// uses it: podman itself checks that. An image that does not exist is not an error. It has
+// no time limit: stopped halfway, podman would leave layers without an image.
 //
 // podman removes an image with several names only with --force, which also removes
 // containers; so the names are removed first.

@@ -160,8 +160,8 @@ func TestRemoveImage(t *testing.T) {
 	}
 }
 
-// An image that is removed between its pull and the look at it is pulled again: that is no
-// fault of the job's.
+// An image that is removed between its pull and the look at it is pulled again: the job did
+// nothing wrong.
 func TestPulledImageIsGone(t *testing.T) {
 	p, _ := answers(t, map[string]string{"image-pull": pulledID + "\n", "image-inspect.exit": "125", "image-inspect.stderr": "Error: inspecting object: " + pulledID + ": image not known"})
 	_, err := p.Pull(t.Context(), Pull{Name: "r.example.org/x:1"})
