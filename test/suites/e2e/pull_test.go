@@ -308,7 +308,7 @@ func TestRegistryThatRecovers(t *testing.T) {
 		logs(t, run, "Using image "+image, "pulled in ", "ran")
 		lacks(t, run, "Will be retried in")
 		if status == http.StatusInternalServerError {
-			logs(t, run, "pulling "+image+" failed, try 1 of 3", "500 Internal Server Error", "try 2 of 3")
+			logs(t, run, "pulling "+image+" failed (try 1 of 3)", "500 Internal Server Error", "try 2 of 3")
 		}
 	}
 }

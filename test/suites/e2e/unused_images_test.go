@@ -257,6 +257,6 @@ func TestRemoveImageOfTheSameLayers(t *testing.T) {
 	close(answered)
 	m.wait(run)
 	succeeded(t, run)
-	logs(t, run, "podman-executor-prepare: warning: pulling "+second+" failed, try 1 of 3", "layer not known", "pulled in ")
+	logs(t, run, "podman-executor-prepare: warning: pulling "+second+" failed (try 1 of 3)", "layer not known", "pulled in ")
 	lacks(t, run, "podman-executor-prepare: error")
 }

@@ -251,7 +251,7 @@ func TestRegisterFails(t *testing.T) {
 		{"broken file", wrong, "concurrent = \n[[runners]]\n", nil, []string{"warning: /config.toml: decoding config", "line 1", "error: gitlab-runner cannot read /config.toml"}},
 		{
 			"runners of another form", gitlab.DefaultRunnerToken, "runners = [{name = \"a\", url = \"http://a\", token = \"t\", executor = \"shell\"}]\n", nil,
-			[]string{"cannot read what config.toml would become", "hint: runners must be [[runners]] sections"},
+			[]string{"gitlab-runner cannot read the new config.toml", "hint: runners must be [[runners]] sections"},
 		},
 	}
 	for _, tt := range tests {
