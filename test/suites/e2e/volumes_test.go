@@ -87,7 +87,7 @@ func TestVolumesRefused(t *testing.T) {
 		{"below the cache", allowed + "/data:/cache/x", "conflicts with /cache"},
 		{"above the script", allowed + "/data:/run", "conflicts with /run/podman-executor"},
 		{"root", allowed + "/data:/", "the container's root"},
-		{"unclean", allowed + "/data:/mnt/../etc", "clean path"},
+		{"unclean", allowed + "/data:/mnt/../etc", "clean absolute path"},
 		{"option", allowed + "/data:/x:O,upperdir=" + secret, "mount option \"O\" is not allowed"},
 		{"option U", allowed + "/data:/x:U", "mount option \"U\" is not allowed"},
 		{"three colons", allowed + "/data:/x:ro:rw", "want SRC:DST"},
