@@ -39,7 +39,7 @@ func TestPullPoliciesOfTheJob(t *testing.T) {
 	j.Image.PullPolicy = []string{"always"}
 	refused(t, m.run(j), "getting the image", "manifest unknown")
 	j.Image.PullPolicy = []string{"never", "newer"}
-	refused(t, m.run(j), `pull_policy ["never" "newer"]`, `"always", "missing" only`)
+	refused(t, m.run(j), `pull_policy ["never" "newer"]`, `only allows the pull policies "always", "missing"`)
 
 	// A service is held to the same.
 	s := in(busyboxImage, job("service", "echo ran"))
@@ -56,7 +56,7 @@ func TestPullPolicyRefused(t *testing.T) {
 	m := start(t, defaults(`allowed_pull_policies = ["always", "if-not-present"]`))
 	j := in(busyboxImage, job("never, then newer", "echo ran"))
 	j.Image.PullPolicy = []string{"never", "newer"}
-	refused(t, m.run(j), `pull_policy ["never" "newer"]`, `"always", "missing" only`)
+	refused(t, m.run(j), `pull_policy ["never" "newer"]`, `only allows the pull policies "always", "missing"`)
 	j.Image.PullPolicy = []string{"if-not-present"}
 	succeeded(t, m.run(j))
 }
