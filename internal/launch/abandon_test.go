@@ -21,7 +21,7 @@ func TestRemoveWhileTheJobWrites(t *testing.T) {
 	began, ends := make(chan struct{}), time.Now().Add(300*time.Millisecond)
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		for i := 0; time.Now().Before(ends); i++ {
+		for i := 0; i <= 100 || time.Now().Before(ends); i++ {
 			// As a shell whose directory it is would, until it is gone.
 			_ = os.MkdirAll(filepath.Join(dir, "report", strconv.Itoa(i)), 0o700)
 			if i == 100 {

@@ -132,7 +132,8 @@ func TestBatchOutputThatStaysOpen(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, with func(string) Launcher) {
 		gone := filepath.Join(t.TempDir(), "gone")
-		l := with(`(while [ ! -e ` + gone + ` ]; do sleep 0.1; done) & echo said`)
+		// It ends by itself some minutes after a test that was killed.
+		l := with(`(n=0; while [ ! -e ` + gone + ` ] && [ $n -lt 3000 ]; do n=$((n + 1)); sleep 0.1; done) & echo said`)
 		defer func() { _ = os.WriteFile(gone, nil, 0o600) }()
 		if out, o := batch(t, l); out != "said\n" || o.Launcher != 0 {
 			t.Errorf("%q, %+v", out, o)
