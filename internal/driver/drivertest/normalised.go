@@ -23,7 +23,7 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`(io\.podman-executor\.deadline=)[0-9]{10}\b`), "${1}DEADLINE"},
 	{regexp.MustCompile(`pulled in [0-9]+\.[0-9] s`), "pulled in N s"},
-	{regexp.MustCompile(`the next is in [0-9]+\.[0-9] s`), "the next is in N s"},
+	{regexp.MustCompile(`trying again in [0-9]+\.[0-9] s`), "trying again in N s"},
 	{regexp.MustCompile(`(podman-executor-doctor-)[0-9]+`), "${1}PID"},
 	{regexp.MustCompile(`"hostname":"[^"]*",`), `"hostname":"HOST",`},
 	{regexp.MustCompile(`"version":"[^"]+"`), `"version":"VERSION"`},
