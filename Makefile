@@ -52,7 +52,7 @@ test: $(if $(LANES),test-lanes,test-unit test-core) ## run the unit tests, and a
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
 	@mkdir -p bin/test
-	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race ./...
+	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race -timeout=40m ./...
 	@test/scripts/no-skips bin/test/unit.json
 
 .PHONY: fuzz

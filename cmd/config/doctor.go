@@ -210,14 +210,14 @@ func (e *examination) checkService(ctx context.Context, h remote.Endpoint) {
 func (e *examination) checkPodman(ctx context.Context) {
 	version, err := e.podman.Version(ctx)
 	if err != nil {
-		e.fail("podman", err, "run `"+e.podman.Program+" version` as this user")
+		e.fail("podman", err, "run `"+e.podman.Program+" version` as gitlab-runner's user")
 		return
 	}
 	e.version, e.bash = version.Version, ""
 	e.add(preflight.Program("podman", version.Version))
 	info, err := e.podman.Info(ctx)
 	if err != nil {
-		e.fail("podman info", err, "run `"+e.podman.Program+" info` as this user")
+		e.fail("podman info", err, "run `"+e.podman.Program+" info` as gitlab-runner's user")
 		return
 	}
 	e.add(preflight.Program(info.Runtime.Name, info.Runtime.Version))

@@ -38,7 +38,7 @@ func (e *examination) checkRoom(ctx context.Context, info podman.Info) {
 	}
 	networks, err := e.podman.Count(ctx, "network")
 	if err != nil {
-		e.fail("subnets", err, "run `"+e.podman.Program+" network ls` as this user")
+		e.fail("subnets", err, "run `"+e.podman.Program+" network ls` as gitlab-runner's user")
 		return
 	}
 	if r, ok := preflight.Subnets(networks, subnets); ok {

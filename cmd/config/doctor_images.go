@@ -73,7 +73,7 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 	script := `for p in "$@"; do command -v "$p" >/dev/null || echo "$p"; done`
 	out, err := e.podman.Probe(ctx, podman.Probe{Options: x.options, Image: image.ID, Script: script, Words: slices.Concat(x.needs, x.wants)})
 	if err != nil {
-		return failed(fmt.Errorf("starting a container of %s: %w", name, err), "run `"+e.podman.Program+" run --rm "+name.String()+" true` as this user, and check the options of "+where)
+		return failed(fmt.Errorf("starting a container of %s: %w", name, err), "run `"+e.podman.Program+" run --rm "+name.String()+" true` as gitlab-runner's user, and check the options of "+where)
 	}
 	missing := strings.Fields(out)
 	if e.bash == "" && slices.Contains(x.needs, "bash") && !slices.Contains(missing, "bash") {

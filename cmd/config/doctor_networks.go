@@ -34,7 +34,7 @@ func (e *examination) checkNetworks(ctx context.Context) {
 	if err != nil {
 		result = preflight.Result{
 			Check: preflight.NetworksCheck, Level: preflight.Warning, Detail: err.Error(),
-			Hint: "jobs with services need networks: run `" + e.podman.Program + " network create` and `run --network` as this user; podman needs netavark and aardvark-dns",
+			Hint: "jobs with services need networks: run `" + e.podman.Program + " network create` and `run --network` as gitlab-runner's user; podman needs netavark and aardvark-dns",
 		}
 	}
 	e.add(result)

@@ -138,7 +138,7 @@ func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, moun
 	case err != nil:
 		return nil, &driver.Fault{
 			Err:  fmt.Errorf("pinning the job's volumes: %w", err),
-			Hint: fmt.Sprintf("check that gitlab-runner's user can read them, and `%s unshare true`", pm.Program),
+			Hint: fmt.Sprintf("check that gitlab-runner's user can read them and that `%s unshare true` works", pm.Program),
 		}
 	}
 	return mounts, nil

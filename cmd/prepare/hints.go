@@ -22,6 +22,11 @@ func runAsRunner(pm *podman.Podman, command string) string {
 	return "run `" + pm.Program + " " + command + "` as gitlab-runner's user"
 }
 
+// runAndCheckSpace is the hint to do that, and to see whether the disk is full.
+func runAndCheckSpace(pm *podman.Podman, command string) string {
+	return runAsRunner(pm, command) + ", and check the free disk space"
+}
+
 // writableHint is the hint to give the driver a directory that a key of [general] names.
 func writableHint(p *policy.Policy, key string) string {
 	return "set general." + key + " in " + p.File() + " to a directory that gitlab-runner's user can write to"
@@ -59,9 +64,8 @@ func leftoversFault(pm *podman.Podman, err error) error {
 // limitsFault is the error of a machine that does not enforce what the policy requires.
 func limitsFault(p *policy.Policy, reason string) error {
 	return &driver.Fault{
-		Err: errors.New(reason),
-		Hint: fmt.Sprintf("with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf; or remove require_limits at %s:%d",
-			p.File(), p.Line("general.podman.require_limits")),
+		Err:  errors.New(reason),
+		Hint: preflight.DelegateHint + "; or remove " + p.Where("general.podman.require_limits"),
 	}
 }
 
@@ -75,7 +79,7 @@ func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
 		}
 	}
 	if len(places) == 0 {
-		return runAsRunner(pm, "info") + ", and check its disk space"
+		return runAndCheckSpace(pm, "info")
 	}
 	return "check " + strings.Join(places, ", ")
 }

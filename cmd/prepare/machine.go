@@ -56,7 +56,7 @@ func checkFree(in inputs, dir string) error {
 	}
 	r := preflight.Space(dir, free, int64(in.policy.General.MinFreeSpace))
 	if r.Hint != "" {
-		r.Hint += "; or ask for less by " + in.policy.Where("general.min_free_space")
+		r.Hint += "; or lower " + in.policy.Where("general.min_free_space")
 	}
 	return report(in, r)
 }
@@ -94,7 +94,7 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 
 // podmanDefaults reads what podman does where no option says otherwise. podman itself fails on a
 // containers.conf that cannot be read, and says why; should another version of it be able to read
-// that file, nothing is taken for granted.
+// that file, no runtime is taken for granted.
 func podmanDefaults(in inputs, pm podman.Podman, host remote.Endpoint) containersconf.Defaults {
 	if host.URL != "" {
 		return containersconf.Defaults{}

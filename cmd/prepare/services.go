@@ -70,7 +70,7 @@ func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Fac
 	if err == nil || notHere && strict {
 		return // --doctor tries whether they are
 	}
-	log.WithError(err).WithField("hint", preflight.ApartHint).Warn("the networks of jobs may not be kept apart from each other")
+	log.WithError(err).WithField("hint", preflight.ApartHint).Warn("jobs' networks may not be isolated from each other")
 }
 
 // startService starts a service with its variables. It returns the lines of /etc/hosts by which the

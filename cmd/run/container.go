@@ -103,7 +103,7 @@ func (s containerStep) whoseRun(startedAt time.Time) (whichRun, error) {
 		return earlierRun, nil
 	}
 	if err := os.WriteFile(name, []byte(now), 0o600); err != nil {
-		return unknownRun, fmt.Errorf("keeping when the container ran: %w", err)
+		return unknownRun, fmt.Errorf("recording when the container ran: %w", err)
 	}
 	return thisRun, nil
 }

@@ -123,7 +123,7 @@ func (s launchedStep) copyAuthFile() (string, error) {
 	}
 	name := filepath.Join(s.plan.Launch.Dir, "auth.json")
 	if err := os.WriteFile(name, text, 0o600); err != nil {
-		return "", fmt.Errorf("handing the job's credentials on: %w", err)
+		return "", fmt.Errorf("passing on the job's credentials: %w", err)
 	}
 	return name, nil
 }

@@ -103,7 +103,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	var exit *driver.ScriptError
 	if shell == step.PowerShell && container == p.RunnerContainer && errors.As(err, &exit) && exit.Code == step.ExitNoShell {
 		return &driver.Fault{
-			Err:  errors.New("the runner image has no program pwsh"),
+			Err:  errors.New("the runner image has no pwsh"),
 			Hint: `add PowerShell to the image of runner_image in the policy, or set shell = "bash" in config.toml`,
 		}
 	}
@@ -118,7 +118,7 @@ func readScript(name string) ([]byte, step.Shell, error) {
 	}
 	if info.Size() > maxScript {
 		return nil, "", &driver.Refusal{
-			Err:  fmt.Errorf("the script with all of the job's variables is %d MB; the limit is %d MB", info.Size()/1_000_000, maxScript/1_000_000),
+			Err:  fmt.Errorf("the script with all of the job's variables is larger than %d MiB", maxScript>>20),
 			Hint: "put large data into files of the repository, or artifacts, instead of variables",
 		}
 	}

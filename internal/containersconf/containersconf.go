@@ -107,7 +107,7 @@ type Defaults struct {
 	FirewallDriver string
 }
 
-// Unknown are the defaults where the files cannot be read.
+// Unknown are the defaults where the files cannot be read: the runtime may be any.
 var Unknown = Defaults{Runtimes: []string{"unknown"}}
 
 // Defaults returns them. podman's PODMAN_USERNS wins over containers.conf.

@@ -21,7 +21,7 @@ func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
 		return nil, fmt.Errorf("asking how full podman's storage is: %w", err)
 	}
 	if info.GraphAllocated <= 0 {
-		return nil, errors.New("podman does not say how full its storage is")
+		return nil, errors.New("podman does not report how full its storage is")
 	}
 	if !k.tooFull(info) {
 		return nil, nil

@@ -121,7 +121,7 @@ func (l Launcher) writeJob(stdin io.Reader) (*os.File, error) {
 		words[i] = inScript(w)
 	}
 	limit := cmp.Or(l.maxOutput, maxOutput)
-	left := fmt.Sprintf("podman-executor: the rest of the output is dropped: it has more than %d bytes", limit)
+	left := fmt.Sprintf("podman-executor: the output is larger than %d bytes; the rest is dropped", limit)
 	text := shell.Program(batchFile, "@DIR@", inScript(l.Dir), "@PODMAN@", strings.Join(words, " "), "@BLOCKS@", strconv.Itoa(limit/512), "@DROPPED@", left)
 	for _, f := range []struct {
 		name string

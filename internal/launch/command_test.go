@@ -28,7 +28,8 @@ type container struct {
 // inContainers runs a test in each shell that images have.
 func inContainers(t *testing.T, test func(*testing.T, container)) {
 	t.Helper()
-	programs := []string{"cat", "chmod", "echo", "env", "head", "rm", "sh", "wc"}
+	// id: /etc/profile of this machine calls it.
+	programs := []string{"cat", "chmod", "echo", "env", "head", "id", "rm", "sh", "wc"}
 	for _, shell := range []string{"sh", "dash", "bash", "busybox"} {
 		for name, all := range map[string][]string{"with": append([]string{"bash"}, programs...), "without": programs} {
 			t.Run(shell+" "+name+" bash", func(t *testing.T) {
@@ -54,8 +55,14 @@ func inContainers(t *testing.T, test func(*testing.T, container)) {
 	}
 }
 
+// ended is what a container wrote, and its exit code.
+type ended struct {
+	stdout, stderr string
+	code           int
+}
+
 // run runs the command of [Command] with that input, which ends with it if inputEnds.
-func (c container) run(t *testing.T, entry step.EntryPoint, input string, inputEnds bool) (stdout string, code int) {
+func (c container) run(t *testing.T, entry step.EntryPoint, input string, inputEnds bool) ended {
 	t.Helper()
 	stdin, feed, err := os.Pipe()
 	if err != nil {
@@ -66,10 +73,10 @@ func (c container) run(t *testing.T, entry step.EntryPoint, input string, inputE
 	for _, word := range Command(entry, time.Second) {
 		args = append(args, strings.ReplaceAll(word, step.Dir, c.dir))
 	}
-	var out bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(c.shell[0], args...)
 	cmd.Env, cmd.Dir = []string{"PATH=" + c.path, "HOME=" + c.dir}, c.dir
-	cmd.Stdin, cmd.Stdout = stdin, &out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +89,7 @@ func (c container) run(t *testing.T, entry step.EntryPoint, input string, inputE
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	return ended{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
 // input is what the container gets for a script: the size in it is of the text with the
@@ -99,7 +106,7 @@ func (c container) input(t *testing.T, script string) string {
 	return strconv.Itoa(len(body)) + " " + kind + "\n" + body
 }
 
-// A launched container reports the script's exit code by a file also.
+// A launched container also reports the script's exit code in a file.
 func TestLaunched(t *testing.T) {
 	inContainers(t, func(t *testing.T, c container) {
 		report := filepath.Join(c.dir, "private", "report")
@@ -110,9 +117,9 @@ func TestLaunched(t *testing.T) {
 		for _, entry := range entries {
 			for _, code := range []int{0, 1, 42, 125, 137, 255} {
 				_ = os.Remove(filepath.Join(c.dir, "started"))
-				out, got := c.run(t, entry, c.input(t, "#!/bin/sh\necho hello\nexit "+strconv.Itoa(code)+"\n"), false)
-				if out != "hello\n" || got != code {
-					t.Errorf("%v: it wrote %q and ended with %d, want %d", entry, out, got, code)
+				got := c.run(t, entry, c.input(t, "#!/bin/sh\necho hello\nexit "+strconv.Itoa(code)+"\n"), false)
+				if want := (ended{stdout: "hello\n", code: code}); got != want {
+					t.Errorf("%v: got %+v, want %+v", entry, got, want)
 				}
 				status, err := os.ReadFile(filepath.Join(report, statusFile))
 				_, startedErr := os.Stat(filepath.Join(report, startedFile))
@@ -123,15 +130,15 @@ func TestLaunched(t *testing.T) {
 			}
 		}
 		// What did not arrive whole.
-		if _, code := c.run(t, step.EntryPoint{Shell: true}, "30 none\n", true); code != 125 {
-			t.Errorf("half a script: %d", code)
+		if got := c.run(t, step.EntryPoint{Shell: true}, "30 none\n", true); got.code != 125 || got.stderr == "" {
+			t.Errorf("half a script: %+v", got)
 		}
 		// A container that cannot report does not run.
 		if err := os.RemoveAll(report); err != nil {
 			t.Fatal(err)
 		}
-		if out, code := c.run(t, step.EntryPoint{Shell: true}, c.input(t, "#!/bin/sh\necho ran\n"), true); code != 125 || out != "" {
-			t.Errorf("without a directory: %q, %d", out, code)
+		if got := c.run(t, step.EntryPoint{Shell: true}, c.input(t, "#!/bin/sh\necho ran\n"), true); got.code != 125 || got.stdout != "" {
+			t.Errorf("without a directory: %+v", got)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (l Launcher) status() (int, error) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return 0, errors.New("reading the script's exit code: it is in no file")
+		return 0, errors.New("reading the script's exit code: not a regular file")
 	}
 	// More than a code and a line break have.
 	const most = 16

@@ -93,8 +93,8 @@ func TestForgedReports(t *testing.T) {
 		`printf '0\n0\n' >$report/status`:          "invalid exit code of a script",
 		`head -c 100000 /dev/zero >$report/status`: "invalid exit code of a script",
 		`ln -s /etc/hostname $report/status`:       "too many levels of symbolic links",
-		`mkfifo $report/status`:                    "it is in no file",
-		`mkdir $report/status`:                     "it is in no file",
+		`mkfifo $report/status`:                    "not a regular file",
+		`mkdir $report/status`:                     "not a regular file",
 	} {
 		l := launcher(t, script)
 		o, err := l.Attached(t.Context(), podman.Streams{Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}})

@@ -67,7 +67,7 @@ func TestBatchOutput(t *testing.T) {
 		if o.Launcher != 9 {
 			t.Errorf("the job has ended: %+v", o)
 		}
-		const notice = "\npodman-executor: the rest of the output is dropped: it has more than 262144 bytes\n"
+		const notice = "\npodman-executor: the output is larger than 262144 bytes; the rest is dropped\n"
 		if out != strings.Repeat("x", l.maxOutput)+notice {
 			t.Errorf("%d bytes of output, which end with %q", len(out), out[max(0, len(out)-120):])
 		}

@@ -13,7 +13,7 @@ const ContainersConfCheck = "containers.conf"
 // UnreadConf says that podman's containers.conf cannot be read: podman ends then, whatever it is
 // asked.
 func UnreadConf(err error) Result {
-	return Result{Check: ContainersConfCheck, Level: Error, Detail: err.Error(), Hint: "fix that file: podman does nothing until then"}
+	return Result{Check: ContainersConfCheck, Level: Error, Detail: err.Error(), Hint: "fix that file: podman does not run until it can be read"}
 }
 
 // ContainersConf says what of podman's containers.conf matters to jobs, with the file that has it;
@@ -31,7 +31,7 @@ func ContainersConf(c containersconf.Config, getenv func(string) string) (r Resu
 		table, key, _ := strings.Cut(m.Key, ".")
 		hint := fmt.Sprintf("install %s, or change %s under [%s] in %s", m.Program, key, table, m.File)
 		if m.Needed {
-			say(Error, fmt.Sprintf("%s not found (%s of %s): podman starts no container", m.Program, key, m.File), hint)
+			say(Error, fmt.Sprintf("%s not found (%s of %s): podman cannot start containers", m.Program, key, m.File), hint)
 		} else {
 			say(Warning, fmt.Sprintf("%s not found (%s of %s): jobs with services may have no network", m.Program, key, m.File), hint)
 		}
@@ -50,10 +50,10 @@ func ContainersConf(c containersconf.Config, getenv func(string) string) (r Resu
 		say(OK, fmt.Sprintf("userns %q%s: root of a container is not the user who runs podman", d.UserNS, of(file)), "")
 	}
 	if n := c.Subnets(); n > 0 {
-		say(OK, fmt.Sprintf("subnets for %d networks%s: so many jobs with services can run at a time", n, of(c.From("network.default_subnet_pools"))), "")
+		say(OK, fmt.Sprintf("subnets for %d networks%s: that many jobs with services can run at a time", n, of(c.From("network.default_subnet_pools"))), "")
 	}
 	if driver, file := d.FirewallDriver, c.From("network.firewall_driver"); driver == "none" {
-		say(Warning, fmt.Sprintf("firewall_driver %q%s: nothing keeps jobs' networks apart", driver, of(file)), ApartHint)
+		say(Warning, fmt.Sprintf("firewall_driver %q%s: jobs' networks are not isolated from each other", driver, of(file)), ApartHint)
 	} else if driver != "" {
 		say(OK, fmt.Sprintf("firewall_driver %q%s", driver, of(file)), "")
 	}
@@ -77,8 +77,8 @@ func nearlyAll(used, all int) bool { return all > 0 && used*10 > all*9 }
 func Locks(used, all int) (r Result, ok bool) {
 	return Result{
 		Check: "podman's locks", Level: Warning,
-		Detail: fmt.Sprintf("%d of %d are used: without one podman makes no container and no volume", used, all),
-		Hint:   "remove containers and volumes that nobody needs (`podman ps --all`, `podman volume ls`), or set a greater num_locks under [engine] in containers.conf, and run `podman system renumber` when no container runs",
+		Detail: fmt.Sprintf("%d of %d are in use; when none is free, podman creates no container, pod or volume", used, all),
+		Hint:   "remove unused containers and volumes (`podman ps --all`, `podman volume ls`), or raise num_locks under [engine] in containers.conf, and run `podman system renumber` when no container runs",
 	}, nearlyAll(used, all)
 }
 
@@ -87,7 +87,7 @@ func Locks(used, all int) (r Result, ok bool) {
 func Subnets(used, all int) (r Result, ok bool) {
 	return Result{
 		Check: "subnets", Level: Warning,
-		Detail: fmt.Sprintf("%d networks of the %d that default_subnet_pools of containers.conf has room for are there", used, all),
-		Hint:   "remove networks that nobody needs (`podman network prune`), or add a pool to default_subnet_pools under [network] in containers.conf",
+		Detail: fmt.Sprintf("%d of the %d networks that default_subnet_pools in containers.conf allows exist", used, all),
+		Hint:   "remove unused networks (`podman network prune`), or add a pool to default_subnet_pools under [network] in containers.conf",
 	}, nearlyAll(used, all)
 }

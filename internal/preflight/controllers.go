@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// DelegateHint is how a machine comes to enforce limits.
+const DelegateHint = "with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
+
 // Controllers says whether containers can be limited: by the cgroup version, "v1" or
 // "v2", and the controllers that podman has. Where jobs are refused for a limit that
 // is not enforced, it is an error.
@@ -26,6 +29,6 @@ func Controllers(version string, has []string, refused bool) Result {
 		r.Level = Error
 	}
 	r.Detail = fmt.Sprintf("limits on %s are accepted but not enforced: podman lacks the cgroup controllers (cgroup %s)", list(missing), version)
-	r.Hint = "with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
+	r.Hint = DelegateHint
 	return r
 }

@@ -86,7 +86,7 @@ func Program(name, says string) Result {
 	v, ok := ParseVersion(says)
 	if !ok {
 		r.Level, r.Detail = Warning, fmt.Sprintf("unknown version: %q", says)
-		r.Hint = "check whether it is newer than " + Floor.String()
+		r.Hint = "check that it is at least " + Floor.String()
 		if name != "podman" {
 			r.Hint = "update it"
 		}

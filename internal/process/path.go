@@ -15,7 +15,7 @@ func LookPath(path, name string) (string, error) {
 			return program, nil
 		}
 	}
-	return "", fmt.Errorf("no %s on %s", name, path)
+	return "", fmt.Errorf("%s not found in %s", name, path)
 }
 
 // IsProgram reports whether a file is regular, and executable for somebody.

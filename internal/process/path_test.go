@@ -26,7 +26,7 @@ func TestLookPath(t *testing.T) {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
-	if _, err := LookPath(path, "none"); err == nil || err.Error() != "no none on "+path {
+	if _, err := LookPath(path, "none"); err == nil || err.Error() != "none not found in "+path {
 		t.Errorf("got %v", err)
 	}
 	if got, err := LookPath("", "text"); err == nil {

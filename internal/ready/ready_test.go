@@ -142,6 +142,9 @@ func TestServicesThatAreNeverReady(t *testing.T) {
 			if calls["container"] < 2 || calls["container"] > 16 || calls["exec"] > test.checks || most > 8+1 {
 				t.Errorf("%v, %d at the same time", calls, most)
 			}
+			if len(problems) != services {
+				t.Fatalf("%d results", len(problems))
+			}
 			for i, problem := range problems {
 				if problem != "it is not ready after the timeout" {
 					t.Errorf("service %d: %q", i, problem)

@@ -36,7 +36,7 @@ func OpenLog(c *driver.Call, l plan.Log, jobID, projectID int64) (*Log, error) {
 		if err != nil {
 			return nil, &driver.Fault{
 				Err:  fmt.Errorf("opening the log: %w", err),
-				Hint: "make the directory of general.log_file writable by gitlab-runner's user",
+				Hint: "set general.log_file to a file that gitlab-runner's user can write to",
 			}
 		}
 		logger.SetOutput(f)

@@ -35,7 +35,7 @@ func LoadPolicy(c *driver.Call) (*policy.Policy, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("write a policy to %s, or name one with --policy FILE in config_args and prepare_args of [runners.custom]", name)}
 	default:
-		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("make %s readable by gitlab-runner's user", name)}
+		return nil, &driver.Fault{Err: err, Hint: fmt.Sprintf("make sure that %s is a file that gitlab-runner's user can read", name)}
 	}
 }
 

@@ -127,7 +127,7 @@ clean_aside() {
 clean_or_say() {
 	(clean "$@") 2>/dev/null || { clean_aside "$@" && (clean "$@"); } 2>/dev/null || {
 		echo "podman-executor: error: what another job left at $3 cannot be removed" >&2
-		echo "podman-executor: hint: ask the administrator of this runner to remove it: with data_dir by podman unshare rm -rf, else by removing the builds volume of this project" >&2
+		echo "podman-executor: hint: ask the administrator of this runner to remove it: with data_dir by podman unshare rm -rf DIR, otherwise by removing the project's builds volume" >&2
 		return 1
 	}
 }

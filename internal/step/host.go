@@ -41,7 +41,7 @@ type HostScriptError struct{ Code int }
 func (e *HostScriptError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
 // ErrNoPowerShell is the error of a script for PowerShell on a host that has none.
-var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has no program pwsh")
+var ErrNoPowerShell = errors.New("the script is for PowerShell, and the host has no pwsh")
 
 //go:embed host.sh
 var hostFile string

@@ -15,7 +15,7 @@ func TestStubPowerShell(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
 		const script = "#!/usr/bin/env pwsh\n& { echo \"ran by pwsh\" }\n"
 		want(t, c.runScript(t, script), result{
-			stderr: "podman-executor: error: the script is for PowerShell, and the image has no program pwsh\n" +
+			stderr: "podman-executor: error: the script is for PowerShell, and the image has no pwsh\n" +
 				"podman-executor: hint: use an image with PowerShell: shell is \"pwsh\" in the config.toml of this runner\n",
 			code: ExitNoShell,
 		})

@@ -41,7 +41,7 @@ umask 022
 # shellcheck disable=SC2046 # some wc print blanks before the number
 IFS=' ' read -r size shell clean && { [ "$shell" != pwsh ] || script=$script.ps1; } &&
 	head -c "$size" >"$script" && [ $(wc -c <"$script") -eq "$size" ] || {
-	say 'the script did not reach the container whole; the image needs the programs head and wc'
+	say 'the script did not arrive completely; the image needs head and wc'
 	exit 125
 }
 [ "$words" -gt 0 ] || true >"$dir/started"
@@ -76,7 +76,7 @@ if [ "$mode" = file ]; then
 # process it would not get SIGTERM.
 elif [ "$shell" = pwsh ]; then
 	command -v pwsh >/dev/null 2>&1 || {
-		say 'the script is for PowerShell, and the image has no program pwsh'
+		say 'the script is for PowerShell, and the image has no pwsh'
 		advise 'use an image with PowerShell: shell is "pwsh" in the config.toml of this runner'
 		exit 127
 	}

@@ -213,7 +213,7 @@ func TestStubRefuses(t *testing.T) {
 		c.inputEnds = true
 		for _, tt := range tests {
 			got := c.run(t, User, EntryPoint{Shell: true}, strings.NewReader(tt.input))
-			if got.code != 125 || got.stdout != "" || !strings.Contains(got.stderr, "podman-executor: error: the script did not reach the container whole;") {
+			if got.code != 125 || got.stdout != "" || !strings.Contains(got.stderr, "podman-executor: error: the script did not arrive completely;") {
 				t.Errorf("%s: got %+v", tt.name, got)
 			}
 		}

@@ -220,9 +220,9 @@ func (o Identity) hint(place, why string, info fs.FileInfo, uid int) string {
 	case !o.owns(uid):
 		return fmt.Sprintf("as root, run `chown root %s`", place)
 	case strings.Contains(why, "access control list"):
-		return fmt.Sprintf("`setfacl -b %s`", place)
+		return fmt.Sprintf("run `setfacl -b %s`", place)
 	}
-	return fmt.Sprintf("`chmod go-w %s`", place)
+	return fmt.Sprintf("run `chmod go-w %s`", place)
 }
 
 // goDown makes what is below the directory where the walker is; see [MakeOwn].

@@ -38,7 +38,7 @@ func (p *Podman) KeepIsolated(ctx context.Context) error {
 		return ErrElsewhere
 	}
 	_, err := p.Output(ctx, "unshare", "--rootless-netns", "sh", "-c", keepIsolation)
-	if stderrHas(err, notRootless) {
+	if refusesRoot(err) {
 		return ErrNoRules
 	}
 	return err

@@ -71,7 +71,7 @@ func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
 	local.URL = ""
 	args := append([]string{"unshare"}, words...)
 	out, err := local.Output(ctx, args...)
-	if !stderrHas(err, notRootless) {
+	if !refusesRoot(err) {
 		return out, err
 	}
 	if words[0] == "--" {

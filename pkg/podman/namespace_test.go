@@ -41,3 +41,16 @@ func TestNamespaceOfRoot(t *testing.T) {
 		t.Errorf("podman was asked %d times", got)
 	}
 }
+
+// What a program in the namespace says, which may quote the names of a job's files, is not taken
+// for podman's refusal: the program is not run again outside.
+func TestNamespaceWithPodmansWords(t *testing.T) {
+	p, _ := answers(t, map[string]string{"unshare.exit": "1", "unshare.stderr": "rm: cannot remove 'use unshare with rootless': Permission denied"})
+	dir := t.TempDir()
+	if err := p.RemoveTree(t.Context(), dir); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		t.Errorf("the directory was removed outside: %v", err)
+	}
+}

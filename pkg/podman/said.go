@@ -140,6 +140,11 @@ func isExit(err error, code int) bool {
 // run, or took too long.
 func Failed(err error) bool { return isExit(err, ExitPodman) }
 
+// refusesRoot reports whether `podman unshare` did not run its program, since podman runs as
+// root. The program's own words, which may quote names of a job's files, do not count: none of
+// those that are run there ends with podman's 125.
+func refusesRoot(err error) bool { return isExit(err, ExitPodman) && stderrHas(err, notRootless) }
+
 // NoSuchContainer reports whether a command failed because there is no such container.
 func NoSuchContainer(err error) bool { return stderrHas(err, noSuchContainer...) }
 

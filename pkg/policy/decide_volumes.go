@@ -189,7 +189,7 @@ func (p *Policy) decideMountOptions(subject string, asked []string) ([]string, *
 		default:
 			return nil, p.denial(subject, "general.podman.volumes.allowed_options",
 				fmt.Sprintf("the mount option %q is not allowed", truncate(o, 40)),
-				"allowed are "+strings.Join(slices.Concat(modes, volumes.AllowedOptions), ", "))
+				"the allowed options are "+strings.Join(slices.Concat(modes, volumes.AllowedOptions), ", "))
 		}
 	}
 	if volumes.ReadOnly {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"podman-executor/internal/fakepodman"
 	"podman-executor/internal/job"
 )
 
@@ -21,12 +22,9 @@ import (
 // The fake podman writes its own down. What else a script has a program call, such as a
 // launcher, is a shell script, into which [recorded] puts a line that does.
 
-// childrenDir has a file for each call of such a shell script, and podmanLog with all of
-// the fake podman.
-const (
-	childrenDir = "home/children"
-	podmanLog   = "podman"
-)
+// childrenDir has a file for each call of such a shell script, and one with all of the fake
+// podman.
+const childrenDir = "home/children"
 
 // environmentNames are all that a child may have in its environment, beside the names that
 // the policy adds to it (general.podman.environment).
@@ -95,7 +93,7 @@ func (w *world) checkChildren() error {
 
 // children are podman's calls and those of shell scripts.
 func (w *world) children() ([]child, error) {
-	calls, err := readLog(filepath.Join(w.dir, childrenDir, podmanLog))
+	calls, err := fakepodman.ReadLog(filepath.Join(w.dir, "home", fakepodman.AllCalls))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +106,7 @@ func (w *world) children() ([]child, error) {
 		return nil, err
 	}
 	for _, entry := range entries {
-		if entry.Name() == podmanLog {
+		if entry.Name() == filepath.Base(fakepodman.AllCalls) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(w.dir, childrenDir, entry.Name()))

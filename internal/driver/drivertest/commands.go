@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"podman-executor/internal/fakepodman"
 	"podman-executor/internal/launch"
 	"podman-executor/internal/plan"
 	"podman-executor/pkg/podman"
@@ -72,7 +73,7 @@ func stage(ts *testscript.TestScript, args []string) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	before := len(selected(ts, nil))
-	_ = os.Remove(filepath.Join(w.fakeDir(), signalled))
+	_ = os.Remove(filepath.Join(w.fakeDir(), fakepodman.Signalled))
 	ts.Check(cmd.Start())
 	watchdog := time.AfterFunc(patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer watchdog.Stop()
@@ -115,7 +116,7 @@ func (w *world) terminateAt(sign string, before, group int, ended <-chan error) 
 	if err := syscall.Kill(-group, syscall.SIGTERM); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(w.fakeDir(), signalled), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.fakeDir(), fakepodman.Signalled), nil, 0o600); err != nil {
 		return err
 	}
 	return <-ended
@@ -161,8 +162,8 @@ func (w *world) seen(sign string, before int) (bool, error) {
 		_, err := os.Stat(filepath.Join(w.dir, file))
 		return err == nil, nil
 	}
-	calls, err := readLog(w.log())
-	return err == nil && slices.ContainsFunc(calls[before:], func(c call) bool { return c.Verb == sign }), err
+	calls, err := fakepodman.ReadLog(w.log())
+	return err == nil && slices.ContainsFunc(calls[before:], func(c fakepodman.Call) bool { return c.Verb == sign }), err
 }
 
 func (w *world) fakeDir() string { return filepath.Join(w.dir, "home", "fake-podman") }
@@ -182,27 +183,27 @@ func setVar(ts *testscript.TestScript, args []string) {
 }
 
 // selected returns podman's calls, with the given verbs only where there are any, and
-// what is done at the same time in one order: see [call.inFrontOf].
-func selected(ts *testscript.TestScript, verbs []string) []call {
-	calls, err := readLog(worldOf(ts).log())
+// what is done at the same time in one order: see [inFrontOf].
+func selected(ts *testscript.TestScript, verbs []string) []fakepodman.Call {
+	calls, err := fakepodman.ReadLog(worldOf(ts).log())
 	ts.Check(err)
 	for i := range calls {
-		for j := i; j > 0 && calls[j].inFrontOf(calls[j-1]); j-- {
+		for j := i; j > 0 && inFrontOf(calls[j], calls[j-1]); j-- {
 			calls[j-1], calls[j] = calls[j], calls[j-1]
 		}
 	}
-	return slices.DeleteFunc(calls, func(c call) bool {
+	return slices.DeleteFunc(calls, func(c fakepodman.Call) bool {
 		return len(verbs) > 0 && !slices.Contains(verbs, c.Verb)
 	})
 }
 
-// inFrontOf tells whether a call is shown before one that prepare makes at the same
+// inFrontOf reports whether a call is shown before one that prepare makes at the same
 // time: looking for images before making sure of volumes, the runner container before
 // the user container.
-func (c call) inFrontOf(other call) bool {
+func inFrontOf(c, other fakepodman.Call) bool {
 	images := []string{"image-inspect", "image-exists", "image-pull"}
 	volumes := []string{"volume-inspect", "volume-create"}
-	return roleIn(c.Args) == "runner" && roleIn(other.Args) == "user" ||
+	return fakepodman.RoleIn(c.Args) == "runner" && fakepodman.RoleIn(other.Args) == "user" ||
 		slices.Contains(images, c.Verb) && slices.Contains(volumes, other.Verb)
 }
 

@@ -3,8 +3,8 @@
 // group of its own, from the directory of the attempt. The program in turn calls
 // a podman that is a fake: it writes down each call and answers from files.
 //
-// Both the program and the fake are the test binary under another name, so the
-// scripts test what `go test` has built, race detector included.
+// The program is the test binary under another name, so the scripts test what
+// `go test` has built, race detector included.
 //
 // A script has these files, made for it where it does not bring its own:
 //
@@ -12,7 +12,7 @@
 //	tmp/custom-executor1/                  TMPDIR, the directory of the attempt
 //	tmp/custom-executor1/response.json     the job: number 42 of project 7, image debian:12
 //	home/                                  HOME
-//	home/fake-podman/                      the fake's answers and its log, see fake.go
+//	home/fake-podman/                      the fake's answers and its log, see podman/fake.go
 //	home/.config/containers/storage.conf   podman's storage needs no ranges of ids
 //	run/                                   XDG_RUNTIME_DIR
 //
@@ -69,29 +69,40 @@ ignore_chown_errors = "true"
 
 // Main is the TestMain of a program's package.
 func Main(m *testing.M, program driver.Program) {
-	testscript.Main(withFake{m}, map[string]func(){
+	testscript.Main(withFake{m, program.Name}, map[string]func(){
 		program.Name: func() { os.Exit(driver.Main(program)) },
-		"podman":     fakePodman,
 	})
 }
 
-// withFake makes the fake a program that podman.Find takes, whatever the umask.
-type withFake struct{ m *testing.M }
+// withFake builds the fake beside the program.
+type withFake struct {
+	m       *testing.M
+	program string
+}
 
 func (w withFake) Run() int {
-	name, err := fakePath()
+	program, err := exec.LookPath(w.program)
 	if err == nil {
-		err = os.Chmod(name, 0o755)
+		err = buildFake(filepath.Join(filepath.Dir(program), "podman"))
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "making the fake podman:", err)
+		fmt.Fprintln(os.Stderr, "building the fake podman:", err)
 		return 1
 	}
 	return w.m.Run()
 }
 
-// fakePath returns the absolute path of the fake, which testscript.Main has put
-// first on the PATH.
+// buildFake makes a program that podman.Find takes, whatever the umask.
+func buildFake(name string) error {
+	build := exec.Command("go", "build", "-o", name, "podman-executor/internal/driver/drivertest/podman")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", build.Args, err, text)
+	}
+	return os.Chmod(name, 0o755)
+}
+
+// fakePath returns the absolute path of the fake: it is first on the PATH.
 func fakePath() (string, error) { return exec.LookPath("podman") }
 
 // Scripts runs the scripts in testdata.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"podman-executor/internal/fakepodman"
 	"podman-executor/internal/handover"
 	"podman-executor/internal/step"
 )
@@ -37,8 +38,8 @@ var volatile = []struct {
 func (w *world) normalised(text string) string {
 	pairs := []string{w.fake, "$PODMAN", w.owner.String(), "OWNER", w.dir, "$WORK"}
 	for _, name := range w.images() {
-		id := imageID(name)
-		pairs = append(pairs, id, "ID("+name+")", imageDigest(name), "DIGEST("+name+")")
+		id := fakepodman.ImageID(name)
+		pairs = append(pairs, id, "ID("+name+")", fakepodman.ImageDigest(name), "DIGEST("+name+")")
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
 	for _, v := range volatile {
@@ -49,7 +50,7 @@ func (w *world) normalised(text string) string {
 
 // images returns the names of the images that podman was asked for.
 func (w *world) images() []string {
-	calls, err := readLog(w.log())
+	calls, err := fakepodman.ReadLog(w.log())
 	if err != nil {
 		return nil
 	}
@@ -58,8 +59,8 @@ func (w *world) images() []string {
 		if !strings.HasPrefix(c.Verb, "image-") {
 			continue
 		}
-		for _, name := range namesIn(c.Args) {
-			if !isID.MatchString(name) && !slices.Contains(names, name) {
+		for _, name := range fakepodman.NamesIn(c.Args) {
+			if !fakepodman.IsID.MatchString(name) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

@@ -205,7 +205,7 @@ func TestByGotestsum(t *testing.T) {
 		"TestNothing":                {1, []string{"again: error: no test ran"}},
 	} {
 		results := filepath.Join(t.TempDir(), "results.json")
-		args := []string{"tool", "-modfile=../tools/go.mod", "gotestsum", "--no-color", "--format", "testname", "--jsonfile", results, "--raw-command", "--", program, filepath.Join(t.TempDir(), "flaky")}
+		args := []string{"tool", "-modfile=../../tools/go.mod", "gotestsum", "--no-color", "--format", "testname", "--jsonfile", results, "--raw-command", "--", program, filepath.Join(t.TempDir(), "flaky")}
 		cmd := exec.Command("go", append(args, command(t, tests)...)...)
 		out, _ := cmd.CombinedOutput()
 		if status := cmd.ProcessState.ExitCode(); status != want.status {

@@ -82,7 +82,7 @@ func TestStartPerStepByContainersConf(t *testing.T) {
 	t.Parallel()
 	crun, err := exec.LookPath("crun")
 	if err != nil {
-		t.Skip("needs crun")
+		t.Fatal(err)
 	}
 	m := start(t, func(dir string) string {
 		conf := filepath.Join(dir, "containers.conf")

@@ -161,7 +161,7 @@ func TestKnownHostsOfOthers(t *testing.T) {
 	m := start(t, defaults(h.keys(fmt.Sprintf("service_url = %q", h.url()))...))
 	run := m.run(job("never", "echo never"))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "error: general.podman.known_hosts cannot be trusted: "+h.file("known_hosts")+" is writable by everyone", "hint: `chmod go-w "+h.file("known_hosts")+"`")
+	logs(t, run, "error: general.podman.known_hosts cannot be trusted: "+h.file("known_hosts")+" is writable by everyone", "hint: run `chmod go-w "+h.file("known_hosts")+"`")
 }
 
 // TestTwoHosts: the jobs of a project get the same host again, with what they left there;

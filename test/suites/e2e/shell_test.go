@@ -59,7 +59,7 @@ func TestShellPwsh(t *testing.T) {
 	logs(t, run, called+"0\n#!/usr/bin/env pwsh\n", called+"1234\n#!/usr/bin/env pwsh\nWrite-Output hello\n", called+"1234\n", "Write-Output bye\n")
 	failed(t, m.run(in(image, job("exit code", "exit 42"))), "script_failure", 42)
 
-	const missing = "podman-executor: error: the script is for PowerShell, and the image has no program pwsh\npodman-executor: hint: use an image with PowerShell"
+	const missing = "podman-executor: error: the script is for PowerShell, and the image has no pwsh\npodman-executor: hint: use an image with PowerShell"
 	for _, other := range []string{debianImage, busyboxImage} {
 		run = m.run(in(other, job("no pwsh", "Write-Output never")))
 		failed(t, run, "script_failure", 127)
@@ -69,7 +69,7 @@ func TestShellPwsh(t *testing.T) {
 	m = startConfigured(t, 1, defaults(), withShell("pwsh"))
 	run = m.run(in(image, job("no pwsh in the runner image", "Write-Output never")))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, missing, "podman-executor-run: error: the runner image has no program pwsh", "podman-executor-run: hint: add PowerShell to the image of runner_image")
+	logs(t, run, missing, "podman-executor-run: error: the runner image has no pwsh", "podman-executor-run: hint: add PowerShell to the image of runner_image")
 	lacks(t, run, "Write-Output")
 
 	m = startConfigured(t, 1, defaults(), withShell("powershell"))

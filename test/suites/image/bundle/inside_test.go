@@ -111,13 +111,19 @@ func TestUnits(t *testing.T) {
 	if out, err := m.inside("root", "systemctl", "--failed", "--plain", "--no-legend"); err != nil || out != "" {
 		t.Errorf("units that failed: %v\n%s", err, out)
 	}
-	out, err := m.inside("root", "systemd-analyze", "security", "--no-pager", "runner.service", "podman.service", "podman-executor-log.service", "podman-executor-prune.service")
+	out, err := m.inside("root", "systemd-analyze", "security", "--no-pager", "runner.service", "podman.service", "podman-executor-log.service", "podman-executor-prune.service", "podman-executor-disk.service")
 	if err != nil {
 		t.Fatalf("systemd-analyze security: %v\n%s", err, out)
 	}
 	exposure := regexp.MustCompile(`Overall exposure level for (\S+): ([0-9.]+)`).FindAllStringSubmatch(out, -1)
+	levels := map[string]string{}
 	for _, e := range exposure {
 		t.Logf("figure: systemd-analyze security %s: %s", e[1], e[2])
+		levels[e[1]] = e[2]
+	}
+	// Both have one drop-in.
+	if prune, disk := levels["podman-executor-prune.service"], levels["podman-executor-disk.service"]; prune == "" || prune != disk {
+		t.Errorf("the exposure of the units that clean up is %q and %q", prune, disk)
 	}
 	if out, _ := m.inside("root", "systemctl", "show", "--property", "TasksMax", "--value", "podman.service", "runner.service"); out != "infinity\n\ninfinity" {
 		t.Errorf("TasksMax of podman and gitlab-runner are %q, want no limit", out)

@@ -69,23 +69,23 @@ var containers = []struct {
 	},
 	{
 		name: "one too few", users: rootless(1001), status: 1,
-		said: "fit-ids: error: PROC/uid_map has 3 of the ids 0 1000 1001, and 999 for jobs: want these, and 1000\n" + enough("/etc/subuid") + migrate,
+		said: "fit-ids: error: PROC/uid_map has 3 of the ids 0 1000 1001, and 999 for jobs: want all of these, and at least 1000 for jobs\n" + enough("/etc/subuid") + migrate,
 	},
 	{
 		name: "1000 ids", users: rootless(1000), status: 1,
-		said: "fit-ids: error: PROC/uid_map has 2 of the ids 0 1000 1001, and 999 for jobs: want these, and 1000\n" + enough("/etc/subuid") + migrate,
+		said: "fit-ids: error: PROC/uid_map has 2 of the ids 0 1000 1001, and 999 for jobs: want all of these, and at least 1000 for jobs\n" + enough("/etc/subuid") + migrate,
 	},
 	{
 		name: "no ids but the user's own", users: "0 1000 1\n", status: 1,
-		said: "fit-ids: error: PROC/uid_map has 1 of the ids 0 1000 1001, and 0 for jobs: want these, and 1000\n" + enough("/etc/subuid") + migrate,
+		said: "fit-ids: error: PROC/uid_map has 1 of the ids 0 1000 1001, and 0 for jobs: want all of these, and at least 1000 for jobs\n" + enough("/etc/subuid") + migrate,
 	},
 	{
 		name: "many ids, but not the runner's", users: "0 1000 1\n1 100000 1000\n2000 200000 70000\n", status: 1,
-		said: "fit-ids: error: PROC/uid_map has 2 of the ids 0 1000 1001, and 70999 for jobs: want these, and 1000\n" + enough("/etc/subuid") + migrate,
+		said: "fit-ids: error: PROC/uid_map has 2 of the ids 0 1000 1001, and 70999 for jobs: want all of these, and at least 1000 for jobs\n" + enough("/etc/subuid") + migrate,
 	},
 	{
 		name: "few groups", users: rootless(65539), groups: rootless(500), status: 1,
-		said: "fit-ids: error: PROC/gid_map has 1 of the ids 0 1000 1001, and 500 for jobs: want these, and 1000\n" + enough("/etc/subgid") + migrate,
+		said: "fit-ids: error: PROC/gid_map has 1 of the ids 0 1000 1001, and 500 for jobs: want all of these, and at least 1000 for jobs\n" + enough("/etc/subgid") + migrate,
 	},
 	{
 		name: "gaps", users: "0 1000 1\n1 100000 1500\n3000 200000 70000\n",

@@ -37,7 +37,7 @@ func TestStored(t *testing.T) {
 		},
 		{
 			name: "fewer users", before: rootless(65539), users: rootless(65536), then: rootless(65539), kept: true,
-			said: "check-stored-ids: warning: podman's storage was made with more ids: a job's user 65535 was 165536 outside this container, and is none now\n" + wrongOwners,
+			said: "check-stored-ids: warning: podman's storage was made with more ids: a job's user 65535 was 165536 outside this container, and now has none\n" + wrongOwners,
 		},
 		{
 			name: "groups elsewhere", before: rootless(65539), users: rootless(65539), then: strings.ReplaceAll(rootless(65539), "100000", "200000"), kept: true,

@@ -123,14 +123,14 @@ func TestEntrypointRefuses(t *testing.T) {
 		{"empty command", nil, []string{""}, []string{"error: '' is not a command", commands}},
 		{"unknown option", nil, []string{"run", "--debug"}, []string{"run: --debug is not an option", "hint: the options are --log-level LEVEL"}},
 		{"no value", nil, []string{"run", "--log-level"}, []string{"error: --log-level has no value"}},
-		{"unknown level", nil, []string{"run", "--log-level", "trace"}, []string{"the log level trace is not known", "hint: it is error, warning, info or debug"}},
-		{"level of two lines", []string{"LOG_LEVEL=info\nX=y"}, nil, []string{`the log level $'info\nX=y' is not known`}},
-		{"no port", nil, []string{"run", "--metrics-address", "127.0.0.1"}, []string{"the metrics address 127.0.0.1 is not HOST:PORT"}},
-		{"port too high", nil, []string{"run", "--metrics-address=:65536"}, []string{"the metrics address :65536 is not HOST:PORT"}},
-		{"port 0", nil, []string{"run", "--metrics-address=:0"}, []string{"is not HOST:PORT"}},
-		{"no percentage", []string{"PRUNE_ABOVE=100"}, nil, []string{"error: PRUNE_ABOVE is 100", "hint: it is a number of percent"}},
-		{"no time", []string{"PRUNE_BUILDS_AFTER=soon --dry-run"}, nil, []string{"error: PRUNE_BUILDS_AFTER is soon", "such as 12h or 30d"}},
-		{"address of two lines", []string{"METRICS_ADDRESS=a\nX=y:80"}, nil, []string{"is not HOST:PORT"}},
+		{"unknown level", nil, []string{"run", "--log-level", "trace"}, []string{"unknown log level trace", "hint: want error, warning, info or debug"}},
+		{"level of two lines", []string{"LOG_LEVEL=info\nX=y"}, nil, []string{`unknown log level $'info\nX=y'`}},
+		{"no port", nil, []string{"run", "--metrics-address", "127.0.0.1"}, []string{"invalid metrics address 127.0.0.1"}},
+		{"port too high", nil, []string{"run", "--metrics-address=:65536"}, []string{"invalid metrics address :65536"}},
+		{"port 0", nil, []string{"run", "--metrics-address=:0"}, []string{"invalid metrics address", "want HOST:PORT"}},
+		{"no percentage", []string{"PRUNE_ABOVE=100"}, nil, []string{"error: invalid PRUNE_ABOVE: 100", "hint: want a percentage from 1 to 99"}},
+		{"no time", []string{"PRUNE_BUILDS_AFTER=soon --dry-run"}, nil, []string{"error: invalid PRUNE_BUILDS_AFTER: soon", "want a time such as 12h or 30d"}},
+		{"address of two lines", []string{"METRICS_ADDRESS=a\nX=y:80"}, nil, []string{"invalid metrics address", "want HOST:PORT"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,5 +176,5 @@ func TestDumpconfig(t *testing.T) {
 			}
 		})
 	}
-	wantFailure(t, newImage(t).run("dumpconfig"), "error: there is no secret config.toml", "hint: podman secret create config.toml")
+	wantFailure(t, newImage(t).run("dumpconfig"), "error: there is no secret config.toml", "hint: create it: podman secret create config.toml")
 }

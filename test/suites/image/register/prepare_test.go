@@ -128,8 +128,8 @@ func TestPrepareConfigStrangeVolume(t *testing.T) {
 	}{
 		{"link", func(i *image) error { return os.Symlink(i.path("outside"), i.path(keptID)) }, "", true},
 		{"pipe", func(i *image) error { return syscall.Mkfifo(i.path(keptID), 0o600) }, "", true},
-		{"directory", func(i *image) error { return os.Mkdir(i.path(keptID), 0o700) }, "warning: /cache keeps no files", false},
-		{"no volume", func(i *image) error { return os.Remove(i.path("cache")) }, "warning: /cache keeps no files", false},
+		{"directory", func(i *image) error { return os.Mkdir(i.path(keptID), 0o700) }, "warning: files in /cache are not kept", false},
+		{"no volume", func(i *image) error { return os.Remove(i.path("cache")) }, "warning: files in /cache are not kept", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,8 +1,10 @@
-package drivertest
+// The fake podman of the scripts of drivertest: it writes each call down, and answers from
+// files. It is a program of its own, not the test binary: it starts in a tenth of the time, most
+// of all beside the race detector's.
+package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"podman-executor/internal/fakepodman"
@@ -35,7 +36,7 @@ import (
 // `podman create` and `podman run` that is create.user.stdout, run.runner.2.stdout,
 // by the container's role. It writes
 //
-//	log                                    one call a line, see [call]
+//	log                                    one call a line, see [fakepodman.Call]
 //	stdin                                  what `podman start` got to read, to the
 //	                                       end of the script
 //	secret                                 the value of the latest `podman secret create`
@@ -64,30 +65,17 @@ type fake struct {
 	nth int
 }
 
-// call is one line of the log.
-type call struct {
-	Verb string   `json:"verb"`
-	Args []string `json:"args"`
-	Env  []string `json:"env"`
-	Dir  string   `json:"dir"`
-	// AuthMode is the mode of the file of --authfile and of its directory.
-	AuthMode string `json:"auth_mode,omitempty"`
-}
-
-// fakePodman is the fake's main function.
-func fakePodman() {
-	// syscall.Exit: with the race detector, os.Exit takes a second, and the
-	// fake's environment is the driver's to make.
+func main() {
 	status, err := runFake(filepath.Join(os.Getenv("HOME"), "fake-podman"), os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fake podman:", err)
-		syscall.Exit(99)
+		status = 99
 	}
-	syscall.Exit(status)
+	os.Exit(status)
 }
 
 func runFake(dir string, args []string) (int, error) {
-	f := fake{dir: dir, args: args, verb: verbOf(args)}
+	f := fake{dir: dir, args: args, verb: fakepodman.VerbOf(args)}
 	mode, err := f.copyAuthFile()
 	if err != nil {
 		return 0, err
@@ -114,41 +102,26 @@ func runFake(dir string, args []string) (int, error) {
 	return f.answer()
 }
 
-// verbOf returns the words of the command, "image-pull" of
-// `podman --url … image pull …`.
-func verbOf(args []string) string {
-	if len(args) > 2 && args[0] == "--url" {
-		args = args[2:]
-	}
-	if len(args) > 1 && slices.Contains([]string{"image", "container", "volume", "network", "secret"}, args[0]) {
-		return args[0] + "-" + args[1]
-	}
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
-}
-
 // record adds the call to the log, in one write: calls may overlap.
 func (f *fake) record(authMode string) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	line, err := json.Marshal(call{Verb: f.verb, Args: f.args, Env: os.Environ(), Dir: dir, AuthMode: authMode})
+	line, err := json.Marshal(fakepodman.Call{Verb: f.verb, Args: f.args, Env: os.Environ(), Dir: dir, AuthMode: authMode})
 	if err != nil {
 		return err
 	}
 	line = append(line, '\n')
 	// Twice: scripts remove their log, and each call is looked at in the end.
-	for _, name := range []string{filepath.Join(f.dir, "log"), filepath.Join(filepath.Dir(f.dir), filepath.Base(childrenDir), podmanLog)} {
+	for _, name := range []string{filepath.Join(f.dir, "log"), filepath.Join(filepath.Dir(f.dir), fakepodman.AllCalls)} {
 		if err := appendTo(name, line); err != nil {
 			return err
 		}
 	}
-	calls, err := readLog(filepath.Join(f.dir, "log"))
+	calls, err := fakepodman.ReadLog(filepath.Join(f.dir, "log"))
 	for _, c := range calls {
-		if c.Verb == f.verb && roleIn(c.Args) == roleIn(f.args) {
+		if c.Verb == f.verb && fakepodman.RoleIn(c.Args) == fakepodman.RoleIn(f.args) {
 			f.nth++
 		}
 	}
@@ -162,31 +135,6 @@ func appendTo(name string, line []byte) error {
 	}
 	_, err = log.Write(line)
 	return errors.Join(err, log.Close())
-}
-
-// readLog returns the calls so far. A last line that is not whole yet belongs
-// to a call that is none yet.
-func readLog(name string) ([]call, error) {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var calls []call
-	lines := bufio.NewReader(bytes.NewReader(text))
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF {
-			return calls, nil
-		}
-		var c call
-		if err := json.Unmarshal(line, &c); err != nil {
-			return nil, fmt.Errorf("reading the fake's log: %w", err)
-		}
-		calls = append(calls, c)
-	}
 }
 
 func (f *fake) copyAuthFile() (string, error) {
@@ -266,7 +214,7 @@ func (f *fake) saveStdin() error {
 // file returns the content of an answer's file for this call.
 func (f *fake) file(what string) (string, bool) {
 	names := []string{fmt.Sprintf("%s.%d.%s", f.verb, f.nth, what), f.verb + "." + what}
-	if role := roleIn(f.args); role != "" {
+	if role := fakepodman.RoleIn(f.args); role != "" {
 		names = []string{fmt.Sprintf("%s.%s.%d.%s", f.verb, role, f.nth, what), f.verb + "." + role + "." + what, f.verb + "." + what}
 	}
 	for _, name := range names {
@@ -275,19 +223,6 @@ func (f *fake) file(what string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// roleIn returns the role of the container that a command line creates.
-func roleIn(args []string) string {
-	if verb := verbOf(args); verb != "create" && verb != "run" {
-		return ""
-	}
-	for _, arg := range args {
-		if role, ok := strings.CutPrefix(arg, "io.podman-executor.role="); ok {
-			return role
-		}
-	}
-	return ""
 }
 
 func (f *fake) hang() error {
@@ -301,7 +236,7 @@ func (f *fake) hang() error {
 		return err
 	}
 	for {
-		calls, err := readLog(filepath.Join(f.dir, "log"))
+		calls, err := fakepodman.ReadLog(filepath.Join(f.dir, "log"))
 		if err != nil {
 			return err
 		}
@@ -312,15 +247,12 @@ func (f *fake) hang() error {
 				return nil
 			}
 		}
-		if _, err := os.Stat(filepath.Join(f.dir, signalled)); err == nil && slices.Contains(words, signalled) {
+		if _, err := os.Stat(filepath.Join(f.dir, fakepodman.Signalled)); err == nil && slices.Contains(words, fakepodman.Signalled) {
 			return nil
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
-
-// signalled is the file that says that a program has got its SIGTERM.
-const signalled = "signalled"
 
 func (f *fake) answer() (int, error) {
 	status, err := f.status()

@@ -1,16 +1,16 @@
-package drivertest
+package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"podman-executor/internal/fakepodman"
 )
 
 // standard is the answer without a file, and what podman says where it fails.
@@ -44,14 +44,14 @@ func (f *fake) usual() (string, error) {
 	case "ps", "network-ls", "volume-ls":
 		return "[]\n", nil
 	case "image-pull":
-		return imageID(last) + "\n", nil
+		return fakepodman.ImageID(last) + "\n", nil
 	case "run":
 		if !slices.Contains(f.args, "--detach") {
 			return "end of the probe\n", nil
 		}
 		fallthrough
 	case "create":
-		return imageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
+		return fakepodman.ImageID(f.args[slices.Index(f.args, "--name")+1]) + "\n", nil
 	case "container-inspect":
 		if slices.Contains(f.args, "{{.Name}} {{.State.Pid}}") {
 			return eachNamed(f.args, "1"), nil
@@ -83,7 +83,7 @@ func (f *fake) inspected(absentFile, unknown string) (answer, refusal string, er
 		return "", "", err
 	}
 	var there []string
-	for _, name := range namesIn(f.args) {
+	for _, name := range fakepodman.NamesIn(f.args) {
 		switch {
 		case slices.Contains(absent, name):
 			refusal = fmt.Sprintf("Error: inspecting object: %s: %s\n", name, unknown)
@@ -108,7 +108,7 @@ func (f *fake) image(name string) string {
 	if strings.Contains(name, "@") {
 		digests = fmt.Sprintf("[%q]", name)
 	}
-	return fmt.Sprintf(`{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}`, imageID(name), imageDigest(name), digests)
+	return fmt.Sprintf(`{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}`, fakepodman.ImageID(name), fakepodman.ImageDigest(name), digests)
 }
 
 // unreadable returns the ID of an image for which podman lists none; `image rm` removes it.
@@ -135,7 +135,7 @@ func (f *fake) make() error {
 	if err != nil || len(absent) == 0 {
 		return err
 	}
-	made := namesIn(f.args)
+	made := fakepodman.NamesIn(f.args)
 	absent = slices.DeleteFunc(absent, func(name string) bool { return slices.Contains(made, name) })
 	return os.WriteFile(filepath.Join(f.dir, file), []byte(strings.Join(absent, "\n")), 0o600)
 }
@@ -148,24 +148,7 @@ func (f *fake) absent(file string) ([]string, error) {
 	return strings.Fields(string(text)), err
 }
 
-// namesIn returns what a command line names after its options.
-func namesIn(args []string) []string { return args[slices.Index(args, "--")+1:] }
-
 // eachNamed is a line for each name of a command line, with the same text behind it.
 func eachNamed(args []string, text string) string {
-	return strings.Join(namesIn(args), " "+text+"\n") + " " + text + "\n"
-}
-
-var isID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
-// imageID returns the ID of the image of that name, or that has that ID.
-func imageID(name string) string {
-	if isID.MatchString(name) {
-		return name
-	}
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
-}
-
-func imageDigest(name string) string {
-	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(imageID(name))))
+	return strings.Join(fakepodman.NamesIn(args), " "+text+"\n") + " " + text + "\n"
 }
