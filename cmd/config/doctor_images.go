@@ -52,7 +52,7 @@ func (e *examination) checkImages(ctx context.Context) {
 // it.
 func (e *examination) examine(ctx context.Context, x examined) preflight.Result {
 	key := "general.podman." + x.key
-	where := fmt.Sprintf("%s:%d: %s", e.policy.File(), e.policy.Line(key), key)
+	where := e.policy.Where(key)
 	failed := func(err error, hint string) preflight.Result {
 		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Hint: hint}
 	}

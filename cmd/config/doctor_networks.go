@@ -67,7 +67,7 @@ func (e *examination) tryNetworks(ctx context.Context) (result preflight.Result,
 	if err != nil {
 		return result, err
 	}
-	if err := e.podman.KeepIsolated(ctx); err != nil && !errors.Is(err, podman.ErrElsewhere) && !errors.Is(err, podman.ErrNoRules) {
+	if err := e.podman.KeepIsolated(ctx); err != nil && !errors.Is(err, podman.ErrRemote) && !errors.Is(err, podman.ErrNoRules) {
 		return result, err
 	}
 	return e.lookTwice(ctx, names, addresses)

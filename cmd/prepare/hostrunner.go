@@ -12,6 +12,7 @@ import (
 	"podman-executor/internal/handover"
 	"podman-executor/internal/hostrunner"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/process"
 	"podman-executor/internal/step"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -33,7 +34,7 @@ func hostRunner(in inputs, pm *podman.Podman, p plan.Plan) (string, error) {
 		return "", nil
 	}
 	info, err := os.Stat(binary)
-	if err == nil && (!info.Mode().IsRegular() || info.Mode()&0o111 == 0) {
+	if err == nil && !process.IsProgram(info) {
 		err = errors.New("it is not an executable file")
 	}
 	if err != nil {
@@ -62,7 +63,7 @@ func warnWithoutRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan
 	}
 	has, where := false, "this host"
 	if p.RunnerContainer == "" {
-		has = hostrunner.OnPath(p.HostEnv)
+		has = process.OnPath(p.HostEnv, hostrunner.Program)
 	} else {
 		where = "the runner image " + grant.RunnerImage.String()
 		var err error

@@ -66,7 +66,7 @@ func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Fac
 	case !strict || driver != "none":
 		err = pm.KeepIsolated(ctx)
 	}
-	notHere := errors.Is(err, podman.ErrElsewhere) || errors.Is(err, podman.ErrNoRules)
+	notHere := errors.Is(err, podman.ErrRemote) || errors.Is(err, podman.ErrNoRules)
 	if err == nil || notHere && strict {
 		return // --doctor tries whether they are
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"podman-executor/internal/process"
 )
 
 // defaultDirs are where podman looks for a runtime whose paths containers.conf does not have.
@@ -78,7 +80,7 @@ func isIn(name string, dirs []string) bool {
 
 func isProgram(name string) bool {
 	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	return err == nil && process.IsProgram(info)
 }
 
 // Subnets returns how many networks fit into default_subnet_pools of [network]; 0 where no file has

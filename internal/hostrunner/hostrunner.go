@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"podman-executor/internal/process"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
 )
@@ -78,16 +77,4 @@ func firstDirectory(search, preferred string) string {
 		}
 	}
 	return preferred
-}
-
-// OnPath reports whether a gitlab-runner is on the PATH of an environment.
-func OnPath(env []string) bool {
-	for _, v := range env {
-		if path, ok := strings.CutPrefix(v, "PATH="); ok {
-			if _, err := process.LookPath(path, Program); err == nil {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -11,8 +11,8 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/job"
-	"podman-executor/internal/plan"
 	"podman-executor/internal/site"
+	"podman-executor/internal/spec"
 	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -71,8 +71,7 @@ func newKeeper(call *driver.Call, o Options) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := p.General
-	log, err := site.OpenLog(call, plan.Log{File: g.LogFile, Level: g.LogLevel, Format: g.LogFormat}, 0, 0)
+	log, err := site.OpenLog(call, spec.LogOf(p), 0, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // LookPath finds a program on a PATH, which need not be this program's own: for that there
@@ -16,6 +17,18 @@ func LookPath(path, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s not found in %s", name, path)
+}
+
+// OnPath reports whether a program is on the PATH of an environment, NAME=value.
+func OnPath(env []string, name string) bool {
+	for _, v := range env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			if _, err := LookPath(path, name); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // IsProgram reports whether a file is regular, and executable for somebody.

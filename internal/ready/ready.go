@@ -146,7 +146,7 @@ func (w *waiting) look(ctx context.Context) {
 			w.begin(s, func() bool { return w.podman.Healthy(ctx, s.name, s.check) })
 		case len(s.ports) == 0:
 			s.ready = true
-		case w.podman.Elsewhere:
+		case w.podman.Remote:
 			w.begin(s, func() bool { return w.podman.Listening(ctx, s.name, pid, s.ports) })
 		default:
 			s.ready = w.podman.Listening(ctx, s.name, pid, s.ports)

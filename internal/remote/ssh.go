@@ -157,7 +157,7 @@ func (e Endpoint) failed(ctx context.Context, dir string, err error) error {
 func (e Endpoint) ssh(ctx context.Context, dir string) error {
 	program := ""
 	for _, name := range sshPrograms {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(name); err == nil && process.IsProgram(info) {
 			program = name
 			break
 		}
@@ -236,7 +236,7 @@ func (e Endpoint) explain(ctx context.Context, dir, said string, err error) erro
 	}
 	switch {
 	case strings.Contains(said, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		return refused("the host's key differs from the one in "+e.KnownHosts+"",
+		return refused("the host's key differs from the one in "+e.KnownHosts,
 			"this may be the wrong machine; if the host has a new key, replace its line in "+e.KnownHosts+" (general.podman.known_hosts); `"+look+"` prints its present key; compare that with the host itself")
 	case strings.Contains(said, "Host key verification failed"):
 		return refused("the host's key is not in "+e.KnownHosts,

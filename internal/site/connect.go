@@ -34,7 +34,7 @@ func Hosts(p *policy.Policy) []remote.Endpoint {
 // files with the hosts' keys and with this user's, for they decide which machine runs the jobs.
 func Connect(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if !h.IsRemote() {
-		pm.URL, pm.Elsewhere = h.URL, false
+		pm.URL, pm.Remote = h.URL, false
 		return pm, func() {}, nil
 	}
 	return ConnectAndPing(ctx, pm, h)
@@ -54,7 +54,7 @@ func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Endpoint) (p
 	if err != nil {
 		return podman.Podman{}, nil, err
 	}
-	pm.URL, pm.Elsewhere = c.URL, h.IsRemote()
+	pm.URL, pm.Remote = c.URL, h.IsRemote()
 	return pm, c.Close, nil
 }
 

@@ -54,7 +54,7 @@ var onHost = cleanFunctions + shell.Program(hostFile)
 func (h Host) Run(ctx context.Context, script string) error {
 	words := []string{"bash"}
 	if h.Shell == PowerShell {
-		if words = strings.Fields(pwsh); !h.has(words[0]) {
+		if words = strings.Fields(pwsh); !process.OnPath(h.Env, words[0]) {
 			return ErrNoPowerShell
 		}
 	}
@@ -81,18 +81,6 @@ func (h Host) Run(ctx context.Context, script string) error {
 		return &HostScriptError{Code: exitCode(exit)}
 	}
 	return err
-}
-
-// has reports whether a program is on the PATH of the script's environment.
-func (h Host) has(program string) bool {
-	for _, v := range h.Env {
-		if path, ok := strings.CutPrefix(v, "PATH="); ok {
-			if _, err := process.LookPath(path, program); err == nil {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // exitCode returns the code of a process, 128+n for signal n as shells do.

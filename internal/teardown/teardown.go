@@ -1,12 +1,7 @@
 // Package teardown removes all that the plan of a job names.
 //
-// [Remove] is for a job that is over: cleanup calls it.
-//
-//	Remove(ctx context.Context, pm podman.Podman, p plan.Plan, connect Connect) error
-//
-// [Undo] is for a job that does not run: prepare calls it when it fails.
-//
-//	Undo(ctx context.Context, pm *podman.Podman, p plan.Plan) error
+// [Remove] is for a job that is over: cleanup calls it. [Undo] is for a job that does not run:
+// prepare calls it when it fails.
 //
 // Both remove the same things with the same commands of podman, and the job's runtime
 // directory last, once everything else is gone: its mark makes the next prepare look for
@@ -73,7 +68,7 @@ const (
 func Remove(ctx context.Context, pm podman.Podman, p plan.Plan, connect Connect) error {
 	filesErr := errors.Join(dismissKept(p), removeLaunch(ctx, &pm, p))
 	if err := leftovers.Clear(p.AuthDir); err != nil {
-		filesErr = fmt.Errorf("removing the auth file: %w", err)
+		filesErr = errors.Join(filesErr, fmt.Errorf("removing the auth file: %w", err))
 	}
 	if !p.Keep {
 		connected, disconnect, err := connect(ctx, pm, p.Podman.Host())

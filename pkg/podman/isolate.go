@@ -31,11 +31,11 @@ done`
 var ErrNoRules = errors.New("podman runs as root: its rules are in the host's firewall, which the driver does not change")
 
 // KeepIsolated sees to it that networks with the option isolate stay apart when others
-// go. It is for a moment at which such a network has a container, in rootless podman of this machine; else the error is [ErrElsewhere]
+// go. It is for a moment at which such a network has a container, in rootless podman of this machine; else the error is [ErrRemote]
 // or [ErrNoRules].
 func (p *Podman) KeepIsolated(ctx context.Context) error {
 	if p.URL != "" {
-		return ErrElsewhere
+		return ErrRemote
 	}
 	_, err := p.Output(ctx, "unshare", "--rootless-netns", "sh", "-c", keepIsolation)
 	if refusesRoot(err) {

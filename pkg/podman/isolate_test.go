@@ -13,7 +13,7 @@ func TestKeepIsolated(t *testing.T) {
 		t.Errorf("%v, got %s", err, calls())
 	}
 	p.URL = "unix:///run/x"
-	if err := p.KeepIsolated(t.Context()); !errors.Is(err, ErrElsewhere) {
+	if err := p.KeepIsolated(t.Context()); !errors.Is(err, ErrRemote) {
 		t.Errorf("of a service: %v", err)
 	}
 }

@@ -22,8 +22,8 @@ const maxSockets = 4 << 20
 // looks at the kernel's tables of the container's network namespace (proc(5),
 // /proc/PID/net/tcp), by podman exec where the container is on another machine.
 func (p *Podman) Listening(ctx context.Context, name string, pid int, ports []int) bool {
-	if p.Elsewhere {
-		return p.listeningElsewhere(ctx, name, ports)
+	if p.Remote {
+		return p.listeningRemote(ctx, name, ports)
 	}
 	for _, table := range []string{"tcp", "tcp6"} {
 		if listeningIn(fmt.Sprintf("/proc/%d/net/%s", pid, table), ports) {
@@ -42,8 +42,8 @@ func listeningIn(file string, ports []int) bool {
 	return listening(io.LimitReader(f, maxSockets), ports)
 }
 
-// listeningElsewhere stops reading where there is more than maxSockets.
-func (p *Podman) listeningElsewhere(ctx context.Context, name string, ports []int) bool {
+// listeningRemote stops reading where there is more than maxSockets.
+func (p *Podman) listeningRemote(ctx context.Context, name string, ports []int) bool {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tables := firstBytes{limit: maxSockets, full: cancel}

@@ -95,10 +95,10 @@ func TestListeningHere(t *testing.T) {
 	}
 }
 
-// TestListeningElsewhere: the container of a podman on another machine is asked itself.
-func TestListeningElsewhere(t *testing.T) {
+// TestListeningRemote: the container of a podman on another machine is asked itself.
+func TestListeningRemote(t *testing.T) {
 	p, calls := answers(t, map[string]string{"--url": head4 + line4("00000000", "1538", "0A")})
-	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
+	p.URL, p.Remote = "unix:///run/elsewhere.sock", true
 	if !p.Listening(t.Context(), "n", 1, []int{5432}) || p.Listening(t.Context(), "n", 1, []int{5433}) {
 		t.Error("the answer does not count")
 	}
@@ -107,7 +107,7 @@ func TestListeningElsewhere(t *testing.T) {
 		t.Errorf("got\n%s", calls())
 	}
 	p, _ = answers(t, map[string]string{"--url": head4 + line4("00000000", "1538", "0A"), "--url.exit": "1"})
-	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
+	p.URL, p.Remote = "unix:///run/elsewhere.sock", true
 	if p.Listening(t.Context(), "n", 1, []int{5432}) {
 		t.Error("a command that failed has an answer")
 	}
@@ -120,7 +120,7 @@ func TestListeningAmongMany(t *testing.T) {
 	if !listening(table, []int{5432}) || table.read > 64<<10 {
 		t.Errorf("it has read %d bytes behind the socket", table.read)
 	}
-	p := &Podman{Program: filepath.Join(t.TempDir(), "podman"), URL: "unix:///run/elsewhere.sock", Elsewhere: true}
+	p := &Podman{Program: filepath.Join(t.TempDir(), "podman"), URL: "unix:///run/elsewhere.sock", Remote: true}
 	script := "#!/bin/sh\nprintf '" + head4 + line4("00000000", "1538", "0A") + "'\nwhile echo '" + line4("0A01580A", "1538", "01") + "'; do :; done\n"
 	if err := os.WriteFile(p.Program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"podman-executor/internal/process"
 )
 
-// ErrElsewhere is the error of a directory on the machine of a podman service.
-var ErrElsewhere = errors.New("its files are on another machine (service_url)")
+// ErrRemote is the error of a directory on the machine of a podman service.
+var ErrRemote = errors.New("its files are on another machine (service_url)")
 
 // DiskUsage returns the disk space that directories take, in bytes, by their paths:
 // also where they hold files of other ids of podman's user namespace. One that
@@ -24,8 +24,8 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	if p.Elsewhere {
-		return nil, ErrElsewhere
+	if p.Remote {
+		return nil, ErrRemote
 	}
 	out, err := p.patient().unshare(ctx, append([]string{"du", "--summarize", "--block-size=1", "--null", "--"}, dirs...)...)
 	var exit *ExitError
@@ -48,8 +48,8 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 // RemoveTree removes a directory with everything in it, files of other ids of
 // podman's user namespace included. It follows no link.
 func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
-	if p.Elsewhere {
-		return ErrElsewhere
+	if p.Remote {
+		return ErrRemote
 	}
 	_, err := p.patient().unshare(ctx, "rm", "-rf", "--one-file-system", "--", dir)
 	return err

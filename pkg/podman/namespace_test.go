@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-func TestUnshareElsewhere(t *testing.T) {
+func TestUnshareRemote(t *testing.T) {
 	p, _ := fake(t, "answers")
-	p.URL, p.Elsewhere = "unix:///run/elsewhere.sock", true
-	if err := p.RemoveTree(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
+	p.URL, p.Remote = "unix:///run/elsewhere.sock", true
+	if err := p.RemoveTree(t.Context(), t.TempDir()); !errors.Is(err, ErrRemote) {
 		t.Errorf("removing a directory: %v", err)
 	}
-	if _, err := p.DiskUsage(t.Context(), t.TempDir()); !errors.Is(err, ErrElsewhere) {
+	if _, err := p.DiskUsage(t.Context(), t.TempDir()); !errors.Is(err, ErrRemote) {
 		t.Errorf("measuring a directory: %v", err)
 	}
 	if sizes, err := p.DiskUsage(t.Context()); err != nil || len(sizes) != 0 {

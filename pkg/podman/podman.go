@@ -47,9 +47,9 @@ type Podman struct {
 	Program string
 	// URL is the address of a podman service; empty for podman on this machine.
 	URL string
-	// Elsewhere reports that the service is on another machine, with other files; URL is
+	// Remote reports that the service is on another machine, with other files; URL is
 	// then a socket that leads there.
-	Elsewhere bool
+	Remote bool
 	// Env is podman's whole environment, NAME=value; see [Environment].
 	Env []string
 	// Timeouts bound its commands.
