@@ -5,7 +5,7 @@ package step
 type Clean string
 
 const (
-	// CleanNothing removes nothing.
+	// CleanNothing removes nothing: this job's steps have already cleaned up, or are about to.
 	CleanNothing Clean = ""
 	// CleanLinks removes the runner's temporary directory of the project, and what is not a
 	// directory on the way to the project.
