@@ -11,8 +11,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// addFlags adds the options of the housekeeper, which runs instead of the stage if any of them
-// is given. See help for what they do.
+// addFlags adds the housekeeping options. If any of them is given, the housekeeper runs instead
+// of the stage. See help for what they do.
 func addFlags(flags *flag.FlagSet, call *driver.Call) {
 	var o housekeeping.Options
 	keepHouse := func(ctx context.Context, call *driver.Call) error { return housekeeping.Run(ctx, call, o) }

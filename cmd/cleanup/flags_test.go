@@ -12,7 +12,7 @@ import (
 	"podman-executor/internal/driver"
 )
 
-// The units of examples/ and of the image ask for what this program knows.
+// The units in examples/ and in the image use only options that this program has.
 func TestSystemdUnits(t *testing.T) {
 	const examples, image = "../../examples/systemd/", "../../image/rootfs/etc/systemd/system/"
 	for _, unit := range []string{examples + "podman-executor-cleanup", image + "podman-executor-prune", image + "podman-executor-disk"} {

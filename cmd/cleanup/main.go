@@ -29,9 +29,9 @@ var program = driver.Program{
 
 func main() { os.Exit(driver.Main(program)) }
 
-// cleanup may be called more than once, for a prepare that never ran or did
-// not finish, and while a step still runs. Its standard error goes to the
-// runner's log as a warning, unmasked: it is silent when all is well.
+// cleanup may be called more than once, after a prepare that never ran or did not finish, and
+// while a step still runs. Its standard error goes to the runner's log as a warning, unmasked,
+// so it prints nothing on success.
 func cleanup(ctx context.Context, call *driver.Call) error {
 	p, err := plan.Read(call.Getenv("TMPDIR"))
 	if errors.Is(err, plan.ErrNone) {
@@ -54,7 +54,7 @@ func cleanup(ctx context.Context, call *driver.Call) error {
 	return logErr
 }
 
-// remove removes what the job has left, and writes that to the log.
+// remove removes what the job has left, and logs it.
 func remove(ctx context.Context, p plan.Plan, log *site.Log) error {
 	started := time.Now()
 	err := teardown.Remove(ctx, *p.Podman.Client(log.Podman), p, site.Connect)
@@ -72,7 +72,7 @@ func remove(ctx context.Context, p plan.Plan, log *site.Log) error {
 	return err
 }
 
-// fault says what the administrator can look at for what could not be removed.
+// fault adds a hint for the administrator about what could not be removed.
 func fault(failed *teardown.Error, p plan.Plan) error {
 	switch failed.Part {
 	case teardown.Containers:

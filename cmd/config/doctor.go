@@ -17,7 +17,7 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// doctorTime bounds all of it; most of that is for pulling the images.
+// doctorTime bounds all checks together; most of it is for pulling the images.
 const doctorTime = 10 * time.Minute
 
 // examination is one call of --doctor.
@@ -26,15 +26,16 @@ type examination struct {
 	policy  *policy.Policy
 	podman  *podman.Podman
 	results []preflight.Result
-	// version is what the podman of the present check says of itself, and bash the ID of an image of the policy that starts there and has bash.
+	// version is the version of the podman being checked. bash is the ID of an image of the
+	// policy that starts there and has bash.
 	version, bash string
 	// conf is the containers.conf of podman on this machine.
 	conf containersconf.Config
 }
 
-// doctor prints whether this machine can run jobs, one check a line, and what to do
-// where it cannot. What makes the next checks pointless ends it: a container is
-// started only where nothing is known to be wrong.
+// doctor prints whether this machine can run jobs, one check per line, and how to fix what is
+// wrong. It stops if further checks would be pointless: a container is started only if no error
+// was found.
 func doctor(ctx context.Context, call *driver.Call) error {
 	ctx, cancel := context.WithTimeout(ctx, doctorTime)
 	defer cancel()
@@ -64,7 +65,7 @@ func (e *examination) fail(check string, err error, hint string) {
 	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Hint: hint})
 }
 
-// print prints the table, with the hint below what it is for.
+// print prints the table, with each hint below its check.
 func (e *examination) print() {
 	width := len("check")
 	for _, r := range e.results {
@@ -125,14 +126,13 @@ func (e *examination) checkLauncher(name string) {
 	e.add(preflight.Result{Check: check, Detail: program})
 }
 
-// checkFiles makes the checks that prepare makes before each job, and those of
-// directories.
+// checkFiles runs the checks that prepare runs before each job, and checks of directories.
 func (e *examination) checkFiles(context.Context) {
 	e.checkTrust()
 	if !e.policy.General.Podman.UsesEndpoint() {
 		user := preflight.CurrentUser()
 		for _, r := range preflight.Host(e.podman.Getenv, user) {
-			// podman says below which storage it has.
+			// checkPodman asks podman itself about its storage.
 			if r.Check != preflight.StorageCheck {
 				e.add(r)
 			}
@@ -147,8 +147,8 @@ func (e *examination) checkFiles(context.Context) {
 	}
 }
 
-// checkTrust looks at each path that must be nobody else's, and says of all of them who
-// can put something in their place.
+// checkTrust checks every path that only root or this user may control, and reports everybody
+// else who can replace one.
 func (e *examination) checkTrust() {
 	owner := trust.Self()
 	said := map[string]bool{}
@@ -173,7 +173,7 @@ func (e *examination) checkSpace(dir string) {
 	e.add(preflight.Space(dir, free, int64(e.policy.General.MinFreeSpace)))
 }
 
-// checkServices looks at each podman that jobs may get, and at the images there.
+// checkServices checks each podman that jobs may get, and the images there.
 func (e *examination) checkServices(ctx context.Context) {
 	hosts := site.Hosts(e.policy)
 	if len(hosts) == 0 {
@@ -206,7 +206,7 @@ func (e *examination) checkService(ctx context.Context, h remote.Endpoint) {
 	}
 }
 
-// checkPodman asks podman of itself and of the machine.
+// checkPodman asks podman about itself and the machine.
 func (e *examination) checkPodman(ctx context.Context) {
 	version, err := e.podman.Version(ctx)
 	if err != nil {
@@ -234,7 +234,7 @@ func (e *examination) checkPodman(ctx context.Context) {
 	e.add(preflight.Controllers(info.CgroupVersion, info.Controllers, e.policy.General.Podman.RequireLimits && e.limited()))
 }
 
-// limited tells whether the policy limits containers by a cgroup controller.
+// limited reports whether the policy sets a limit that needs a cgroup controller.
 func (e *examination) limited() bool {
 	pm := e.policy.General.Podman
 	grant := policy.Grant{Container: pm.Container.Container, Services: []policy.ServiceGrant{{Container: pm.ServiceContainer}}}

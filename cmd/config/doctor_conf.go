@@ -8,7 +8,7 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// checkContainersConf looks at what podman is told on this machine.
+// checkContainersConf checks this machine's containers.conf.
 func (e *examination) checkContainersConf() {
 	conf, err := containersconf.Read(e.podman.Getenv)
 	if err != nil {
@@ -21,7 +21,7 @@ func (e *examination) checkContainersConf() {
 	}
 }
 
-// checkRoom looks whether podman can have more containers, volumes and networks.
+// checkRoom checks whether podman has room for more containers, volumes and networks.
 func (e *examination) checkRoom(ctx context.Context, info podman.Info) {
 	used := info.Containers
 	if info.FreeLocks != nil {

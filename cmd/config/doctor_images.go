@@ -14,12 +14,12 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// examined is an image of the policy, and what it must hold.
+// examined is an image of the policy, and what it must contain.
 type examined struct {
 	key, name string
 	options   []string
-	// needs are programs without which no step runs in it; wants those that it
-	// may have from elsewhere.
+	// needs are programs without which no step runs in it; wants are programs that it may get
+	// from elsewhere.
 	needs, wants []string
 }
 
@@ -48,8 +48,7 @@ func (e *examination) checkImages(ctx context.Context) {
 	}
 }
 
-// examine finds or pulls an image as prepare would, and looks into a container of
-// it.
+// examine finds or pulls an image as prepare would, and checks a container of it.
 func (e *examination) examine(ctx context.Context, x examined) preflight.Result {
 	key := "general.podman." + x.key
 	where := e.policy.Where(key)
@@ -82,7 +81,7 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 	return x.judge(name.String(), where, missing)
 }
 
-// judge says what it means that an image lacks programs.
+// judge returns the result for an image that lacks programs.
 func (x examined) judge(name, where string, missing []string) preflight.Result {
 	r := preflight.Result{Check: x.key, Detail: name + " starts"}
 	needed := slices.DeleteFunc(slices.Clone(missing), func(p string) bool { return !slices.Contains(x.needs, p) })

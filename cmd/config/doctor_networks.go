@@ -15,16 +15,18 @@ import (
 )
 
 const (
-	// lookAround is the script of a container that tries to reach another: one where nothing listens refuses, and one
-	// that is out of reach is silent. bash makes the connection.
+	// lookAround is a script that tries to reach another container. A container that can be
+	// reached refuses the connection, since nothing listens there; one that cannot be reached
+	// does not answer. bash makes the connection.
 	lookAround = `timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/9" && echo connected' "$1" 2>&1`
 	// undoNetworks is how long removing them may take.
 	undoNetworks = time.Minute
 )
 
-// checkNetworks makes networks as jobs with services get them, and tries to reach a container of one from another: at
-// once, and after a third network has lost its last container. Where the policy has a network for all
-// jobs, or no image with bash, there is nothing to try.
+// checkNetworks creates networks like those of jobs with services, and tries to reach a
+// container on one from another: at once, and after a third network has lost its last
+// container. There is nothing to try if the policy sets one network for all jobs, or no image
+// has bash.
 func (e *examination) checkNetworks(ctx context.Context) {
 	pm := e.policy.General.Podman
 	if mode := pm.Container.NetworkMode; e.bash == "" || mode != "" && mode != "bridge" || len(pm.Launcher) > 0 {
@@ -73,9 +75,10 @@ func (e *examination) tryNetworks(ctx context.Context) (result preflight.Result,
 	return e.lookTwice(ctx, names, addresses)
 }
 
-// lookTwice looks for a container of the first network from the second, before and after the third is in use.
+// lookTwice tries to reach a container on the first network from the second, before and after
+// the third was in use.
 func (e *examination) lookTwice(ctx context.Context, names, addresses []string) (preflight.Result, error) {
-	// That one of its own network does shows that the others would.
+	// First from its own network: if that works, a failure from the others means isolation.
 	if reached, err := e.reaches(ctx, names[0], addresses); err != nil || !reached {
 		return preflight.Result{}, cmp.Or(err, errors.New("a container cannot reach another one on its own network, so it was not tested whether networks are isolated"))
 	}

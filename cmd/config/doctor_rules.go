@@ -8,10 +8,11 @@ import (
 	"podman-executor/internal/preflight"
 )
 
-// mostRules is how many rules of one kind are shown.
+// mostRules is how many rules of one kind are shown at most.
 const mostRules = 5
 
-// checkRules looks for entries of the image lists that allow other registries than they name.
+// checkRules looks for entries of the image lists that also allow registries that they do not
+// name.
 func (e *examination) checkRules() {
 	loose := e.policy.LooseRules()
 	for _, r := range loose[:min(len(loose), mostRules)] {

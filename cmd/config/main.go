@@ -1,5 +1,5 @@
-// Command config is the driver's config_exec: it tells gitlab-runner who the
-// driver is and where builds and cache lie.
+// Command config is the driver's config_exec: it tells gitlab-runner who the driver is and
+// where builds and cache are.
 package main
 
 import (
@@ -60,8 +60,8 @@ func config(_ context.Context, call *driver.Call) error {
 	return nil
 }
 
-// output has no job_env: prepare finds the same policy by itself, and run and
-// cleanup read the plan.
+// output returns no job_env: prepare finds the same policy itself, and run and cleanup read the
+// plan.
 func output(builds, cache string) api.ConfigExecOutput {
 	name, version, shared := "podman-executor", driver.VersionNumber(), true
 	return api.ConfigExecOutput{
@@ -69,17 +69,16 @@ func output(builds, cache string) api.ConfigExecOutput {
 		Hostname:  hostname(),
 		BuildsDir: &builds,
 		CacheDir:  &cache,
-		// Shared: the runner puts its token and the slot into the project
-		// directory, where prepare finds them; nowhere else are they safe
-		// from a job's variables.
+		// Shared: the runner puts its token and the slot into the project directory, where
+		// prepare finds them. Anywhere else a job's variables could forge them.
 		BuildsDirIsShared: &shared,
 	}
 }
 
 var plainHostname = regexp.MustCompile(`\A[A-Za-z0-9.-]+\z`)
 
-// hostname is nil for a name with other characters than DNS has: the runner
-// puts it into a script between double quotes (gitlab-runner shells/bash.go:537).
+// hostname returns nil for a name with characters that DNS does not have: the runner puts it
+// into a script between double quotes (gitlab-runner shells/bash.go:537).
 func hostname() *string {
 	name, err := os.Hostname()
 	if err != nil || !plainHostname.MatchString(name) {

@@ -20,8 +20,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// makeRuntimeDir makes the directory for what only podman may read, in memory. Its mark
-// tells that the job may have containers: it is made before them, and goes after them.
+// makeRuntimeDir makes the directory, in memory, for what only podman may read. Its mark
+// records that the job may have containers, so it is made before them and removed after them.
 func makeRuntimeDir(in inputs, p plan.Plan) error {
 	if err := trust.MakeDir(p.AuthDir, trust.Self()); err != nil {
 		return runtimeDirFault(err)
@@ -29,9 +29,9 @@ func makeRuntimeDir(in inputs, p plan.Plan) error {
 	return leftovers.Mark(p.AuthDir, in.runner, in.attempt)
 }
 
-// createContainers makes the job's containers, both at the same time: neither needs
-// the other. hosts are the lines of /etc/hosts for services, runner is the mount of the host's
-// gitlab-runner.
+// createContainers creates the job's two containers, both at the same time, since neither needs
+// the other. hosts are the lines of /etc/hosts for services, hostRunner is the mount of the
+// host's gitlab-runner.
 func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, have obtained, hosts []string, hostRunner string) error {
 	user, err := userContainer(ctx, in, pm, f, p, have.user, hosts)
 	if err != nil {
@@ -61,7 +61,7 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 	return userError
 }
 
-// userContainer is the user container, with the mounts that the job asks for.
+// userContainer returns the user container, with the mounts that the job asks for.
 func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, hosts []string) (podman.Create, error) {
 	warnOfUser(in, f, image)
 	for _, m := range f.Grant.Mounts {
@@ -75,7 +75,7 @@ func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 	return spec.User(f, p, image, mounts, hosts), nil
 }
 
-// warnOfUser says what is odd about the container of the author's steps.
+// warnOfUser warns about oddities of the container of the author's steps.
 func warnOfUser(in inputs, f spec.Facts, image podman.Image) {
 	for _, w := range spec.Warnings(f, image) {
 		in.call.Warn("%s", w)
@@ -85,11 +85,11 @@ func warnOfUser(in inputs, f spec.Facts, image podman.Image) {
 	}
 }
 
-// makeStepsDirs makes the directories by which containers get their steps. The one around them
-// is closed to all but this user.
+// makeStepsDirs makes the directories through which containers get their steps. Their parent
+// directory is closed to everybody but this user.
 func makeStepsDirs(p plan.Plan) error {
 	for _, dir := range p.StepsDirs {
-		// An earlier try at this job may have left one.
+		// An earlier attempt at this job may have left one.
 		if err := errors.Join(os.RemoveAll(dir), handover.Make(dir)); err != nil {
 			return runtimeDirFault(err)
 		}
@@ -97,8 +97,8 @@ func makeStepsDirs(p plan.Plan) error {
 	return nil
 }
 
-// create makes a container. keys are those of the policy that shape it, in
-// [general.podman]: the likeliest things for podman to refuse.
+// create creates a container. keys are the policy's keys, in [general.podman], that shape it:
+// podman most likely refuses one of their values.
 func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, keys ...string) error {
 	err := unlessTaken(ctx, in.log, pm, c.Name, func() error {
 		_, err := pm.Create(ctx, c)
@@ -110,8 +110,8 @@ func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, 
 	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Hint: checkKeys(in.policy, pm, keys...)}
 }
 
-// pinned mounts the sources of the job's volumes where no job can change what
-// they are. It returns the mounts with these as the sources.
+// pinned mounts the sources of the job's volumes at paths that no job can change. It returns
+// the mounts with these paths as sources.
 func pinned(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, mounts []policy.Mount) ([]policy.Mount, error) {
 	if p.PinDir == "" {
 		return mounts, nil

@@ -17,22 +17,23 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// runAsRunner is the hint to try a podman command by hand.
+// runAsRunner returns the hint to try a podman command by hand.
 func runAsRunner(pm *podman.Podman, command string) string {
 	return "run `" + pm.Program + " " + command + "` as gitlab-runner's user"
 }
 
-// runAndCheckSpace is the hint to do that, and to see whether the disk is full.
+// runAndCheckSpace returns the hint to do that, and to check whether the disk is full.
 func runAndCheckSpace(pm *podman.Podman, command string) string {
 	return runAsRunner(pm, command) + ", and check the free disk space"
 }
 
-// writableHint is the hint to give the driver a directory that a key of [general] names.
+// writableHint returns the hint to let the driver write to the directory that a key of
+// [general] names.
 func writableHint(p *policy.Policy, key string) string {
 	return "set general." + key + " in " + p.File() + " to a directory that gitlab-runner's user can write to"
 }
 
-// requestError returns whose fault it is that a request could not be read.
+// requestError turns an error of reading a request into a refusal or a fault.
 func requestError(err error) error {
 	var unreadable *request.Error
 	if errors.As(err, &unreadable) {
@@ -41,7 +42,7 @@ func requestError(err error) error {
 	return &driver.Fault{Err: err, Hint: "mount /proc where gitlab-runner runs"}
 }
 
-// askFault is the error of a podman that does not tell of itself.
+// askFault returns the error if podman cannot be asked for its version or the machine.
 func askFault(pm *podman.Podman, err error) error {
 	return &driver.Fault{Err: err, Hint: runAsRunner(pm, "info")}
 }
@@ -61,7 +62,7 @@ func leftoversFault(pm *podman.Podman, err error) error {
 	return &driver.Fault{Err: err, Hint: runAsRunner(pm, "ps --all")}
 }
 
-// limitsFault is the error of a machine that does not enforce what the policy requires.
+// limitsFault returns the error for a machine that does not enforce what the policy requires.
 func limitsFault(p *policy.Policy, reason string) error {
 	return &driver.Fault{
 		Err:  errors.New(reason),
@@ -69,8 +70,8 @@ func limitsFault(p *policy.Policy, reason string) error {
 	}
 }
 
-// checkKeys tells the administrator to look at keys of the policy in [general.podman], those
-// that it has, else at the machine.
+// checkKeys returns the hint to look at those of the keys in [general.podman] that the policy
+// has. If it has none of them, the hint is about the machine.
 func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
 	var places []string
 	for _, k := range keys {
@@ -84,8 +85,8 @@ func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
 	return "check " + strings.Join(places, ", ")
 }
 
-// startFault tells what an image or a machine lacks, of a user container that podman
-// could not start.
+// startFault returns the error for a user container that podman could not start, with what its
+// image or the machine lacks.
 func startFault(err error) error {
 	switch {
 	case podman.NoSuchProgram(err):
@@ -96,7 +97,7 @@ func startFault(err error) error {
 	return err
 }
 
-// serviceFault tells whose fault it is that a service could not be started. machine is the
+// serviceFault turns an error of starting a service into a refusal or a fault. machine is the
 // hint for the administrator.
 func serviceFault(service policy.ServiceGrant, err error, machine string) error {
 	err = fmt.Errorf("starting the service %s: %w", service.Image, err)
@@ -111,7 +112,7 @@ func serviceFault(service policy.ServiceGrant, err error, machine string) error 
 	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), machine)}
 }
 
-// launcherFault is the error of a launcher, or of a job that cannot be launched.
+// launcherFault returns the error for a launcher, or for a job that cannot be launched.
 func launcherFault(p *policy.Policy, err error) error {
 	var noDigest *spec.NoDigestError
 	if errors.As(err, &noDigest) {
@@ -120,8 +121,8 @@ func launcherFault(p *policy.Policy, err error) error {
 	return &driver.Fault{Err: fmt.Errorf("finding the launcher: %w", err), Hint: "fix " + p.Where("general.podman.launcher")}
 }
 
-// imageFault tells what the job's author can fix from what the administrator
-// must.
+// imageFault turns the error of an image into a refusal if the job's author can fix it, and
+// into a fault if the administrator must.
 func imageFault(p *policy.Policy, w imageWanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
 	var state *images.StateError
@@ -148,7 +149,7 @@ func administratorsImageHint(where string, err error) string {
 	return fmt.Sprintf("check %s, and that this host can reach its registry", where)
 }
 
-// authorsImageHint is for an image that the job names; empty where its author can do nothing.
+// authorsImageHint is for an image that the job names; empty if its author can do nothing.
 func authorsImageHint(w imageWanted, err error) string {
 	switch {
 	case podman.ImageUnreadable(err):
@@ -165,9 +166,9 @@ func authorsImageHint(w imageWanted, err error) string {
 	return ""
 }
 
-// lacksIDFault is the error of an image with a file of a user that containers do not
-// have here. A range of the usual size is the administrator's to give; beyond it,
-// the image is the odd one.
+// lacksIDFault returns the error for an image that has a file of a user whose id containers do
+// not have here. If the usual range would have it, the administrator must enlarge the range;
+// beyond that, the image is unusual.
 func lacksIDFault(err error, id int64, administrators bool) error {
 	ids := preflight.ReadSubIDs(preflight.CurrentUser(), false)
 	if administrators || id <= preflight.LastID {

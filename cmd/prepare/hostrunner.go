@@ -18,8 +18,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// hostRunner returns the gitlab-runner of this host that the runner container
-// gets; empty where its image's own is to do.
+// hostRunner returns this host's gitlab-runner for the runner container; empty if it uses its
+// image's own.
 func hostRunner(in inputs, pm *podman.Podman, p plan.Plan) (string, error) {
 	binary := in.policy.General.Podman.RunnerBinary
 	switch {
@@ -46,7 +46,7 @@ func hostRunner(in inputs, pm *podman.Podman, p plan.Plan) (string, error) {
 	return binary, nil
 }
 
-// runnerMount is the mount of the host's gitlab-runner, where there is one.
+// runnerMount returns the mount of the host's gitlab-runner, if there is one.
 func runnerMount(hostRunner string, image podman.Image) string {
 	if hostRunner == "" {
 		return ""
@@ -54,9 +54,8 @@ func runnerMount(hostRunner string, image podman.Image) string {
 	return hostrunner.Mount(hostRunner, image)
 }
 
-// warnWithoutRunner tells the job's author, before the job, that artifacts and
-// caches will do nothing, where that is so: the runner's scripts mention it in
-// passing, and the job passes.
+// warnWithoutRunner warns the job's author, before the job, if artifacts and caches will do
+// nothing: the runner's scripts mention it only in passing, and the job passes.
 func warnWithoutRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan, grant policy.Grant, hostRunner string) error {
 	if hostRunner != "" || !in.job.MovesFiles {
 		return nil
@@ -77,8 +76,8 @@ func warnWithoutRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan
 	return nil
 }
 
-// imageHasRunner asks the runner container itself, in the way that a step of the
-// runner's would find it.
+// imageHasRunner reports whether the runner container has a gitlab-runner. It asks the
+// container, so it looks where a step of the runner's would.
 func imageHasRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan.Plan) (bool, error) {
 	const missing = 3
 	script := fmt.Sprintf("#!/usr/bin/env bash\n%s --version >/dev/null 2>&1 || exit %d\n", hostrunner.Program, missing)
@@ -98,7 +97,7 @@ func imageHasRunner(ctx context.Context, in inputs, pm *podman.Podman, p plan.Pl
 	}
 }
 
-// oneLine is what podman has said, in one line.
+// oneLine returns podman's message as one line.
 func oneLine(said string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(said), "Error: "), "\n", "; ")
 }

@@ -19,21 +19,21 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// imageWanted is an image that the job is to have, and how to speak of it.
+// imageWanted is an image that the job needs, with its wording for messages.
 type imageWanted struct {
 	name     policy.Image
 	pull     policy.PullPolicies
 	platform policy.Platform
 	// role ends the line in the job log: "in the user container".
 	role string
-	// adminKey is the policy's key that names it, empty for the job's own image.
+	// adminKey is the policy's key that names it; empty for the job's own image.
 	adminKey string
-	// keep puts what was found where it belongs.
+	// keep stores the image that was found in its place.
 	keep func(*obtained, podman.Image)
 }
 
-// imagesWanted are the job's images: of the runner container where there is one, of the
-// user container, of the services.
+// imagesWanted returns the job's images: those of the runner container, if there is one, the
+// user container and the services.
 func imagesWanted(g policy.Grant, p plan.Plan) []imageWanted {
 	var list []imageWanted
 	if p.RunnerContainer != "" {
@@ -70,8 +70,7 @@ func (w imageWanted) request() images.Request {
 	}
 }
 
-// findImages resolves all images, with the job's credentials for as long as that
-// takes and no longer.
+// findImages resolves all images. The job's credentials exist only while it runs.
 func findImages(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, native podman.Platform, have *obtained) error {
 	s, err := newSearch(in, pm, p, native, have.held)
 	if err != nil {
@@ -97,7 +96,7 @@ func findImages(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts,
 	return nil
 }
 
-// search looks for images, and holds what it has found.
+// search looks for images, and keeps those it has found from being removed.
 type search struct {
 	in      inputs
 	podman  *podman.Podman
@@ -121,7 +120,7 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		Podman:   pm,
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(p.AuthDir, repository) },
 		Readers:  readers,
-		// Not among the directories of jobs, which are looked through for leftovers.
+		// Not among the directories of jobs, which are searched for leftovers.
 		Locks:  filepath.Dir(p.AuthDir) + "-locks",
 		Native: native,
 		Pulled: func(id string) { recordPulled(records, in.log, id) },
@@ -130,8 +129,8 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 	}}, nil
 }
 
-// recordPulled records an image that was pulled, and that no container will have: else it
-// would stay for ever.
+// recordPulled records an image that was pulled but that no container will use. Without a
+// record it would stay for ever.
 func recordPulled(records storage.Records, log *site.Log, id string) {
 	release, _, err := records.HoldImage(context.Background(), id, time.Now(), true)
 	if err != nil {
@@ -141,8 +140,8 @@ func recordPulled(records storage.Records, log *site.Log, id string) {
 	release()
 }
 
-// image resolves one image, which may have been looked for since that time, and says
-// so in the job log.
+// image resolves one image and says so in the job log. since is the earliest time at which the
+// image was looked for.
 func (s search) image(ctx context.Context, w imageWanted, since time.Time) (podman.Image, error) {
 	started := time.Now()
 	found, err := s.find(ctx, w, since)
@@ -161,12 +160,12 @@ func (s search) image(ctx context.Context, w imageWanted, since time.Time) (podm
 	return found.Image, nil
 }
 
-// findTries is how often an image is looked for that is gone when it is held.
+// findTries is how often an image is looked for if it is removed before it can be held.
 const findTries = 3
 
-// find finds an image, and keeps it from being removed until it is released. Where it was
-// removed before it was held, it is looked for again: what is held stays. It may
-// have been found already, at since or later.
+// find finds an image, and keeps it from being removed until it is released. If the image was
+// removed before it was held, find looks for it again. The image may already have been found,
+// at since or later.
 func (s search) find(ctx context.Context, w imageWanted, since time.Time) (images.Found, error) {
 	for range findTries {
 		found, err := s.finder.Find(ctx, w.request())
@@ -187,12 +186,12 @@ func (s search) find(ctx context.Context, w imageWanted, since time.Time) (image
 		if there {
 			return found, nil
 		}
-		since = time.Time{} // the record is this job's own now, and tells nothing
+		since = time.Time{} // the record is this job's own now, and proves nothing
 	}
 	return images.Found{}, imageFault(s.in.policy, w, podman.ErrImageGone)
 }
 
-// credentialsOf collects those that the job may pull with.
+// credentialsOf collects the credentials that the job may pull with.
 func credentialsOf(in inputs) (credentials.Set, []string, error) {
 	var administrators credentials.File
 	if name := in.policy.General.Podman.RegistryAuthFile; name != "" {

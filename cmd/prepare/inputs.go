@@ -25,14 +25,14 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// inputs are what the administrator and the runner say. Nobody writes to them.
+// inputs are what the administrator and the runner set. They are never modified.
 type inputs struct {
 	call   *driver.Call
 	policy *policy.Policy
 	job    *job.Job
 	runner job.Process
-	// runnerProgram returns the file of the runner that called; empty where it is not
-	// known, or cannot be trusted.
+	// runnerProgram returns the file of the calling runner; empty if it is not known, or cannot
+	// be trusted.
 	runnerProgram func() string
 	attempt       string
 	stateDir      string
@@ -64,7 +64,7 @@ func readInputs(call *driver.Call) (inputs, error) {
 	return in, nil
 }
 
-// runningProgram returns the file of the runner that called.
+// runningProgram returns the file of the calling runner.
 func runningProgram(runner job.Process, log *site.Log) string {
 	file, err := hostrunner.Running(runner.PID)
 	if err != nil {
@@ -81,12 +81,12 @@ func (in inputs) note(format string, args ...any) {
 	fmt.Fprintln(in.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
 }
 
-// data is where the job's builds and cache lie.
+// data returns where the job's builds and cache are.
 func (in inputs) data() job.Data {
 	return in.job.Data(in.policy.General.DataDir, in.policy.General.Podman.StepScriptOnly)
 }
 
-// privatePlaces are what no volume of a job may show.
+// privatePlaces returns the places that no volume of a job may show.
 func (in inputs) privatePlaces() []source.Place {
 	return request.Machine{
 		Policy: in.policy, StateDir: in.stateDir, Attempt: in.attempt,
@@ -94,7 +94,7 @@ func (in inputs) privatePlaces() []source.Place {
 	}.PrivatePlaces()
 }
 
-// factsOf puts together all that the plan and the containers follow from.
+// factsOf collects everything that the plan and the containers depend on.
 func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Endpoint) spec.Facts {
 	f := spec.Facts{
 		Defaults: podmanDefaults(in, pm, host),

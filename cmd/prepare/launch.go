@@ -13,8 +13,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// makeLaunch makes what a launched step needs, and puts it into the plan: the container
-// of each step is made where the step runs.
+// makeLaunch makes what a launched step needs, and puts it into the plan. Each step's container
+// is created only when the step runs, where it runs.
 func makeLaunch(in inputs, f spec.Facts, p plan.Plan, image podman.Image) error {
 	program, err := podman.FindProgram(in.policy.General.Podman.Launcher[0])
 	if err == nil {
@@ -42,8 +42,8 @@ func makeLaunch(in inputs, f spec.Facts, p plan.Plan, image podman.Image) error 
 	return plan.Write(in.attempt, p)
 }
 
-// launchAuthFile writes the credentials for the repository to memory, for as long as the job
-// lasts: run gives them to each of its steps.
+// launchAuthFile writes the credentials for the repository to a file in memory that lasts as
+// long as the job: run passes them to each step.
 func launchAuthFile(in inputs, p plan.Plan, repository string) (string, error) {
 	dir := filepath.Join(p.AuthDir, "launch")
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {

@@ -17,9 +17,9 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// removeLeftovers removes what dead runners, and an earlier attempt at this job, left
-// behind. podman is asked for containers only where something tells that there may be
-// some: see docs/decisions/0020.
+// removeLeftovers removes what dead runners, and an earlier attempt at this job, left behind.
+// podman is asked for containers only if there is a sign that some may be left: see
+// docs/decisions/0020.
 func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
 	evidence, err := f.Dirs.Marks(pm, p.AuthDir, f.Now)
 	if err != nil {
@@ -34,14 +34,14 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 			return leftoversFault(pm, fmt.Errorf("removing what an earlier attempt at the job left behind: %w", err))
 		}
 	}
-	// A job without services has no network; a list of them costs a command.
+	// A job without services has no network, and listing networks costs a command.
 	if len(removed) > 0 || p.Network != "" {
 		if err := leftovers.Networks(ctx, pm, f.Now, p.Network); err != nil {
 			in.log.WithError(err).Warn("removing networks of dead runners")
 		}
 	}
 	if !removeElsewhere(ctx, in, pm, f, p, evidence.Found) || !looked && evidence.Found {
-		// The marks stay until podman, and all services, were looked at.
+		// The marks stay until podman and all services were searched.
 		evidence.Orphans = nil
 	}
 	pinned, err := f.Dirs.Pinned(f.Now)
@@ -62,10 +62,10 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	return nil
 }
 
-// lookForContainers removes the containers of jobs that are over, and those of an earlier
-// attempt at this one. It returns the names of what it removed, and whether podman was asked,
-// and has answered. That it does not is the administrator's to know, and no fault of this
-// job's: it may be for what other people's images and containers are.
+// lookForContainers removes the containers of finished jobs, and those of an earlier attempt at
+// this one. It returns the names of what it removed, and whether podman was asked and answered.
+// If podman fails, this goes to the administrator's log and does not fail the job: other
+// people's images and containers may be the cause.
 func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Facts, p plan.Plan, evidence leftovers.Marks) (removed []string, looked bool) {
 	if !evidence.AskPodman {
 		return nil, false
@@ -84,7 +84,7 @@ func lookForContainers(ctx context.Context, log *site.Log, pm *podman.Podman, f 
 	for _, name := range removed {
 		logRemoved(log, name)
 	}
-	// Of a runner elsewhere no file of this machine will tell that it is gone.
+	// No file on this machine shows that a runner elsewhere is gone.
 	if !elsewhere && pm.URL == "" {
 		if err := leftovers.RecordAsked(pm); err != nil {
 			log.WithError(err).Warn("remembering that leftovers were looked for")
@@ -97,9 +97,9 @@ func logRemoved(log *site.Log, name string) {
 	log.Warn("removed a leftover of a finished job: " + name)
 }
 
-// removeElsewhere removes leftovers on the services that the job did not get,
-// where something tells that there may be some, or nobody has looked for long. It tells
-// whether all of them were looked at.
+// removeElsewhere removes leftovers on the services that the job did not get, if there is a
+// sign of some, or nobody has looked for a long time. It reports whether all of them were
+// searched.
 func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, found bool) bool {
 	all := true
 	for _, h := range site.Hosts(in.policy) {
@@ -127,7 +127,8 @@ func removeElsewhere(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	return all
 }
 
-// removeOn removes leftovers on a service that the job did not get, with secrets that are there.
+// removeOn removes leftovers on a service that the job did not get, including the given
+// secrets.
 func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.Endpoint, f spec.Facts, p plan.Plan, secrets []leftovers.Orphan) error {
 	other, disconnect, err := site.ConnectAndPing(ctx, pm, h)
 	if err != nil {
@@ -151,8 +152,8 @@ func removeOn(ctx context.Context, log *site.Log, pm podman.Podman, h remote.End
 	return leftovers.RecordAsked(&pm)
 }
 
-// removeLaunched removes what launched jobs of dead runners left behind, and an earlier
-// attempt at this job.
+// removeLaunched removes what launched jobs of dead runners, and an earlier attempt at this
+// job, left behind.
 func removeLaunched(ctx context.Context, pm *podman.Podman, f spec.Facts) error {
 	if !f.Launches() {
 		return nil
@@ -172,8 +173,8 @@ func removeLaunched(ctx context.Context, pm *podman.Podman, f spec.Facts) error 
 	return err
 }
 
-// unlessTaken makes a container of that name. One that has it, since nothing told that
-// an earlier attempt at the job has left it, is removed first: that one alone is asked about.
+// unlessTaken creates a container. If the name is taken, by a container that an earlier attempt
+// at the job left without a mark, it removes that one and tries again.
 func unlessTaken(ctx context.Context, log *site.Log, pm *podman.Podman, name string, create func() error) error {
 	err := create()
 	if !podman.NameTaken(err) {

@@ -19,9 +19,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// checkHost ends a job that this machine cannot run before anything is done for it.
-// It runs no command. Warnings are for the administrator's log: a job's author can
-// do nothing about them.
+// checkHost fails a job that this machine cannot run, before anything is done for it. It runs
+// no command. Warnings go to the administrator's log: a job's author can do nothing about them.
 func checkHost(in inputs, pm podman.Podman) error {
 	general := in.policy.General
 	if general.DataDir != "" && general.MinFreeSpace > 0 {
@@ -35,8 +34,8 @@ func checkHost(in inputs, pm podman.Podman) error {
 	return report(in, preflight.Host(pm.Getenv, preflight.CurrentUser())...)
 }
 
-// report returns the first error among results as one that ends the job, and logs
-// the warnings.
+// report returns the first error among results as the fault that fails the job, and logs the
+// warnings.
 func report(in inputs, results ...preflight.Result) error {
 	for _, r := range results {
 		switch r.Level {
@@ -61,9 +60,9 @@ func checkFree(in inputs, dir string) error {
 	return report(in, r)
 }
 
-// reach returns a podman that is connected to the service that the job gets: with
-// service_urls to the first that answers, in the order that the job's project has in this
-// slot. The host's URL is empty where podman works on this machine itself.
+// reach returns a podman connected to the job's service. With service_urls that is the first
+// one that answers, in an order that depends on the job's project and slot. The endpoint's URL
+// is empty if podman runs on this machine without a service.
 func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, remote.Endpoint, func(), error) {
 	hosts := site.Hosts(in.policy)
 	if in.policy.General.Podman.ServiceURL != "" {
@@ -92,9 +91,9 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 	}
 }
 
-// podmanDefaults reads what podman does where no option says otherwise. podman itself fails on a
-// containers.conf that cannot be read, and says why; should another version of it be able to read
-// that file, no runtime is taken for granted.
+// podmanDefaults reads podman's defaults. podman itself fails on a containers.conf that cannot
+// be read, and says why. In case another version of podman can read that file, the runtime
+// counts as unknown.
 func podmanDefaults(in inputs, pm podman.Podman, host remote.Endpoint) containersconf.Defaults {
 	if host.URL != "" {
 		return containersconf.Defaults{}
@@ -107,7 +106,7 @@ func podmanDefaults(in inputs, pm podman.Podman, host remote.Endpoint) container
 	return c.Defaults(pm.Getenv)
 }
 
-// checkPodman asks podman for its version, says which podman the job gets, and ends a job
+// checkPodman asks podman for its version, prints which podman the job gets, and fails a job
 // that this podman cannot run.
 func checkPodman(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts) (podman.Version, error) {
 	version, forgetful, err := memo.Version(ctx, pm)
@@ -141,7 +140,7 @@ func checkPodman(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	return version, checkLimits(in, f.Grant, info)
 }
 
-// checkSpace looks, where the policy asks for it, whether podman's storage has room.
+// checkSpace checks, if the policy requires it, whether podman's storage has room.
 func checkSpace(in inputs, ask func() (podman.Info, error)) error {
 	if in.policy.General.MinFreeSpace == 0 || in.policy.General.Podman.UsesEndpoint() {
 		return nil
@@ -153,8 +152,8 @@ func checkSpace(in inputs, ask func() (podman.Info, error)) error {
 	return checkFree(in, info.GraphRoot)
 }
 
-// checkLimits asks podman, where a limit is in force, whether this machine
-// enforces it: podman takes it, and does nothing, without the cgroup controller.
+// checkLimits checks whether this machine enforces the limits in force: without the cgroup
+// controller, podman accepts a limit and ignores it.
 func checkLimits(in inputs, grant policy.Grant, ask func() (podman.Info, error)) error {
 	controlled := grant.Controlled()
 	if len(controlled) == 0 {

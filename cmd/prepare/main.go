@@ -1,5 +1,5 @@
-// Command prepare is the driver's prepare_exec: it decides what a job may have,
-// pulls the images and creates the job's containers.
+// Command prepare is the driver's prepare_exec: it decides what a job may do, pulls the images
+// and creates the job's containers.
 package main
 
 import (
@@ -35,7 +35,7 @@ var program = driver.Program{
 
 func main() { os.Exit(driver.Main(program)) }
 
-// prepare decides first: a job that is refused costs no podman command.
+// prepare decides first, so a refused job costs no podman command.
 func prepare(ctx context.Context, call *driver.Call) error {
 	started := time.Now()
 	in, err := readInputs(call)
@@ -103,7 +103,7 @@ func decide(in inputs) (policy.Grant, error) {
 	return grant, err
 }
 
-// makeJob makes what was decided: volumes, containers, and what starts them elsewhere.
+// makeJob creates what was decided: volumes, containers, and what launches them elsewhere.
 func makeJob(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
 	version, err := checkPodman(ctx, in, pm, f)
 	if err != nil {
@@ -134,8 +134,8 @@ func makeJob(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p 
 	return waitForServices(ctx, in, pm, f, p, have.services)
 }
 
-// undo removes what a failed or interrupted prepare has made. The runner calls
-// cleanup, too; but only this knows that nothing of it is wanted.
+// undo removes what a failed or interrupted prepare has made. The runner also calls cleanup,
+// but only prepare knows that nothing is to be kept.
 func undo(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()

@@ -25,8 +25,8 @@ user_volume_variable = "USER_VOLUMES"
 volume_allow_list = ["/nonexistent/.*"]
 `
 
-// fields are the places where a job's string may stand; each returns the job response, or
-// adds to the environment.
+// fields are the places where a job's string can occur; each returns the job response, or adds
+// to the environment.
 var fields = map[string]func(s string) (response map[string]any, environ []string){
 	"nothing": func(string) (map[string]any, []string) { return nil, nil },
 	"image": func(s string) (map[string]any, []string) {
@@ -68,12 +68,11 @@ var fields = map[string]func(s string) (response map[string]any, environ []strin
 	},
 }
 
-// ownLine is a line that prepare may print; nothing of it but its end is a job's.
+// ownLine matches a line that prepare may print. Only its end can come from a job.
 var ownLine = regexp.MustCompile(`\Apodman-executor-prepare: (error|warning|hint): [^\x00-\x1f\x7f]*\z`)
 
-// FuzzMessages: whatever a job's strings are, no line of what prepare prints is the job's:
-// each has the driver's own beginning, there is one hint at most, and nothing that moves
-// the cursor.
+// FuzzMessages: whatever a job's strings are, it cannot forge a line that prepare prints: each
+// line has the driver's own beginning, there is at most one hint, and nothing moves the cursor.
 func FuzzMessages(f *testing.F) {
 	for _, s := range []string{"x", "x\nfoo", "x\npodman-executor-prepare: error: forged", "\r\x1b[2Kx", "x\u2028y", "section_start:0:x\r\x1b[0K", "\xff", "$A$A", "a:b:c", "${X:-\n}"} {
 		f.Add(s)

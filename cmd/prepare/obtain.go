@@ -15,18 +15,18 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// obtained is what there is before the first container.
+// obtained is what exists before the first container is created.
 type obtained struct {
-	// runner is the zero Image where the policy has step_script_only.
+	// runner is the zero Image with step_script_only.
 	runner, user podman.Image
 	services     []podman.Image
-	// held keeps images, builds and cache from being freed until containers have them.
+	// held keeps images, builds and cache from being freed until containers use them.
 	held *storage.Held
 }
 
-// obtain resolves the job's images, and makes sure of its volumes, both at
-// the same time: neither needs the other. What is wrong with an image comes first:
-// that is what a job's author can fix. What is held by then is returned with an error as well.
+// obtain resolves the job's images and makes sure that its volumes exist, both at the same
+// time, since neither needs the other. An error about an image is reported first, since a job's
+// author can fix that. With an error, obtain also returns what it holds by then.
 func obtain(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, native podman.Platform) (obtained, error) {
 	have := obtained{held: &storage.Held{}}
 	var volumesError error
@@ -74,8 +74,8 @@ func makeVolumes(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	return nil
 }
 
-// hold records that the job uses a volume, or a directory below data_dir, and keeps
-// both from being freed until it is released, when the job's containers have them.
+// hold records that the job uses a volume, or a directory below data_dir, and keeps it from
+// being freed until it is released, once the job's containers use it.
 func hold(ctx context.Context, in inputs, name string, held *storage.Held) error {
 	release, err := storage.RecordsIn(in.stateDir).Hold(ctx, name)
 	if err != nil {
@@ -85,10 +85,9 @@ func hold(ctx context.Context, in inputs, name string, held *storage.Held) error
 	return nil
 }
 
-// makePrivate makes a directory below data_dir. The last one is writable for
-// every user of the job's images; the ones above are closed to everybody else
-// on the host. None of them may be a symbolic link, which podman would follow, nor
-// somebody else's.
+// makePrivate makes a directory below data_dir. The directory is writable for every user of the
+// job's images; those above it are closed to everybody else on the host. None of them may be a
+// symbolic link, which podman would follow, or belong to somebody else.
 func makePrivate(dataDir, dir string) error {
 	below, err := filepath.Rel(dataDir, dir)
 	if err != nil || !filepath.IsLocal(below) {

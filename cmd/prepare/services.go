@@ -17,11 +17,11 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// networkHint is for a machine on which podman makes no networks.
+// networkHint is for a machine on which podman cannot create networks.
 const networkHint = "run `podman network create` and `podman run --network` as gitlab-runner's user; podman needs netavark and aardvark-dns"
 
 // startServices makes the job's network and starts its services on it. It returns the lines of
-// /etc/hosts by which the user container finds them.
+// /etc/hosts with which the user container finds them.
 func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, version string, images []podman.Image) (hosts []string, err error) {
 	if len(p.Services) == 0 {
 		return nil, nil
@@ -51,31 +51,31 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 	return userHosts(ctx, pm, f, p, hosts)
 }
 
-// errNoFirewall is why networks are not apart where no rules are made.
+// errNoFirewall is why networks are not isolated if there is no firewall driver.
 var errNoFirewall = errors.New(`containers.conf has firewall_driver = "none"`)
 
-// keepApart sees to it that the job's network stays apart from those of other jobs. Where that cannot be
-// done, the administrator is told: see preflight.Apart.
+// keepApart keeps the job's network isolated from those of other jobs. If that is impossible,
+// it logs a warning for the administrator: see preflight.Apart.
 func keepApart(ctx context.Context, log *site.Log, pm *podman.Podman, f spec.Facts, version string) {
-	// Older ones may not read firewall_driver, or pass it to a netavark that does not.
+	// Older podmans may not read firewall_driver, or their netavark may not.
 	strict := preflight.Isolation(version) == podman.IsolateAll
 	err := errNoFirewall
 	switch driver := f.Defaults.FirewallDriver; {
 	case strict && driver == "nftables":
-		return // its rules stay
+		return // its rules stay in force
 	case !strict || driver != "none":
 		err = pm.KeepIsolated(ctx)
 	}
 	notHere := errors.Is(err, podman.ErrRemote) || errors.Is(err, podman.ErrNoRules)
 	if err == nil || notHere && strict {
-		return // --doctor tries whether they are
+		return // --doctor tests whether they are isolated
 	}
 	log.WithError(err).WithField("hint", preflight.ApartHint).Warn("jobs' networks may not be isolated from each other")
 }
 
-// startService starts a service with its variables. It returns the lines of /etc/hosts by which the
-// user container, and services that are started later, find it on a network where its
-// aliases are not names.
+// startService starts a service with its variables. It returns the lines of /etc/hosts with
+// which the user container, and services that start later, find it on a network that does not
+// resolve its aliases.
 func startService(ctx context.Context, v *variables, number int, c podman.Create) ([]string, error) {
 	c, err := v.add(ctx, c, number)
 	if err != nil {
@@ -85,7 +85,7 @@ func startService(ctx context.Context, v *variables, number int, c podman.Create
 		_, err := v.podman.Create(ctx, c)
 		return err
 	})
-	// At once: the memory is for one service's variables at a time.
+	// Removed at once, so that only one service's variables are in memory at a time.
 	if removed := os.Remove(c.EnvFile); err == nil {
 		err = removed
 	}
@@ -101,7 +101,7 @@ func startService(ctx context.Context, v *variables, number int, c podman.Create
 	return hostsOf(ctx, v.podman, v.facts, v.plan, number)
 }
 
-// hostsOf asks for the addresses of the service of that number.
+// hostsOf returns the lines of /etc/hosts for the service with that number, from its addresses.
 func hostsOf(ctx context.Context, pm *podman.Podman, f spec.Facts, p plan.Plan, number int) ([]string, error) {
 	addresses, err := pm.Addresses(ctx, p.Services[number].Container)
 	if err != nil {
@@ -110,10 +110,11 @@ func hostsOf(ctx context.Context, pm *podman.Podman, f spec.Facts, p plan.Plan, 
 	return spec.Hosts(f.Grant.Services[number], addresses), nil
 }
 
-// userHosts are the lines for the user container's /etc/hosts by which it finds services:
-// those that starting them gave, on a network that others are on, too, and all where the
-// policy sets its name servers. podman 4.3.1 writes these to /etc/resolv.conf instead of
-// that of the network, which alone knows the aliases.
+// userHosts returns the lines for the user container's /etc/hosts with which it finds services.
+// On a network shared with others these are the lines that starting the services returned. If
+// the policy sets name servers, they are the lines of all services: podman 4.3.1 then writes
+// these servers to /etc/resolv.conf instead of the network's own, and only the network's own
+// knows the aliases.
 func userHosts(ctx context.Context, pm *podman.Podman, f spec.Facts, p plan.Plan, started []string) ([]string, error) {
 	if !f.Grant.Network.Aliases || len(f.Grant.Container.DNS) == 0 {
 		return started, nil
@@ -130,16 +131,15 @@ func userHosts(ctx context.Context, pm *podman.Podman, f spec.Facts, p plan.Plan
 }
 
 const (
-	// servicesTimeout is how long a job waits for its services where the
-	// policy does not say (gitlab-runner executors/docker/services.go:140).
+	// servicesTimeout is how long a job waits for its services by default (gitlab-runner
+	// executors/docker/services.go:140).
 	servicesTimeout = 30 * time.Second
 	// serviceLines is how much of a service's log a warning shows, in lines.
 	serviceLines = 20
 )
 
-// waitForServices waits until all services are ready, or the time is over. A
-// service that is not ready is a warning with its last words: the job may not
-// need it.
+// waitForServices waits until all services are ready, or the time is over. A service that is
+// not ready is only a warning, with its last lines: the job may not need it.
 func waitForServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, images []podman.Image) error {
 	timeout := servicesTimeout
 	if t := in.policy.General.Podman.WaitForServicesTimeout; t.Set && t.Value != 0 {
@@ -165,8 +165,7 @@ func waitForServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	return ctx.Err()
 }
 
-// variablesOf are the service's variables as the job has them; none for one that the policy
-// adds.
+// variablesOf returns the service's variables from the job; none for a service of the policy.
 func variablesOf(f spec.Facts, number int) []job.Variable {
 	service := f.Grant.Services[number]
 	if service.Added {
@@ -175,7 +174,7 @@ func variablesOf(f spec.Facts, number int) []job.Variable {
 	return f.Job.Services[service.Index].Variables
 }
 
-// warnOfService shows a service's last words.
+// warnOfService prints a warning about a service, with the last lines of its log.
 func warnOfService(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, number int, problem string) {
 	service := f.Grant.Services[number]
 	in.call.Warn("the service %s (%s) probably didn't start properly: %s", service.Aliases[0], service.Image, problem)

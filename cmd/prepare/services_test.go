@@ -14,7 +14,7 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// deadPodman says that every container has ended, and has some last words of it.
+// deadPodman says that every container has ended, and has the last lines of its log.
 const deadPodman = `#!/bin/sh
 case $1 in
 container)
@@ -25,7 +25,7 @@ logs) printf 'its last words\n\033[2Jand more\n' ;;
 esac
 `
 
-// The author of a job reads the last words of a service that has ended; nothing of them moves
+// The author of a job sees the last lines of a service that has ended. Nothing in them moves
 // the cursor.
 func TestServiceThatHasEnded(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// longestLine is what podman reads as a line of a file of variables, in bytes
+	// longestLine bounds a line in a file of variables, in bytes, below what podman can read
 	// (bufio.MaxScanTokenSize).
 	longestLine = 60 << 10
 	// mostSecrets bounds the podman secrets of a job, each of which costs a command, and
@@ -30,7 +30,7 @@ const (
 	mostSecretBytes = 4 << 20
 )
 
-// variables brings variables to the job's services, one after the other.
+// variables passes variables to the job's services, one service after the other.
 type variables struct {
 	in     inputs
 	podman *podman.Podman
@@ -43,7 +43,7 @@ type variables struct {
 	bytes int
 }
 
-// add returns the service of that number with its variables.
+// add returns the service with that number, with its variables.
 func (v *variables) add(ctx context.Context, c podman.Create, number int) (podman.Create, error) {
 	service := v.facts.Grant.Services[number]
 	if service.Added {
@@ -59,9 +59,9 @@ func (v *variables) add(ctx context.Context, c podman.Create, number int) (podma
 	return v.bring(ctx, c, number, list)
 }
 
-// bring brings variables to podman without a command line, and never in podman's own
-// environment: in a file, and those of several lines or a very long one, which podman's
-// files cannot have, by podman secrets.
+// bring passes variables to podman, never on its command line or in its environment: in a file,
+// or as podman secrets if they have several lines or a very long one, which podman's files
+// cannot hold.
 func (v *variables) bring(ctx context.Context, c podman.Create, number int, list []string) (podman.Create, error) {
 	var lines strings.Builder
 	for _, variable := range list {
@@ -92,8 +92,8 @@ func (v *variables) bring(ctx context.Context, c podman.Create, number int, list
 	return c, nil
 }
 
-// secretOf returns the name of a podman secret with a value; empty where the job has as
-// many as it may.
+// secretOf returns the name of a podman secret with a value; empty if the job has reached its
+// limit.
 func (v *variables) secretOf(ctx context.Context, value string) (string, error) {
 	hash := sha256.Sum256([]byte(value))
 	if name, ok := v.secrets[hash]; ok {
@@ -122,8 +122,8 @@ func (v *variables) secretOf(ctx context.Context, value string) (string, error) 
 	return name, nil
 }
 
-// makeSecretsDir makes the directory before the first secret. Those of containers that stay
-// after the job stay, too: without the mark nobody takes them for leftovers.
+// makeSecretsDir makes the directory before the first secret. Secrets of containers that stay
+// after the job stay as well: without the mark they do not count as leftovers.
 func (v *variables) makeSecretsDir(dir string) error {
 	if err := secret.Make(dir, v.plan.Podman.URL); err != nil {
 		return err
@@ -134,8 +134,8 @@ func (v *variables) makeSecretsDir(dir string) error {
 	return leftovers.Mark(dir, v.in.runner, v.in.attempt)
 }
 
-// secretName is the name of one of a job's secrets: as unique as those of its containers,
-// and not longer than such a name may be.
+// secretName returns the name of one of a job's secrets. It is as unique as those of the job's
+// containers, and not too long for a secret.
 func secretName(j *job.Job, number int) string {
 	hash := sha256.Sum256([]byte(j.Name("secret-" + strconv.Itoa(number))))
 	return "podman-executor-" + hex.EncodeToString(hash[:16])

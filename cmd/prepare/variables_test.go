@@ -45,8 +45,8 @@ func servedVariables(t *testing.T, stderr *strings.Builder) (*variables, string)
 	return &variables{in: in, podman: &pm, facts: f, plan: p}, filepath.Join(dir, "values")
 }
 
-// Variables that podman's files cannot have go by podman secrets, whatever their names are,
-// and byte for byte; equal values by one.
+// Variables that podman's files cannot hold are passed as podman secrets, whatever their names
+// are, and byte for byte. Equal values share one secret.
 func TestServiceVariables(t *testing.T) {
 	var stderr strings.Builder
 	v, values := servedVariables(t, &stderr)
@@ -109,7 +109,7 @@ func TestSecretsAreBounded(t *testing.T) {
 	}
 }
 
-// The names of secrets are those of one job alone, and such as podman takes.
+// The names of secrets belong to one job only, and are valid for podman.
 func TestSecretName(t *testing.T) {
 	seen := map[string]bool{}
 	for _, j := range []*job.Job{{ID: 1, RunnerToken: "t"}, {ID: 2, RunnerToken: "t"}, {ID: 1, RunnerToken: "u"}, {ID: 1, RunnerToken: "t", GitLab: "0123456789ab"}} {

@@ -22,7 +22,7 @@ type containerStep struct {
 	container string
 }
 
-// run runs the step, and returns what its end means: see [outcome].
+// run runs the step, and returns its outcome: see [outcome].
 func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
 	e := stepEnd{service: s.podman.URL != "", podman: s.podman.Program, container: s.container}
 	if limit, limited := s.plan.Memory[s.container]; limited {
@@ -49,10 +49,10 @@ func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
 	}
 }
 
-// secondLook is how long after its end a container is looked at again.
+// secondLook is how long after its end a container is inspected again.
 const secondLook = time.Second
 
-// answer adds the answer of a question to what is known.
+// answer adds the answer to a question to what is known.
 func (s containerStep) answer(ctx context.Context, e stepEnd, q question, c handover.Container) (_ stepEnd, err error) {
 	switch q {
 	case askState, askStateLater, askEnd:
@@ -72,7 +72,7 @@ func (s containerStep) answer(ctx context.Context, e stepEnd, q question, c hand
 	return e, err
 }
 
-// look asks podman for the container's state; the error is that of a ctx that ends first.
+// look asks podman for the container's state. Its error is that of ctx, if it ends first.
 func (s containerStep) look(ctx context.Context, q question, c handover.Container) (l look, _ error) {
 	if q == askEnd {
 		l.state, l.err = c.End(ctx)
@@ -89,9 +89,8 @@ func (s containerStep) look(ctx context.Context, q question, c handover.Containe
 	return l, nil
 }
 
-// whoseRun finds out whether the run of the container that began at a time is the one that
-// an earlier step of this job has ended in, with one of the doubtful codes; and keeps the
-// time for later steps.
+// whoseRun finds out whether the container's run that began at startedAt is the one in which an
+// earlier step of this job ended with a doubtful code. It records the time for later steps.
 func (s containerStep) whoseRun(startedAt time.Time) (whichRun, error) {
 	name := filepath.Join(s.dir, "podman-executor-run-"+s.container)
 	last, err := os.ReadFile(name)
@@ -109,8 +108,8 @@ func (s containerStep) whoseRun(startedAt time.Time) (whichRun, error) {
 }
 
 // reportedOutOfMemory returns whether an earlier step of the job has reported that the
-// container ran out of memory, and records that this one does. Where that cannot be
-// recorded, nothing is reported.
+// container ran out of memory, and records that this one does. If that cannot be recorded,
+// nothing is reported.
 func (s containerStep) reportedOutOfMemory() reported {
 	mark, err := os.OpenFile(filepath.Join(s.dir, "podman-executor-oom-"+s.container), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -18,17 +18,17 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// launchedStep is a step of the author's that runs elsewhere, behind the policy's launcher.
+// launchedStep is one of the author's steps that the policy's launcher runs elsewhere.
 type launchedStep struct {
 	call *driver.Call
 	plan plan.Plan
 	log  *site.Log
-	// name is that of the container.
+	// name is the container's name.
 	name  string
 	slurm slurm.Slurm
 }
 
-// runLaunched runs a step by the policy's launcher.
+// runLaunched runs a step with the policy's launcher.
 func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.Log, script, name string) error {
 	text, _, err := readScript(script)
 	if err != nil {
@@ -77,11 +77,11 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.
 	return launchedOutcome(*p.Launch, o, ended)
 }
 
-// beginInSlurm gives Slurm's job what it is found by, whatever the author has asked for, and
-// a name, where the launcher's words give it none; it records that it is under way, and
-// prints what it waits for, until over is called.
+// beginInSlurm sets the working directory of Slurm's job, by which it is found, whatever the
+// author has asked for, and a name unless the launcher's words set one. It records that the job
+// is under way, and prints what the job waits for until over is called.
 func (s *launchedStep) beginInSlurm(ctx context.Context, l *launch.Launcher) (over func(), err error) {
-	// Twice: the author's last word may be an option that takes the next word for its value.
+	// Twice: the author's last word may be an option that takes the next word as its value.
 	l.Words = append(slices.Clone(l.Words), slurm.ChdirOption(l.Dir), slurm.ChdirOption(l.Dir))
 	l.Env = append(slices.Clone(l.Env), "SLURM_JOB_NAME="+s.name, "SBATCH_JOB_NAME="+s.name)
 	forget, err := launch.Begin(l.Dir)
@@ -96,7 +96,7 @@ func (s *launchedStep) beginInSlurm(ctx context.Context, l *launch.Launcher) (ov
 	})
 	return func() {
 		stop()
-		// What was told to stop, cleanup looks for once more.
+		// If the step was told to stop, the record stays: cleanup looks for the job once more.
 		if ctx.Err() == nil {
 			forget()
 		}
@@ -105,8 +105,8 @@ func (s *launchedStep) beginInSlurm(ctx context.Context, l *launch.Launcher) (ov
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// containerOf is the name of the container of a step: one that has just ended may still
-// be there. GitLab may have steps with any name.
+// containerOf returns the name of a step's container. Each step has its own, since the
+// container of the step before may still be there. GitLab may have steps with any name.
 func containerOf(p plan.Plan, name string) string {
 	if step.IsScript(name) {
 		return p.UserContainer
@@ -115,7 +115,8 @@ func containerOf(p plan.Plan, name string) string {
 	return p.UserContainer + "-" + name[:min(len(name), 40)]
 }
 
-// copyAuthFile gives the credentials to the other side, for as long as the step lasts.
+// copyAuthFile copies the credentials to where the other machine sees them, for as long as the
+// step lasts.
 func (s launchedStep) copyAuthFile() (string, error) {
 	text, err := os.ReadFile(s.plan.Launch.AuthFile)
 	if err != nil {

@@ -28,10 +28,10 @@ var program = driver.Program{
 
 func main() { os.Exit(driver.Main(program)) }
 
-// maxScript bounds a script, in bytes: what the tmpfs that holds it has room for.
+// maxScript bounds a script, in bytes, by the size of the tmpfs that holds it.
 const maxScript = 60 << 20
 
-// run knows the job from its plan alone.
+// run knows the job only from its plan.
 func run(ctx context.Context, call *driver.Call) error {
 	if len(call.Args) != 2 {
 		return &driver.Fault{
@@ -51,7 +51,7 @@ func run(ctx context.Context, call *driver.Call) error {
 	defer log.Close()
 	started := time.Now()
 	if name == step.Last {
-		// They end while the runner goes on: cleanup need not wait for them.
+		// The containers end while the runner goes on, so cleanup need not wait for them.
 		defer dismiss(p, p.RunnerContainer)
 		dismiss(p, p.UserContainer)
 	}
@@ -70,7 +70,7 @@ func run(ctx context.Context, call *driver.Call) error {
 	return err
 }
 
-// dismiss ends a container that stays, if it is there. Where that fails, cleanup ends it.
+// dismiss ends a container that stays, if it is there. If that fails, cleanup ends it.
 func dismiss(p plan.Plan, container string) {
 	if dir, ok := p.StepsDirs[container]; ok {
 		_ = handover.Dismiss(dir)
@@ -96,7 +96,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)
 	if p.ShowServices && container == p.UserContainer {
 		if step.IsScript(name) {
-			started = time.Time{} // also what they said when they started
+			started = time.Time{} // also what they logged when they started
 		}
 		showServices(ctx, call, p, &pm, started)
 	}
@@ -110,7 +110,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	return err
 }
 
-// readScript returns a script and what it is for: something that runs here.
+// readScript returns a script and its shell, which is one that runs here.
 func readScript(name string) ([]byte, step.Shell, error) {
 	info, err := os.Stat(name)
 	if err != nil {

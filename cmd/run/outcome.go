@@ -11,26 +11,26 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// stepEnd is what is known of a step that has ended in a container. What is not known yet
+// stepEnd is what is known about a step that has ended in a container. What is not known yet
 // has its zero value.
 type stepEnd struct {
-	// err is what `podman start`, or handing over the step, ended with; nil for status 0.
+	// err is the error of `podman start`, or of handing over the step; nil for status 0.
 	err error
 	// stays: the container stays for the whole job, and the step was handed over to it.
-	// service: a podman service has the container.
+	// service: the container is on a podman service.
 	stays, service bool
-	// limit is the container's limit of memory, nil where it has none.
+	// limit is the container's memory limit; nil if it has none.
 	limit *plan.Memory
 	// podman and container are the program and the container's name, for hints.
 	podman, container string
 
-	// looks are what podman says of the container, in order.
+	// looks are podman's answers about the container, in order.
 	looks []look
 	// run is which run of the container the looks are about.
 	run whichRun
 	// outOfMemory is whether an earlier step of the job has reported that memory ran out.
 	outOfMemory reported
-	// start is what podman says when it is asked to start the container again.
+	// start is podman's answer when asked to prepare the container again.
 	start *startAnswer
 }
 
@@ -61,7 +61,7 @@ const (
 	reportedBefore
 )
 
-// question is what an outcome depends on beyond what is known.
+// question is what must be found out before the outcome is known.
 type question int
 
 const (
@@ -76,16 +76,15 @@ const (
 	askRun
 	// askReported finds out whether running out of memory was reported before.
 	askReported
-	// askStart asks podman to make the container ready once more.
+	// askStart asks podman to prepare the container once more.
 	askStart
 )
 
-// outcome returns what a step's end means: nil, a [driver.ScriptError], a [driver.Refusal]
-// or a [driver.Fault]; or else the question that has to be answered first.
+// outcome returns a step's result: nil, a [driver.ScriptError], a [driver.Refusal] or a
+// [driver.Fault]; or else the question that must be answered first.
 //
-// podman uses 125 to 127 for itself, and 137 is also what a container ends with that was
-// killed or removed: for those, and for a podman that a signal has ended, the container's
-// state decides.
+// podman uses 125 to 127 itself, and 137 is also the code of a container that was killed or
+// removed. For these codes, and if a signal has ended podman, the container's state decides.
 //
 //	podman start       the container                      the outcome
 //	0                  (on this machine)                  the script has passed
@@ -100,12 +99,12 @@ const (
 //	125…127, 137       anything else                      podman could not start it
 //	others                                                the script's code
 //
-// The state is that of an earlier step where podman could not start the container for this
-// one (4.3.1). Its times are not compared with a clock of this program: with a podman
-// service they come from another clock, and a clock may be set while a step runs.
+// If podman could not start the container for this step, the state is still that of an earlier
+// one (4.3.1). Its times are not compared with this program's clock: with a podman service they
+// come from another clock, and a clock may be set while a step runs.
 //
-// Where the container has a limit of memory, its state is asked for with all other codes:
-// make, for example, ends with a code of its own where the kernel has killed what it ran.
+// If the container has a memory limit, its state is also queried for all other codes: make, for
+// example, exits with a code of its own if the kernel has killed what it ran.
 func outcome(e stepEnd) (question, error) {
 	var exit *podman.ExitError
 	switch {
@@ -157,7 +156,8 @@ func isDoubtful(code int) bool {
 	return false
 }
 
-// endedInThisRun is a container that has ended in this step, with the code of `podman start`.
+// endedInThisRun handles a container that has ended in this step, with the code of `podman
+// start`.
 func endedInThisRun(e stepEnd, state podman.State, script *driver.ScriptError) (question, error) {
 	switch {
 	case state.OOMKilled:
@@ -165,14 +165,15 @@ func endedInThisRun(e stepEnd, state podman.State, script *driver.ScriptError) (
 	case script.Code != podman.ExitKilled:
 		return noQuestion, script
 	case len(e.looks) == 1:
-		// A container that somebody removes with force is killed first, and is there for a
+		// A container that somebody removes with --force is killed first, and exists for a
 		// moment longer.
 		return askStateLater, nil
 	}
 	return noQuestion, removedOr(e.looks[1], script)
 }
 
-// removedOr returns the fault of a container that is gone, or is going; else the other error.
+// removedOr returns the fault of a removed container if it is gone or being removed, and
+// otherwise the other error.
 func removedOr(l look, other error) error {
 	switch {
 	case podman.NoSuchContainer(l.err):
@@ -183,13 +184,13 @@ func removedOr(l look, other error) error {
 	return other
 }
 
-// runningLooks is how often more a container is looked at that has not ended, though podman
-// start has: podman may just be noting its end.
+// runningLooks is how often a container is inspected again if podman start has ended but the
+// container has not: podman may just be recording its end.
 const runningLooks = 2
 
-// passedOnService is a `podman start --attach` that ended with 0 on a podman service. It
-// also does so when the connection to the service breaks (4.3.1), while the container may
-// run on: only the container's state proves that the script has passed.
+// passedOnService handles a `podman start --attach` that ended with 0 on a podman service. It
+// also ends with 0 when the connection to the service breaks (4.3.1), and the container may run
+// on: only the container's state proves that the script has passed.
 func passedOnService(e stepEnd) (question, error) {
 	if len(e.looks) == 0 {
 		return askState, nil
@@ -214,10 +215,10 @@ func passedOnService(e stepEnd) (question, error) {
 	return noQuestion, nil
 }
 
-// ranOutOfMemory adds to a script's end that the kernel has killed one of its processes,
-// where no step of the job has said so before. conmon has seen it in the cgroup's
-// memory.events (conmon src/cgroup.c), whichever process it was. podman 4.3.1 never
-// forgets it of a container (libpod/container_internal.go:216), so it is said of one step only.
+// ranOutOfMemory adds to a script's error that the kernel has killed one of its processes,
+// unless a step of the job has said so before. conmon sees it in the cgroup's memory.events
+// (conmon src/cgroup.c), whichever process it was. podman 4.3.1 never clears the flag of a
+// container (libpod/container_internal.go:216), so only one step reports it.
 func ranOutOfMemory(e stepEnd, script *driver.ScriptError) (question, error) {
 	switch {
 	case e.outOfMemory == unknownReport:
@@ -237,10 +238,10 @@ func ranOutOfMemory(e stepEnd, script *driver.ScriptError) (question, error) {
 	return noQuestion, script
 }
 
-// notStarted distinguishes an image without a shell from a podman that cannot start
-// containers. What podman said has gone to the job log; asked to make the container ready
-// once more, it says the same again. Where it says nothing now, a container that has run
-// before may have run in this step as well.
+// notStarted distinguishes an image without a shell from a podman that cannot start containers.
+// podman's message has gone to the job log, but podman repeats it when asked to prepare the
+// container once more. If it reports no error now, a container that has run before may have run
+// in this step as well.
 func notStarted(e stepEnd, exit error, state podman.State) (question, error) {
 	if e.start == nil {
 		return askStart, nil
@@ -279,7 +280,7 @@ func handedOver(e stepEnd) (question, error) {
 	case errors.As(e.err, &exit) && e.limit == nil:
 		return noQuestion, &driver.ScriptError{Code: exit.Code}
 	case errors.As(e.err, &exit) && len(e.looks) == 0:
-		// Whether the kernel has killed something is not known before the container's end.
+		// Only after the container's end is it known whether the kernel has killed something.
 		return askEnd, nil
 	case errors.As(e.err, &exit) && (e.looks[0].err != nil || !e.looks[0].state.OOMKilled):
 		return noQuestion, &driver.ScriptError{Code: exit.Code}
@@ -296,8 +297,8 @@ func handedOver(e stepEnd) (question, error) {
 	}
 }
 
-// stopped is a container that ended in the middle of a step, by itself or by somebody
-// else, who may just be removing it.
+// stopped handles a container that ended in the middle of a step: by itself, or because
+// somebody stopped it, who may just be removing it.
 func stopped(e stepEnd) (question, error) {
 	if len(e.looks) == 0 {
 		return askStateLater, nil
@@ -316,7 +317,7 @@ func stopped(e stepEnd) (question, error) {
 
 func hasEnded(s podman.State) bool { return s.Status == "exited" || s.Status == "stopped" }
 
-// lost is the fault of a connection to a podman service that broke while a step ran.
+// lost returns the fault if the connection to a podman service broke while a step ran.
 func lost(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the connection to the podman service broke while the step ran: %w", err),
@@ -324,7 +325,7 @@ func lost(err error) error {
 	}
 }
 
-// gone is the fault of a container that was removed while the job ran.
+// gone returns the fault if a container was removed while the job ran.
 func gone(err error) error {
 	return &driver.Fault{
 		Err:  fmt.Errorf("the job's container is gone: %w", err),
@@ -332,7 +333,7 @@ func gone(err error) error {
 	}
 }
 
-// failedWhile is the fault of a podman that failed, or was killed, while the step ran.
+// failedWhile returns the fault if podman failed, or was killed, while the step ran.
 func failedWhile(exit error, state podman.State) error {
 	return &driver.Fault{Err: fmt.Errorf("running the step: %w; the container is %s", exit, state.Status), Hint: "see podman's output above"}
 }

@@ -15,8 +15,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// launchedOutcome returns what the end of a launched step means. job is what Slurm says of
-// its job; nil without Slurm, and where it does not know the job.
+// launchedOutcome returns the result of a launched step. job is what Slurm reports about its
+// job; nil without Slurm, or if Slurm does not know the job.
 func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 	launcher := filepath.Base(l.Program)
 	switch {
@@ -48,8 +48,8 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 // passed reports whether script and launcher have both ended with 0.
 func passed(o launch.Outcome) bool { return o.Reported && o.Status == 0 && o.Launcher == 0 }
 
-// endedBySlurm is a job that Slurm has ended. One that lacked time or memory is its author's
-// to fix, where the author has asked for so much.
+// endedBySlurm handles a job that Slurm has ended. If it ran out of time or memory, and its
+// author has chosen that limit, the author can fix it.
 func endedBySlurm(l plan.Launch, job slurm.Job) error {
 	err := fmt.Errorf("job %d was ended by Slurm: %s (%s)", job.ID, job.EndedBySlurm(), job.State)
 	if job.Reason != "" && job.Reason != "None" {

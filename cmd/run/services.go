@@ -13,16 +13,16 @@ import (
 const (
 	// shownLines is how much of a service's log a step shows at most, in lines.
 	shownLines = 10_000
-	// logsTimeout bounds the reading of one service's log; shortLogsTimeout that of
-	// all of them where the job was told to stop.
+	// logsTimeout bounds the reading of one service's log; shortLogsTimeout that of all of them
+	// if the job was told to stop.
 	logsTimeout      = 10 * time.Second
 	shortLogsTimeout = 2 * time.Second
 )
 
 // showServices copies what the services have said during a step into the job log
-// (CI_DEBUG_SERVICES). No program of the driver lives from step to step that
-// could do it while the step runs. A step that was told to stop may have waited for
-// a service: its end shows their logs as well.
+// (CI_DEBUG_SERVICES). No program of the driver runs between steps that could do it meanwhile.
+// A step that was told to stop may have waited for a service, so the logs are shown after it as
+// well.
 func showServices(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman, since time.Time) {
 	all := context.WithoutCancel(ctx)
 	if ctx.Err() != nil {

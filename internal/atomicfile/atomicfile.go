@@ -1,5 +1,5 @@
-// Package atomicfile replaces files at once: whoever reads one meanwhile sees all of the
-// old text or all of the new one.
+// Package atomicfile replaces files atomically: a reader sees all of the old text or all of the
+// new one.
 package atomicfile
 
 import (
@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// Write writes a file that only this user can read, by a temporary file in its directory
-// and rename(2). A link of that name is replaced, not followed. It does not wait for the
-// disk: what is written this way is of use until the next boot, or can be found out again.
+// Write writes a file that only this user can read, with a temporary file in its directory and
+// rename(2). A link with that name is replaced, not followed. It does not wait for the disk:
+// such files are only needed until the next boot, or can be recreated.
 func Write(name string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package containersconf reads podman's containers.conf(5) as podman with a given environment
-// does, by the types of containers/common. It knows what the files say, and not what podman is
-// built to do without them: that differs from version to version.
+// does, with the types of containers/common. It knows only what the files set, not podman's
+// built-in defaults, which differ from version to version.
 package containersconf
 
 import (
@@ -18,16 +18,16 @@ import (
 	"github.com/containers/common/pkg/config"
 )
 
-// Config is what the files say together.
+// Config is the merged content of the files.
 type Config struct {
 	config.Config
-	// from has, for each key that a file sets, the last file that does.
+	// from maps each key that is set to the last file that sets it.
 	from map[string]string
 }
 
-// Read reads the files that podman reads (containers/common pkg/config/new.go, newLocked): later
-// ones win, key by key. getenv returns variables of podman's environment. The error names the file
-// that podman cannot read either. Modules, which are for podman's --module, are not read.
+// Read reads the files that podman reads (containers/common pkg/config/new.go, newLocked):
+// later ones win, key by key. getenv returns variables of podman's environment. The error names
+// the file; podman cannot read it either. Modules, for podman's --module, are not read.
 func Read(getenv func(string) string) (Config, error) {
 	c := Config{from: map[string]string{}}
 	for _, name := range files(getenv) {
@@ -35,7 +35,7 @@ func Read(getenv func(string) string) (Config, error) {
 			return Config{}, err
 		}
 	}
-	// podman takes no other file then, and this one has to be there.
+	// podman then reads no other file, and this one must exist.
 	if name := getenv("CONTAINERS_CONF"); name != "" {
 		if _, err := os.Stat(name); err != nil {
 			return Config{}, fmt.Errorf("CONTAINERS_CONF of podman's environment: %w", err)
@@ -44,7 +44,8 @@ func Read(getenv func(string) string) (Config, error) {
 	return c, nil
 }
 
-// files returns the files in the order in which podman reads them. Not all of them need be there.
+// files returns the files in the order in which podman reads them. Not all of them need to
+// exist.
 func files(getenv func(string) string) []string {
 	var names []string
 	if name := getenv("CONTAINERS_CONF"); name != "" {
@@ -66,7 +67,7 @@ func files(getenv func(string) string) []string {
 			names = append(append(names, name), more...)
 		}
 	}
-	// podman 4.3 does not know it.
+	// podman 4.3 does not support it.
 	if name := getenv("CONTAINERS_CONF_OVERRIDE"); name != "" {
 		names = append(names, name)
 	}
@@ -92,14 +93,13 @@ func (c *Config) add(name string) error {
 	return nil
 }
 
-// From returns the file that sets a key, such as engine.runtime; empty where none does.
+// From returns the file that sets a key, such as engine.runtime; empty if none does.
 func (c Config) From(key string) string { return c.from[key] }
 
-// Defaults are what podman does where no option says otherwise; empty where it is podman itself
-// that chooses.
+// Defaults are podman's defaults from the files; empty if podman's built-in default applies.
 type Defaults struct {
-	// Runtimes are the OCI runtimes that containers may get, by name: usually one. There are more
-	// where some platforms have others.
+	// Runtimes are the names of the OCI runtimes that containers may get: usually one, more if
+	// some platforms have their own.
 	Runtimes []string
 	// UserNS is the mode of the user namespace: "auto", "keep-id".
 	UserNS string
@@ -107,10 +107,10 @@ type Defaults struct {
 	FirewallDriver string
 }
 
-// Unknown are the defaults where the files cannot be read: the runtime may be any.
+// Unknown are the defaults if the files cannot be read: the runtime may be any.
 var Unknown = Defaults{Runtimes: []string{"unknown"}}
 
-// Defaults returns them. podman's PODMAN_USERNS wins over containers.conf.
+// Defaults returns them. podman's PODMAN_USERNS takes precedence over containers.conf.
 func (c Config) Defaults(getenv func(string) string) Defaults {
 	d := Defaults{UserNS: cmp.Or(getenv("PODMAN_USERNS"), c.Containers.UserNS), FirewallDriver: c.Network.FirewallDriver}
 	if c.Engine.OCIRuntime != "" {
@@ -124,8 +124,9 @@ func (c Config) Defaults(getenv func(string) string) Defaults {
 	return d
 }
 
-// OtherKernel returns a runtime that is not known to start processes on this machine's kernel, as
-// podman's usual ones do; empty where there is none. kata, krun and runsc have a kernel of their own.
+// OtherKernel returns a runtime that, unlike podman's usual ones, is not known to start
+// processes on this machine's kernel; empty if there is none. kata, krun and runsc have a
+// kernel of their own.
 func (d Defaults) OtherKernel() string {
 	for _, name := range d.Runtimes {
 		if !slices.Contains([]string{"crun", "runc", "youki"}, name) {

@@ -9,24 +9,24 @@ import (
 	"podman-executor/internal/process"
 )
 
-// defaultDirs are where podman looks for a runtime whose paths containers.conf does not have.
+// defaultDirs are where podman looks for a runtime if containers.conf does not set its paths.
 var defaultDirs = []string{"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/sbin", "/bin", "/run/current-system/sw/bin"}
 
-// otherNames are the programs of runtimes that are not called as their runtime is.
+// otherNames are the programs of runtimes whose program has another name.
 var otherNames = map[string][]string{
 	"kata": {"kata-runtime", "kata-qemu", "kata-fc"},
 }
 
-// Missing are programs that containers.conf leads to, and that are not there.
+// Missing is a program that containers.conf requires but that does not exist.
 type Missing struct {
-	// Program is what they are called, Key the key that leads to them, File the file that sets it.
+	// Program is its name, Key the key that requires it, File the file that sets the key.
 	Program, Key, File string
-	// Needed tells that no container starts without them.
+	// Needed reports whether no container starts without it.
 	Needed bool
 }
 
-// Missing returns those programs. What only podman itself chooses is not looked for. getenv is
-// that of [Read].
+// Missing returns the missing programs. It does not look for programs that podman chooses
+// itself. getenv is as for [Read].
 func (c Config) Missing(getenv func(string) string) []Missing {
 	path := filepath.SplitList(getenv("PATH"))
 	var list []Missing
@@ -83,8 +83,8 @@ func isProgram(name string) bool {
 	return err == nil && process.IsProgram(info)
 }
 
-// Subnets returns how many networks fit into default_subnet_pools of [network]; 0 where no file has
-// them. Without them there is room for more than 40,000.
+// Subnets returns how many networks fit into default_subnet_pools of [network]; 0 if no file
+// sets them. Without them there is room for more than 40,000.
 func (c Config) Subnets() int {
 	n := 0
 	for _, pool := range c.Network.DefaultSubnetPools {

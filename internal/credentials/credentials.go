@@ -1,10 +1,9 @@
 // Package credentials makes the auth file that podman gets for one job's pulls.
 //
-// Its sources are the job's DOCKER_AUTH_CONFIG, the administrator's file
-// (registry_auth_file), and the credentials that GitLab sends with the job (that is
-// how CI_JOB_TOKEN reaches GitLab's own registry). Of the job's, only names and
-// passwords are taken: a helper or store that a job names would be a program that
-// runs on the host.
+// Its sources are the job's DOCKER_AUTH_CONFIG, the administrator's file (registry_auth_file),
+// and the credentials that GitLab sends with the job (that is how CI_JOB_TOKEN reaches GitLab's
+// own registry). From the job, only names and passwords are taken: a helper or store that a job
+// names would be a program that runs on the host.
 package credentials
 
 import (
@@ -32,8 +31,8 @@ const maxShown = 100
 // "registry.example.com/group".
 type Set struct{ entries map[string]entry }
 
-// entry is one credential: a base64 of user:password, with a token perhaps, or a
-// helper that knows it.
+// entry is one credential: user:password in base64, perhaps with a token, or a helper that
+// knows it.
 type entry struct {
 	Auth          string `json:"auth"`
 	IdentityToken string `json:"identitytoken,omitempty"`
@@ -54,10 +53,10 @@ type dockerAuth struct {
 	IdentityToken string `json:"identitytoken"`
 }
 
-// Collect merges the sources. For each registry path the first source that has
-// it wins: DOCKER_AUTH_CONFIG, the administrator's file, GitLab's own
-// (gitlab-runner helpers/docker/auth/auth.go:130). The notices say, without any
-// secret, what was left out and why.
+// Collect merges the sources. For each registry path the first source that has it wins:
+// DOCKER_AUTH_CONFIG, the administrator's file, GitLab's own (gitlab-runner
+// helpers/docker/auth/auth.go:130). The notices say what was left out and why, without showing
+// secrets.
 func Collect(dockerAuthConfig string, administrators File, fromGitLab []job.Credential) (Set, []string) {
 	s := Set{entries: map[string]entry{}}
 	var notices []string
@@ -81,7 +80,7 @@ func (s Set) addDockerConfig(text string) (notices []string) {
 		return []string{fmt.Sprintf("%s is ignored: larger than %d KiB", name, maxConfig>>10)}
 	}
 	var config dockerConfig
-	// The decoder's error could show a part of a password.
+	// The decoder's error could show part of a password.
 	if json.Unmarshal([]byte(text), &config) != nil {
 		return []string{name + ` is ignored: not JSON of the form {"auths": {"registry": {"auth": "…"}}}`}
 	}
@@ -114,8 +113,8 @@ func (a dockerAuth) userAndPassword() (user, password string, err error) {
 	return user, password, nil
 }
 
-// shown returns the key of an entry for a message: short, and without what stands
-// before an @, which may be a password.
+// shown returns the key of an entry for a message: short, and without anything before an @,
+// which may be a password.
 func shown(registry string) string {
 	if at := strings.LastIndexByte(registry, '@'); at >= 0 {
 		registry = "…" + registry[at:]
@@ -189,14 +188,14 @@ func (s Set) longest(repository string) (path string, ok bool) {
 	}
 }
 
-// Write writes auth.json to that directory, for this user only, for a pull from a
-// repository. It returns the file's name, and whether one of the credentials is
-// for that repository. podman takes no credential from anywhere else then, so an
-// empty set is also written.
+// Write writes auth.json to that directory, for this user only, for a pull from a repository.
+// It returns the file's name, and whether one of the credentials is for that repository. It
+// also writes an empty set, because with the file podman takes no credentials from anywhere
+// else.
 //
-// podman asks a helper of the repository's registry before it looks at anything
-// else (containers/image pkg/docker/config/config.go, findCredentialsInFile), so
-// the helper is left out where a longer path, or an earlier source, wins.
+// podman asks a helper of the repository's registry before it looks at anything else
+// (containers/image pkg/docker/config/config.go, findCredentialsInFile), so the helper is left
+// out if a longer path, or an earlier source, wins.
 func (s Set) Write(dir, repository string) (name string, matches bool, err error) {
 	file := struct {
 		Auths   map[string]entry  `json:"auths"`

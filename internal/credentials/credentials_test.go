@@ -173,7 +173,7 @@ func TestNoticesOfGitLabsOwn(t *testing.T) {
 	}
 }
 
-// What is wrong with one entry, or with the whole variable, leaves the rest.
+// A bad entry, or a bad variable, does not affect the rest.
 func TestTheRestIsUsed(t *testing.T) {
 	gitlab := []job.Credential{{URL: "g.example.org", Username: "g", Password: "g"}}
 	config := fmt.Sprintf(`{"credsStore": "x", "credHelpers": {"a": "b"}, "auths": {"z.example.org": {"auth": "?"}, "b.example.org": {"auth": %q}, "a.example.org": {}}}`, b64("u:p"))
@@ -236,9 +236,9 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// FuzzAuthConfig: of any DOCKER_AUTH_CONFIG there come names and passwords for clean
-// registry paths, and no program; the auth file is JSON with them alone, and the
-// notices are short lines without control characters.
+// FuzzAuthConfig: any DOCKER_AUTH_CONFIG yields only names and passwords for clean registry
+// paths, and no program. The auth file is JSON with only these, and the notices are short lines
+// without control characters.
 func FuzzAuthConfig(f *testing.F) {
 	f.Add(auths("r.example.org", "u:p"), "r.example.org")
 	f.Add(`{"credHelpers": {"a": "b"}}`, "https://index.docker.io/v1/")

@@ -24,16 +24,15 @@ var helperName = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._-]*\z`)
 // File is the administrator's auth file. The zero File has no credentials.
 type File struct{ entries map[string]entry }
 
-// ReadFile reads the administrator's auth file: docker's config.json or podman's
-// auth.json. Whatever is wrong with it is an error, which shows nothing of its
-// content but the names of registries.
+// ReadFile reads the administrator's auth file: docker's config.json or podman's auth.json. Any
+// problem with it is an error, which shows nothing of its content except names of registries.
 func ReadFile(name string) (File, error) {
 	text, err := readPrivate(name)
 	if err != nil {
 		return File{}, fmt.Errorf("reading registry_auth_file: %w", err)
 	}
 	var config dockerConfig
-	// The decoder's error could show a part of a password.
+	// The decoder's error could show part of a password.
 	if json.Unmarshal(text, &config) != nil {
 		return File{}, fmt.Errorf(`reading registry_auth_file: %s is not JSON of the form {"auths": {"registry": {"auth": "…"}}}`, name)
 	}
@@ -72,7 +71,7 @@ func readPrivate(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
-// addHelper takes a helper for a registry. Helpers know no paths below one.
+// addHelper adds a helper for a registry. Helpers do not know paths below a registry.
 func (f File) addHelper(registry, helper string) error {
 	path, err := registryPath(registry)
 	switch {
@@ -87,7 +86,7 @@ func (f File) addHelper(registry, helper string) error {
 	return nil
 }
 
-// addAuth takes a credential. docker leaves an empty entry for one that is in the
+// addAuth adds a credential. docker leaves an empty entry for a credential that is in the
 // store.
 func (f File) addAuth(registry string, auth dockerAuth, store string) error {
 	if auth == (dockerAuth{}) {

@@ -86,7 +86,7 @@ func TestFileHelpers(t *testing.T) {
 	}
 }
 
-// What is wrong with the file is said, with nothing of what is in it.
+// Errors about the file show nothing of its content.
 func TestFileRefused(t *testing.T) {
 	const secret = "s3cr3t"
 	const form = ` is not JSON of the form {"auths": {"registry": {"auth": "…"}}}`

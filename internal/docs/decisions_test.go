@@ -11,7 +11,7 @@ import (
 
 const decisions = "../../docs/decisions"
 
-// record is what the index says of a decision, and the decision of itself.
+// record is a decision as described in the index, and in its own file.
 type record struct{ number, title, status, date string }
 
 var (

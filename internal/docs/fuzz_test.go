@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Every fuzz test has a corpus beside it that is committed, of files that are named by what
-// they are, and no corpus is without its test. `go test` runs them all.
+// Every fuzz test has a committed corpus beside it, whose files have descriptive names, and
+// every corpus has its test. `go test` runs them all.
 func TestFuzzCorpora(t *testing.T) {
 	const root = "../.."
 	function := regexp.MustCompile(`(?m)^func (Fuzz[A-Z][A-Za-z0-9]*)\(`)

@@ -1,9 +1,9 @@
-// Command docs makes the reference pages under docs/ from the types that they
-// describe, so that a page cannot say something else than the program does:
+// Command docs makes the reference pages under docs/ from the types that they describe, so that
+// a page cannot contradict the program:
 //
 //	go run podman-executor/internal/docs policy OUTPUT
 //
-// `make docs` runs it, by the go:generate lines beside the types.
+// `make docs` runs it through the go:generate lines beside the types.
 package main
 
 import (

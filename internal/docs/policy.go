@@ -16,8 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-// policyText is what the page says around the tables; they go where tablesMark
-// stands.
+// policyText is the page around the tables, which replace tablesMark.
 //
 //go:embed policy.md
 var policyText []byte
@@ -132,7 +131,7 @@ func (r *reader) table(name string, s structType) {
 	}
 }
 
-// isTable tells a struct that stands for a table from one that holds a value.
+// isTable reports whether a struct stands for a table. Other structs hold a value.
 func (r *reader) isTable(name string) bool {
 	s, ok := r.structs[name]
 	if !ok {
@@ -180,9 +179,9 @@ func (r *reader) key(path, name string, f *ast.Field, tag reflect.StructTag) key
 	return k
 }
 
-// explain makes the meaning of a key from the comment of its field. The key stands in
-// another column, so the name of the field goes, and an "is" or "are" behind it. The
-// first paragraph is the meaning, the others are details.
+// explain makes the meaning of a key from the comment of its field. The key is in another
+// column, so the field's name is dropped, with an "is" or "are" after it. The first paragraph
+// is the meaning, the others are details.
 func explain(field, comment string) (meaning string, details []string, err error) {
 	first, rest, _ := strings.Cut(strings.TrimSpace(comment), "\n\n")
 	meaning, ok := strings.CutPrefix(joined(first), field+" ")

@@ -117,15 +117,14 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// hasKeys tells a type that stands for a table from one that holds a value.
+// hasKeys reports whether a type stands for a table. Other types hold a value.
 func hasKeys(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool {
 		return f.Tag.Get("toml") != ""
 	})
 }
 
-// What the page shows of errors, image names and volumes is what the program
-// makes of them.
+// Errors, image names and volumes on the page are as the program prints them.
 func TestTheExampleOfErrors(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```.*?```\n(.*?)```").FindStringSubmatch(page(t))
 	if blocks == nil {

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// Every test that docs/security.md names is there: a promise without its test is
-// none.
+// Every test that docs/security.md names exists: a promise without its test is worth nothing.
 func TestSecurityPage(t *testing.T) {
 	const root = "../.."
 	page, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))

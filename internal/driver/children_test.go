@@ -63,7 +63,7 @@ func TestChildren(t *testing.T) {
 	}
 }
 
-// starters are what starts a process, or makes one to be started, by the import path.
+// starters are the functions that start a process, or prepare one, by import path.
 var starters = map[string][]string{
 	"os/exec": {"Command", "CommandContext", "Cmd"}, "os": {"StartProcess"},
 	"syscall": {"Exec", "ForkExec", "StartProcess"}, "golang.org/x/sys/unix": {"Exec", "ForkExec"},
@@ -109,8 +109,8 @@ func starting(file *ast.File) (list []*ast.FuncDecl) {
 	return list
 }
 
-// setsEnvironment tells whether a function assigns the field Env of a variable, and nowhere
-// asks for the program's own environment.
+// setsEnvironment reports whether a function assigns the field Env of a variable, and never
+// uses the program's own environment.
 func setsEnvironment(function *ast.FuncDecl) bool {
 	sets, own := false, false
 	ast.Inspect(function, func(n ast.Node) bool {

@@ -40,10 +40,10 @@ type Program struct {
 	Flags func(*flag.FlagSet, *Call)
 	// Stage does the program's work.
 	Stage func(context.Context, *Call) error
-	// Explain, if set, returns a better hint than the error's own for faults that any
-	// command and any file can meet; empty for all others.
+	// Explain, if set, returns a better hint than the error's own for faults that can occur
+	// with any command or file; empty for all others.
 	Explain func(error) string
-	// Reexec is what the program does if it calls itself, in podman's namespaces.
+	// Reexec is for the program calling itself in podman's namespaces.
 	Reexec Reexec
 }
 
@@ -57,10 +57,10 @@ type Reexec struct {
 // Call is one call of a program by the runner.
 type Call struct {
 	Program string
-	// Policy is the file that --policy names; empty: see site.LoadPolicy.
+	// Policy is the file named by --policy; empty: see site.LoadPolicy.
 	Policy string
-	// Command, if an option has set it, is what to do instead of the stage. It
-	// needs no runner and no job, may be interrupted, and ends with 0 or 1.
+	// Command, if an option has set it, runs instead of the stage. It needs no runner and no
+	// job, may be interrupted, and exits with 0 or 1.
 	Command func(context.Context, *Call) error
 	// Args are the arguments after the options.
 	Args []string
@@ -97,15 +97,15 @@ func Main(p Program) int {
 	return Run(ctx, p, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 }
 
-// parentPoll is how often a program looks whether the runner is still there.
+// parentPoll is how often a program checks whether the runner is still there.
 const parentPoll = time.Second
 
 // stopContext returns a context that ends with SIGTERM, SIGINT, SIGQUIT or SIGHUP, and
 // when the process that called the program is gone: a runner that was killed calls no
 // cleanup, and a job that nobody watches must not go on.
 //
-// SIGPIPE is caught and dropped: when the runner has died, cleaning up matters
-// more than saying so. (Ignored, it would stay ignored in podman and the job.)
+// SIGPIPE is caught and dropped: when the runner has died, cleaning up matters more than
+// reporting it. (If it were ignored, it would stay ignored in podman and the job.)
 func stopContext() (context.Context, context.CancelFunc) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
@@ -182,7 +182,7 @@ func (c *Call) stage(ctx context.Context, p Program) int {
 	return c.finish(ctx, p.Stage(ctx, c))
 }
 
-// options returns the options of the program. What each does stands in Help alone.
+// options returns the options of the program. Only Help says what each does.
 func (p Program) options(call *Call, version *bool) *flag.FlagSet {
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.Usage = func() {}
@@ -200,8 +200,8 @@ func (p Program) Options() (names []string) {
 	return names
 }
 
-// internalError is what becomes of a panic: the place, and no values, which may
-// be anything.
+// internalError returns the error for a panic. It has the place, but no values, since they may
+// be anything, including secrets.
 func internalError() error {
 	place := "an unknown place"
 	callers := make([]uintptr, 32)

@@ -15,10 +15,10 @@ import (
 	"podman-executor/internal/trust"
 )
 
-// ScriptError is the end of a job's own script with another code than 0.
+// ScriptError is the error of a job's own script that ended with a code other than 0.
 type ScriptError struct {
 	Code int
-	// Cause is what ended the script where the script cannot have said it; nil
+	// Cause is what ended the script, if the script cannot have reported it itself; nil
 	// otherwise.
 	Cause error
 }
@@ -27,29 +27,29 @@ func (e *ScriptError) Error() string {
 	return fmt.Sprintf("the script ended with exit code %d", e.Code)
 }
 
-// Refusal is a job that asks for what it may not or cannot have. Its author can
-// fix it; trying again does not help.
+// Refusal is the error of a job that asks for what it may not or cannot have. Its author can
+// fix it; a retry does not help.
 type Refusal struct {
 	Err error
-	// Hint is what its author can do, for the hint line; where it is empty, that of Err counts.
+	// Hint is what its author can do, for the hint line. If it is empty, Err's hint is used.
 	Hint string
 }
 
 func (e *Refusal) Error() string { return e.Err.Error() }
 func (e *Refusal) Unwrap() error { return e.Err }
 
-// Fault is a failure of the machine, of podman or of the policy file, with what
-// the administrator can do. Any other error is one too, without a hint.
+// Fault is a failure of the machine, of podman or of the policy file, with a hint for the
+// administrator. Any other error also counts as one, without a hint.
 type Fault struct {
 	Err error
-	// Hint is what the administrator can do; where it is empty, that of Err counts.
+	// Hint is what the administrator can do. If it is empty, Err's hint is used.
 	Hint string
 }
 
 func (e *Fault) Error() string { return e.Err.Error() }
 func (e *Fault) Unwrap() error { return e.Err }
 
-// ownHint is the hint of an error itself, and not of one that it wraps.
+// ownHint returns the hint of an error itself, not of one that it wraps.
 func ownHint(err error) string {
 	switch e := err.(type) {
 	case *Refusal:
@@ -62,15 +62,15 @@ func ownHint(err error) string {
 	return ""
 }
 
-// The runner's exit statuses where it does not say others
-// (gitlab-runner executors/custom/command/command.go:19).
+// The runner's exit statuses, unless it sets others (gitlab-runner
+// executors/custom/command/command.go:19).
 const (
 	buildFailure  = 1
 	systemFailure = 2
 )
 
-// finish turns what a stage returned into an exit status, and says what went
-// wrong: the only place that does either.
+// finish turns a stage's error into an exit status, and prints it. This is the only place that
+// does either.
 //
 //	what happened                              stderr         code file  exit
 //	the script ended with n                    its cause      n          build failure
@@ -111,7 +111,7 @@ func (c *Call) finish(ctx context.Context, err error) int {
 	}
 }
 
-// forAdministrator is the hint of an error that has none of its own.
+// forAdministrator is the hint for an error without one.
 const forAdministrator = "ask the administrator of this runner; the driver's log (general.log_file in the policy) and gitlab-runner's log say more"
 
 // report prints an error, one line for each of its own, and its hint.
@@ -145,7 +145,7 @@ func linesOf(err error) []string {
 		texts = append(texts, part.Error())
 		lines = append(lines, linesOf(part)...)
 	}
-	// What wraps errors has put a text of its own before them.
+	// A wrapper has put its own text before them.
 	if before, ok := strings.CutSuffix(text, strings.Join(texts, "\n")); ok {
 		lines[0] = before + lines[0]
 		return lines
@@ -153,10 +153,11 @@ func linesOf(err error) []string {
 	return []string{text}
 }
 
-// Hint returns what an error, or the first of several that does, tells its reader to do;
-// empty where none does.
+// Hint returns the hint of an error, or of the first of several joined errors that has one;
+// empty if there is none.
 func Hint(err error) string {
-	// Where a path was judged it is known who can write what, and which command ends that.
+	// A judged path has the most exact hint: who can write to what, and the command that fixes
+	// it.
 	if hint := trust.Hint(err); hint != "" {
 		return hint
 	}
@@ -179,14 +180,13 @@ func Hint(err error) string {
 // Warn prints a warning.
 func (c *Call) Warn(format string, args ...any) { c.say("warning", fmt.Sprintf(format, args...)) }
 
-// say prints one line. A line break in it would let a job forge lines.
+// say prints one line. Line breaks are replaced, since they would let a job forge lines.
 func (c *Call) say(kind, text string) {
 	fmt.Fprintf(c.Stderr, "%s: %s: %s\n", c.Program, kind, Printable(text))
 }
 
-// Printable returns s with control characters, and whatever else is not
-// printable, replaced: what a job names must not move the cursor, start a line
-// or a section in a log.
+// Printable returns s with control characters, and whatever else is not printable, replaced: a
+// name chosen by a job must not move the cursor, or start a line or a section in a log.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {
@@ -196,7 +196,7 @@ func Printable(s string) string {
 	}, s)
 }
 
-// status reads an exit status from the environment that the runner makes.
+// status reads an exit status from the environment that the runner sets.
 func (c *Call) status(variable string, otherwise int) int {
 	if n, err := strconv.Atoi(c.Getenv(variable)); err == nil && n > 0 && n < 256 {
 		return n
@@ -209,7 +209,7 @@ func (c *Call) status(variable string, otherwise int) int {
 func (c *Call) writeCode(code int) error {
 	file := c.Getenv(api.BuildCodeFileVariable)
 	if file == "" {
-		// Runners before 17.9 know build failures without their code only.
+		// Runners before 17.9 only know build failures without a code.
 		return nil
 	}
 	if err := os.WriteFile(file, []byte(strconv.Itoa(code)+"\n"), 0o600); err != nil {

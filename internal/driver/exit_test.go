@@ -113,8 +113,8 @@ func TestStatuses(t *testing.T) {
 // noMap is nil in a way that staticcheck does not see.
 var noMap map[string]string
 
-// TestPanic: a bug is a system failure, told in a line without a Go stack, a type
-// or a value, which may be a secret.
+// TestPanic: a bug is a system failure, reported in one line without a Go stack, a type or a
+// value, which may be a secret.
 func TestPanic(t *testing.T) {
 	for name, bug := range map[string]func(){
 		"a value":          func() { panic("s3cret") },
@@ -179,8 +179,8 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// TestForgedLines: what a job names does not become a line of the driver's, in a
-// warning or in an error.
+// TestForgedLines: names chosen by a job cannot forge a line of the driver's, in a warning or
+// in an error.
 func TestForgedLines(t *testing.T) {
 	_, _, stderr, _ := runStage(t, t.Context(), func(_ context.Context, c *Call) error {
 		c.Warn("the image %s", "x\nprog: hint: do as I say\x1b[2J")

@@ -24,15 +24,15 @@ type Call struct {
 	AuthMode string `json:"auth_mode,omitempty"`
 }
 
-// AllCalls is the second log, below HOME: scripts remove the first one, and each call is looked
-// at in the end.
+// AllCalls is the second log, below HOME: scripts remove the first one, but every call is
+// checked at the end.
 const AllCalls = "children/podman"
 
 // Signalled is the file, in the fake's directory, that says that a program has got its SIGTERM.
 const Signalled = "signalled"
 
-// ReadLog returns the calls so far, none where there is no log. A last line that is not whole
-// yet belongs to a call that is none yet.
+// ReadLog returns the calls so far; none if there is no log. An incomplete last line is
+// ignored.
 func ReadLog(name string) ([]Call, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -84,13 +84,13 @@ func RoleIn(args []string) string {
 	return ""
 }
 
-// NamesIn returns what a command line names after its options.
+// NamesIn returns the names after the options of a command line.
 func NamesIn(args []string) []string { return args[slices.Index(args, "--")+1:] }
 
 // IsID matches the ID of an image.
 var IsID = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
 
-// ImageID returns the ID of the image of that name, or that has that ID.
+// ImageID returns the ID of the image with that name, or with that ID.
 func ImageID(name string) string {
 	if IsID.MatchString(name) {
 		return name

@@ -1,7 +1,8 @@
-// Package fakepodman prints objects as podman does, for the podmans of tests: by the Go template
-// of a command's --format. What the templates see are podman's own types, as far as the driver
-// asks for them (podman 4.3.1 and 5.4.2: cmd/podman/containers/ps.go, images/list.go,
-// networks/list.go, volumes/list.go, inspect/inspect.go); any other field is an error, as there.
+// Package fakepodman prints objects as podman does, for the fake podmans of tests, with the Go
+// template of a command's --format. What the templates see are podman's own types, as far as
+// the driver asks for them (podman 4.3.1 and 5.4.2: cmd/podman/containers/ps.go,
+// images/list.go, networks/list.go, volumes/list.go, inspect/inspect.go); any other field is an
+// error, as there.
 package fakepodman
 
 import (
@@ -77,7 +78,7 @@ type imageConfig struct {
 	Labels          labels
 }
 
-// laterImageData is of a podman that says the variant.
+// laterImageData is for a podman that reports the variant.
 type laterImageData struct {
 	imageData
 	Variant string
@@ -98,9 +99,9 @@ type containerState struct {
 }
 
 // Render returns what podman prints for a command line, where it has the objects of that JSON
-// list: of `podman ps` and other lists by `--format json`, of `image inspect` without a format; of
-// `container inspect` the State. What is not a list of objects, and what is asked for without a
-// template, comes back as it is. The error is what podman says behind "Error: ".
+// list: of `podman ps` and other lists by `--format json`, of `image inspect` without a format;
+// of `container inspect` the State. Anything that is not a list of objects, or is requested
+// without a template, is returned unchanged. The error is podman's text after "Error: ".
 func Render(args []string, objects string) (string, error) {
 	format, ok := formatOf(args)
 	if !ok {
@@ -142,7 +143,7 @@ func toJSON(v any) (string, error) {
 	return strings.TrimSpace(text.String()), err
 }
 
-// rowsOf reads objects as those that the command lists.
+// rowsOf reads objects as the type that the command lists.
 func rowsOf(args []string, objects string) (rows []any, ok bool) {
 	words := slices.Clone(args)
 	if len(words) > 2 && words[0] == "--url" {
@@ -223,7 +224,7 @@ func lines(i imageSummary) []any {
 func read[T any](objects string, rows func(T) []any) (all []any, ok bool) {
 	var list []T
 	if err := json.Unmarshal([]byte(objects), &list); err != nil {
-		return nil, false // no list: garbage, on purpose
+		return nil, false // not a list: garbage, on purpose
 	}
 	for _, one := range list {
 		all = append(all, rows(one)...)

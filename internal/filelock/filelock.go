@@ -1,5 +1,5 @@
-// Package filelock locks files by flock(2). A lock ends with the process, however
-// that ends, so nobody has to tell a lock that is held from one that was left behind.
+// Package filelock locks files by flock(2). A lock ends with the process, however that ends, so
+// there are no stale locks.
 package filelock
 
 import (
@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// How a file is locked: by many, or by one alone.
+// How a file is locked: shared by many, or by one alone.
 const (
 	Shared    = syscall.LOCK_SH
 	Exclusive = syscall.LOCK_EX
 )
 
-// ErrHeld is the error of [Try] for a lock that somebody else has.
+// ErrHeld is the error of [Try] if somebody else holds the lock.
 var ErrHeld = errors.New("the lock is held")
 
 // Try locks a file, or returns [ErrHeld] at once. Closing the file unlocks it.
@@ -26,7 +26,7 @@ func Try(f *os.File, how int) error {
 	return err
 }
 
-// Wait locks a file as soon as it can be.
+// Wait locks a file as soon as possible.
 func Wait(f *os.File, how int) error { return flock(f, how) }
 
 func flock(f *os.File, how int) error {

@@ -7,15 +7,15 @@ import (
 	"podman-executor/internal/step"
 )
 
-// Pipes is where a container that stays has the directory of [Make], read-only: it may open
-// what is there, and put nothing in its place.
+// Pipes is the mount point of the directory of [Make] in a container that stays. It is
+// read-only, so the container can open the pipes but not replace them.
 const Pipes = step.Private + "/steps"
 
 //go:embed loop.sh
 var loopFile string
 
-// loopProgram is the program of a container that stays: the other end of the pipes. What it does,
-// and why, is written in the file.
+// loopProgram is the program of a container that stays: the other end of the pipes. The file
+// explains it.
 var loopProgram = shell.Program(loopFile, "@DIR@", step.Dir, "@PIPES@", Pipes)
 
 // Command returns the arguments of `sh` for a container that stays for the whole job, see

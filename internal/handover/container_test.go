@@ -12,8 +12,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// containerOf is a container, of whose pipes nobody takes a step, and which podman says
-// to be in a state. calls returns podman's calls so far.
+// containerOf returns a container that never takes a step from its pipes, and whose state
+// podman reports as given. calls returns podman's calls so far.
 func containerOf(t *testing.T, status string) (c Container, calls func() []string) {
 	t.Helper()
 	home := t.TempDir()
@@ -49,7 +49,7 @@ func TestContainerThatTakesNoStep(t *testing.T) {
 	}
 }
 
-// One that does not end after all costs few, too.
+// One that does not end after all also costs few commands.
 func TestContainerThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	c, calls := containerOf(t, "running")

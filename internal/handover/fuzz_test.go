@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzStatus: what a step's container tells is a number from 0 to 255 in one whole line, or
+// FuzzStatus: what a step's container reports is a number from 0 to 255 in one whole line, or
 // an error of one line.
 func FuzzStatus(f *testing.F) {
 	f.Add("0\n")

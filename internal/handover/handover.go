@@ -244,7 +244,7 @@ func (p *pipes) run(ctx context.Context, s Step, ended <-chan struct{}) (code in
 		output.Go(func() { _, _ = io.Copy(s.Stdout, p.out) })
 		output.Go(func() { _, _ = io.Copy(s.Stderr, p.err) })
 		if code, err = p.readStatus(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			// Nobody would wait for a step that goes on after that.
+			// Nobody would wait for the step if it went on after that.
 			s.Kill()
 		}
 		// Now the output ends when the step's last process closes it.

@@ -145,8 +145,8 @@ func TestLargeStep(t *testing.T) {
 	})
 }
 
-// What a step leaves behind is dead when the next begins, and holds nothing up, even
-// where it has left the step's session and its streams.
+// Processes that a step leaves behind are dead when the next step begins, and delay nothing,
+// even if they have left the step's session and its streams.
 func TestLeftBehind(t *testing.T) {
 	inShells(t, func(t *testing.T, l loop) {
 		ready := filepath.Join(l.home, "ready")
@@ -179,7 +179,7 @@ func TestUnkillable(t *testing.T) {
 	<-l.ended
 }
 
-// Each step has its own word to stop: the end of its input.
+// Each step is told to stop separately, by the end of its input.
 func TestStoppedStep(t *testing.T) {
 	inShells(t, func(t *testing.T, l loop) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -250,8 +250,8 @@ func TestContainerEnds(t *testing.T) {
 	})
 }
 
-// A driver that is killed at once, when it has told of its step or before, does not
-// keep the next one from having its own.
+// A driver that is killed at once, after or before it has announced its step, does not prevent
+// the next driver's step.
 func TestDriverThatIsGone(t *testing.T) {
 	inShells(t, func(t *testing.T, l loop) {
 		if _, _, _, err := l.run(t.Context(), ":"); err != nil {
@@ -276,8 +276,8 @@ func TestDriverThatIsGone(t *testing.T) {
 	})
 }
 
-// A job that fills the pipe by which its container learns of steps keeps no program of
-// the driver waiting for ever.
+// A job that fills the pipe that announces steps to its container cannot make the driver wait
+// for ever.
 func TestFullPipe(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "pipes")
@@ -306,7 +306,7 @@ func TestFullPipe(t *testing.T) {
 	}
 }
 
-// What a step writes to the pipes of its status is its own affair, and must be one.
+// A step may forge its own status in the pipe, but an invalid one is an error.
 func TestForgedStatus(t *testing.T) {
 	l := startLoop(t, "sh")
 	for forged, want := range map[string]string{"": `invalid exit status of a step: "\n"`, "256": `step: "256\n"`, "-1": `step: "-1\n"`, "0000000000000000000001": `step: "0000000000000000"`} {

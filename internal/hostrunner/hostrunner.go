@@ -19,9 +19,9 @@ import (
 // they do nothing, and the job passes (shells/abstract.go:211).
 const Program = "gitlab-runner"
 
-// Running returns the file of the gitlab-runner that is the process of that number. It is
-// empty where something else is, or where the file is there no more, or, with an error,
-// where somebody else could replace it.
+// Running returns the file of the gitlab-runner that runs as the given process. It is empty if
+// the process is something else, if the file no longer exists, or, with an error, if somebody
+// else could replace the file.
 func Running(pid int) (string, error) {
 	file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil || !strings.HasPrefix(filepath.Base(file), Program) {
@@ -36,11 +36,11 @@ func Running(pid int) (string, error) {
 	return file, nil
 }
 
-// Mountable reports whether podman can mount a file, and any image can run it: it needs
-// nothing of the system that it is from.
+// Mountable reports whether podman can mount a file, and any image can run it, because it is
+// statically linked.
 func Mountable(file string) bool { return !strings.Contains(file, ":") && isStatic(file) }
 
-// isStatic tells whether a program needs nothing of the system that it runs on.
+// isStatic reports whether a program is statically linked.
 func isStatic(file string) bool {
 	program, err := elf.Open(file)
 	if err != nil {
@@ -55,8 +55,8 @@ func isStatic(file string) bool {
 	return true
 }
 
-// Mount is the volume that brings the host's gitlab-runner into the runner
-// container, in front of the image's own.
+// Mount returns the volume that mounts the host's gitlab-runner into the runner container,
+// ahead of the image's own on PATH.
 func Mount(file string, image podman.Image) string {
 	dir := "/usr/local/bin"
 	if image.Config.Path != "" {
@@ -65,13 +65,13 @@ func Mount(file string, image podman.Image) string {
 	return file + ":" + path.Join(dir, Program) + ":ro"
 }
 
-// firstDirectory returns the place on a PATH that comes before all others: the
-// preferred one where nothing of the image's can be in front of it.
+// firstDirectory returns the directory on a PATH that comes before all others: the preferred
+// one, if no program of the image can come before it.
 func firstDirectory(search, preferred string) string {
 	for dir := range strings.SplitSeq(search, ":") {
 		switch {
 		case dir == "/usr/local/sbin":
-			// The usual PATH begins with it; images have no programs there.
+			// The usual PATH begins with it, and images have no programs there.
 		case path.IsAbs(dir) && path.Clean(dir) == dir && dir != "/":
 			return dir
 		}

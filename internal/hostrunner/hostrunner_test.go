@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The runner that called is found by its process; another program is not taken for it.
+// The calling runner is found by its process; another program does not count as one.
 func TestRunning(t *testing.T) {
 	dir := t.TempDir()
 	bash, err := exec.LookPath("bash")
@@ -63,7 +63,7 @@ func TestRunningUntrusted(t *testing.T) {
 	}
 }
 
-// A program that needs the host's libraries runs in no image.
+// A program that needs the host's libraries may not run in an image.
 func TestMountable(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {

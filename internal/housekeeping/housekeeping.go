@@ -18,7 +18,7 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// keeper is what one call works with. None of it changes.
+// keeper holds what one call works with. It is never modified.
 type keeper struct {
 	options Options
 	call    *driver.Call
@@ -32,14 +32,14 @@ type keeper struct {
 // target is a podman that jobs may get.
 type target struct {
 	podman *podman.Podman
-	// endpoint is its address as the policy has it; empty: podman on this machine.
+	// endpoint is its address as in the policy; empty: podman on this machine.
 	endpoint string
-	// title is what its table is headed by; empty where there is one podman only.
+	// title is the heading of its table; empty if there is only one podman.
 	title string
 }
 
-// Run removes what is asked for, and prints a table of it. What cannot be removed does not
-// keep it from the rest.
+// Run removes what is asked for, and prints a table of it. It goes on if something cannot be
+// removed.
 func Run(ctx context.Context, call *driver.Call, o Options) error {
 	if err := o.check(call); err != nil {
 		return err
@@ -61,7 +61,7 @@ func Run(ctx context.Context, call *driver.Call, o Options) error {
 	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), again)}
 }
 
-// newKeeper finds policy, podman and log.
+// newKeeper finds the policy, podman and the log.
 func newKeeper(call *driver.Call, o Options) (*keeper, error) {
 	p, err := site.LoadPolicy(call)
 	if err != nil {
@@ -81,11 +81,11 @@ func newKeeper(call *driver.Call, o Options) (*keeper, error) {
 
 func (k *keeper) stateDir() string { return site.StateDir(k.call, k.policy) }
 
-// locks is the directory of the locks of pulls.
+// locks returns the directory of the locks of pulls.
 func (k *keeper) locks() string { return job.RuntimeDir(k.local.Getenv) + "-locks" }
 
-// eachPodman calls a function with each podman that jobs may get. One that cannot be
-// connected does not keep it from the rest.
+// eachPodman calls a function with each podman that jobs may get. It goes on if one cannot be
+// connected.
 func (k *keeper) eachPodman(ctx context.Context, do func(context.Context, target) error) error {
 	hosts := site.Hosts(k.policy)
 	if len(hosts) == 0 {

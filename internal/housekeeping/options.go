@@ -20,12 +20,12 @@ type Options struct {
 	Orphans bool
 	// Limits are how long builds and images may be unused, and how large caches may be.
 	Limits storage.Limits
-	// StorageBelow is how full the file system of podman's storage may be, in percent; 0: as
-	// full as it gets.
+	// StorageBelow is how full the file system of podman's storage may be, in percent; 0: no
+	// limit.
 	StorageBelow int
-	// AllImages removes images that prepare did not pull as well.
+	// AllImages also removes images that prepare did not pull.
 	AllImages bool
-	// OpenRepositories are the repositories whose images every project may have again; "all"
+	// OpenRepositories are the repositories whose images every project may use again; "all"
 	// stands for all of them.
 	OpenRepositories []string
 	// DryRun removes nothing, and prints what would be removed.
@@ -37,7 +37,7 @@ func (o Options) removes() bool {
 	return o.Orphans || o.Limits != (storage.Limits{}) || o.StorageBelow > 0
 }
 
-// check returns the fault of options that ask for nothing, or that were given for a job.
+// check returns a fault if the options ask for nothing, or were given for a job.
 func (o Options) check(call *driver.Call) error {
 	switch {
 	case call.Getenv(api.JobResponseFileVariable) != "":
@@ -78,7 +78,7 @@ func ParsePercent(text string) (int, error) {
 	return n, nil
 }
 
-// allRepositories stands for all that are restricted.
+// allRepositories stands for all restricted repositories.
 const allRepositories = "all"
 
 // ParseRepository reads the name of a repository, as prepare keeps it, or "all".

@@ -10,8 +10,8 @@ import (
 	"podman-executor/internal/secret"
 )
 
-// removeOrphans removes what jobs that are over have left. gitlab-runner makes its
-// directories in its TMPDIR, which is taken to be this program's.
+// removeOrphans removes what jobs that are over have left. gitlab-runner makes its directories
+// in its TMPDIR, which is assumed to be the same as this program's.
 func (k *keeper) removeOrphans(ctx context.Context, t target) ([]row, error) {
 	places := leftovers.Roots{
 		TempDir: k.call.Getenv("TMPDIR"), RuntimeDir: job.RuntimeDir(t.podman.Getenv), SecretsDir: secret.Parent(k.stateDir()),

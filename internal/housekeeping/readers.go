@@ -8,8 +8,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// forgetReaders removes the records of who may read repositories of which nothing is in
-// the storage of any podman of the policy, where this call looks for images at all.
+// forgetReaders removes the records of who may read a repository if no podman of the policy has
+// an image of it in its storage. It does nothing if this call does not look at images.
 func (k *keeper) forgetReaders(ctx context.Context) error {
 	if k.options.DryRun || k.options.Limits.ImagesUnused == nil && k.options.StorageBelow == 0 {
 		return nil
@@ -29,7 +29,8 @@ func (k *keeper) forgetReaders(ctx context.Context) error {
 		return stored, err
 	})
 	if podman.Failed(err) {
-		// Where podman lists no images, those are removed one by one; nothing is forgotten then.
+		// If podman cannot list images, they are removed one by one, and no records are
+		// forgotten.
 		k.log.WithError(err).Warn("records of who may read removed images are kept: podman cannot list images")
 		return nil
 	}

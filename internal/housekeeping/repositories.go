@@ -8,7 +8,7 @@ import (
 	"podman-executor/internal/images"
 )
 
-// openRepositories forgets who may have the local images of repositories.
+// openRepositories forgets who may use the local images of repositories.
 func (k *keeper) openRepositories() error {
 	if len(k.options.OpenRepositories) == 0 {
 		return nil
@@ -43,7 +43,8 @@ func (k *keeper) openRepositories() error {
 	return errors.Join(problems...)
 }
 
-// projectNumbers are the projects' ids, of names such as glrt-abc_12-project-HASH-7-protected.
+// projectNumbers returns the projects' ids from names such as
+// glrt-abc_12-project-HASH-7-protected.
 func projectNumbers(names []string) []string {
 	var numbers []string
 	for _, name := range names {

@@ -13,8 +13,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// makeRoom removes what no job uses until podman's storage is as empty as it has to
-// be. It asks podman how full it is, which knows it for a service's machine as well.
+// makeRoom removes what no job uses until podman's storage is below the limit. It asks podman
+// how full the storage is, because that also works for a service's machine.
 func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
 	info, err := t.podman.Info(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (k *keeper) tooFull(info podman.Info) bool {
 	return float64(info.GraphUsed)/float64(info.GraphAllocated) > float64(k.options.StorageBelow)/100
 }
 
-// forSpace returns what may be removed for the sake of space, in that order.
+// forSpace returns what may be removed to free disk space, in that order.
 func (k *keeper) forSpace(ctx context.Context, t target, store storage.Store, info podman.Info) ([]storage.Item, error) {
 	images, err := store.Images(ctx, k.imageRules())
 	if err != nil {
@@ -76,9 +76,9 @@ func (k *keeper) forSpace(ctx context.Context, t target, store storage.Store, in
 	return chosen, nil
 }
 
-// besideStorage reports whether an item takes space where podman's storage is: data_dir
-// may be on another file system. The paths of a service may be another machine's;
-// there, volumes are taken to be in the storage, where podman puts them.
+// besideStorage reports whether an item takes space on the file system of podman's storage:
+// data_dir may be on another one. A service's paths may be another machine's, so its volumes
+// are assumed to be in the storage, where podman puts them.
 func besideStorage(t target, i storage.Item, graphRoot string) bool {
 	if t.podman.URL != "" {
 		return i.Kind == "volume"

@@ -8,8 +8,8 @@ import (
 	"podman-executor/internal/storage"
 )
 
-// freeStorage removes the builds, caches and images that have to go. What a job uses,
-// or begins to use, stays.
+// freeStorage removes the builds, caches and images that exceed the limits. What a job uses, or
+// begins to use, stays.
 func (k *keeper) freeStorage(ctx context.Context, t target) ([]row, error) {
 	store := k.store(t)
 	items, err := k.limitedItems(ctx, store)
@@ -47,7 +47,7 @@ func (k *keeper) store(t target) storage.Store {
 	}
 }
 
-// limitedItems are those that a limit may hold for.
+// limitedItems returns the items to which a limit may apply.
 func (k *keeper) limitedItems(ctx context.Context, store storage.Store) (items []storage.Item, err error) {
 	if k.options.Limits.ImagesUnused != nil {
 		if items, err = store.Images(ctx, k.imageRules()); err != nil {
@@ -71,7 +71,8 @@ func (k *keeper) imageRules() storage.ImageRules {
 
 func unmeasured(i storage.Item) bool { return i.Size < 0 }
 
-// free removes an item, unless a job uses it by now, and reports whether it did, or would.
+// free removes an item, unless a job uses it by now. It reports whether it removed the item, or
+// would have in a dry run.
 func (k *keeper) free(ctx context.Context, store storage.Store, i storage.Item) (bool, error) {
 	if !k.options.DryRun {
 		err := store.Free(ctx, i)
@@ -86,13 +87,12 @@ func (k *keeper) free(ctx context.Context, store storage.Store, i storage.Item) 
 	return true, nil
 }
 
-// itemRow is the line of an item that was, or would be, removed.
+// itemRow returns the row of an item that was, or would be, removed.
 func (k *keeper) itemRow(i storage.Item) row {
 	return row{kind: i.Kind, name: i.Name, project: i.Project, reason: i.Reason, age: age(k.now.Sub(i.LastUse)), size: bytes(i.Size)}
 }
 
-// bytes is a number of bytes as people read it: "1.5 GiB"; empty where it is not
-// known.
+// bytes formats a number of bytes for people: "1.5 GiB"; empty if it is not known.
 func bytes(n int64) string {
 	if n < 0 {
 		return ""

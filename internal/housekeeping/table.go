@@ -12,12 +12,13 @@ import (
 	"podman-executor/internal/job"
 )
 
-// row is an object that was, or would be, removed. What is not known of it is empty.
+// row is an object that was, or would be, removed. Unknown fields are empty.
 type row struct{ kind, name, job, project, owner, reason, age, size string }
 
 var columns = []string{"KIND", "NAME", "JOB", "PROJECT", "OWNER", "REASON", "AGE", "SIZE"}
 
-// printTable prints a table of rows, below a title where there is one; nothing without rows.
+// printTable prints a table of rows, below a title if there is one. Without rows it prints
+// nothing.
 func printTable(out io.Writer, title string, rows []row) {
 	if len(rows) == 0 {
 		return
@@ -37,7 +38,7 @@ func printTable(out io.Writer, title string, rows []row) {
 	_ = w.Flush()
 }
 
-// ownerInShort is the runner process of a label: "HOST:PID".
+// ownerInShort returns the runner process of a label in short: "HOST:PID".
 func ownerInShort(label string) string {
 	owner, err := job.ParseProcess(label)
 	if err != nil {
@@ -46,7 +47,7 @@ func ownerInShort(label string) string {
 	return fmt.Sprintf("%s:%d", owner.Host, owner.PID)
 }
 
-// age is a duration in the largest unit of which it has at least two: "3d", "26h", "90s".
+// age formats a duration in the largest unit of which it has at least two: "3d", "26h", "90s".
 func age(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	// forgetAfter is how long nobody has pulled from a restricted repository with a
-	// credential, nor has an image of it been seen in the storage, until it is looked for;
-	// and when no podman can still be at work on a pull that has no end.
+	// forgetAfter is how long nobody must have pulled from a restricted repository with a
+	// credential, nor an image of it been seen in the storage, before images of it are looked
+	// for. It is also the age at which an unfinished pull is certainly over.
 	forgetAfter = 24 * time.Hour
-	// forgetMost is how many repositories are looked at in one call: each has its lock.
+	// forgetMost is how many repositories are checked in one call, since each must be locked.
 	forgetMost = 200
 )
 
 // Forget removes the records of repositories of which no storage has an image, and of pulls
-// that were cancelled, or whose driver was killed, and have brought nothing: they are for
-// what is there, and jobs choose the names. stored returns the names of all images of all
-// storages that the records are for. It is called only where something may be forgotten,
-// about once a day; and again under the locks, since a repository is restricted before its
-// image is there. locks is the directory of [Lock].
+// that were cancelled, or whose driver was killed, and have brought nothing. Records are only
+// needed for existing images, and jobs choose the names, so they could grow without bound.
+// stored returns the names of all images in all storages that the records are for. It is called
+// only if something may be forgotten, about once a day, and again under the locks, since a
+// repository is restricted before its image exists. locks is the directory of [Lock].
 func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]bool, error)) error {
 	old, err := r.unseen(now)
 	if err != nil || len(old) == 0 {
@@ -75,8 +75,8 @@ func (r Readers) Forget(locks string, now time.Time, stored func() (map[string]b
 	return nil
 }
 
-// forget removes of one repository what is of no use where the storages have the images of
-// these names.
+// forget removes the useless records of one repository. there has the names of the images in
+// the storages.
 func (r Readers) forget(repository string, now time.Time, there map[string]bool) {
 	dir := r.repository(repository)
 	if !hasImage(there, repository) && isOld(dir, now) {
@@ -89,7 +89,7 @@ func (r Readers) forget(repository string, now time.Time, there map[string]bool)
 	}
 	for _, file := range r.oldPulls(repository, now) {
 		if there[s.pulls[file]] {
-			// It has brought an image: looked at again in a day.
+			// It has brought an image: check again in a day.
 			_ = os.Chtimes(filepath.Join(dir, file), now, now)
 			continue
 		}
@@ -112,8 +112,8 @@ func hasImage(names map[string]bool, repository string) bool {
 	return false
 }
 
-// unseen are the restricted repositories that nobody has pulled from, nor seen in the
-// storage, of late, and those of pulls that are long over.
+// unseen returns the restricted repositories that nobody has recently pulled from, or seen in
+// the storage, and those with pulls that are long over.
 func (r Readers) unseen(now time.Time) (old []string, err error) {
 	err = r.each(func(repository string, info fs.FileInfo) error {
 		if info.IsDir() && now.Sub(info.ModTime()) > forgetAfter || len(r.oldPulls(repository, now)) > 0 {
@@ -124,7 +124,7 @@ func (r Readers) unseen(now time.Time) (old []string, err error) {
 	return old, err
 }
 
-// each calls a function for each repository that there is a record of.
+// each calls a function for each repository that has a record.
 func (r Readers) each(call func(repository string, info fs.FileInfo) error) error {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +143,7 @@ func (r Readers) each(call func(repository string, info fs.FileInfo) error) erro
 	return nil
 }
 
-// oldPulls are the files of a repository's pulls that are over for certain.
+// oldPulls returns the files of a repository's pulls that are certainly over.
 func (r Readers) oldPulls(repository string, now time.Time) (files []string) {
 	names, _ := filepath.Glob(filepath.Join(r.repository(repository), pullingFiles+"*"))
 	for _, name := range names {
@@ -159,7 +159,7 @@ func isOld(dir string, now time.Time) bool {
 	return err == nil && info.IsDir() && now.Sub(info.ModTime()) > forgetAfter
 }
 
-// seen remembers in the time of a repository's directory that it is in use.
+// seen records that a repository is in use, by setting its directory's time.
 func (r Readers) seen(repository string, now time.Time) {
 	_ = os.Chtimes(r.repository(repository), now, now)
 }

@@ -55,8 +55,7 @@ func lists(asked *int, each ...[]string) func() (map[string]bool, error) {
 	}
 }
 
-// Only what is old, of which no image is there, and from which nobody pulls, is
-// forgotten.
+// Only an old repository without images, from which nobody pulls, is forgotten.
 func TestForget(t *testing.T) {
 	r, locks := restricted(t, "r.example.com/there", "r.example.com/gone", "r.example.com:5000/a/b/gone", "r.example.com/pulled", "r.example.com/comes")
 	if _, err := r.restrict("r.example.com/new"); err != nil {
@@ -97,7 +96,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// Who cannot tell what is there forgets nothing.
+// If the images cannot be listed, nothing is forgotten.
 func TestForgetWithoutAList(t *testing.T) {
 	r, locks := restricted(t, "r.example.com/gone")
 	broken := errors.New("podman is broken")

@@ -20,12 +20,11 @@ import (
 )
 
 const (
-	// tries is how often a pull is tried that fails for a reason that may be
-	// over soon. Prepare as a whole is tried three times by the runner
-	// (gitlab-runner common/build.go:1356).
+	// tries is how often a pull is tried if it fails for a reason that may pass soon. The
+	// runner tries prepare as a whole three times (gitlab-runner common/build.go:1356).
 	tries = 3
-	// pause is the shortest time between the first two tries; it doubles, and up
-	// to as much again is added by chance.
+	// pause is the shortest time between the first two tries. It doubles each time, and up to
+	// as much again is added at random.
 	pause = time.Second
 )
 
@@ -44,8 +43,8 @@ type Finder struct {
 	Locks string
 	// Native is the machine's platform; the zero Platform: not known.
 	Native podman.Platform
-	// Pulled, where set, is told of images that were pulled, and are of no use to the job:
-	// they stay in the storage.
+	// Pulled, if set, is called for images that were pulled but are of no use to the job. They
+	// stay in the storage.
 	Pulled func(id string)
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
@@ -54,15 +53,14 @@ type Finder struct {
 	seen map[string]podman.Image
 }
 
-// Look looks for the images of several requests at once, where their first pull
-// policy begins with the local storage: if all are there, that is one podman command
-// for them. [Finder.Find] takes what it finds. Where an image is missing, or podman
-// fails for one of them, nothing is found: Find asks for each, and its error names
-// the image.
+// Look looks up the images of several requests at once, if their first pull policy begins with
+// the local storage. If all are there, that takes one podman command, and [Finder.Find] uses
+// the result. If an image is missing, or podman fails for one of them, nothing is found: then
+// Find asks for each, and its error names the image.
 func (f *Finder) Look(ctx context.Context, requests ...Request) error {
 	var names []string
 	for _, r := range requests {
-		// Whose variant matters is asked for it: see [podman.Podman.Local].
+		// If the variant matters, podman must be asked for it: see [podman.Podman.Local].
 		if r.beginsLocally() && r.Platform.Variant == "" && !slices.Contains(names, r.Name) {
 			names = append(names, r.Name)
 		}
@@ -73,7 +71,7 @@ func (f *Finder) Look(ctx context.Context, requests ...Request) error {
 	list, err := f.Podman.LocalImages(ctx, names...)
 	var late *podman.TimeoutError
 	if errors.As(err, &late) {
-		// Who asks again waits as long again.
+		// Asking again would take as long again.
 		return err
 	}
 	f.seen = make(map[string]podman.Image, len(list))
@@ -83,7 +81,7 @@ func (f *Finder) Look(ctx context.Context, requests ...Request) error {
 	return nil
 }
 
-// Request is an image that a job is to have.
+// Request is an image that a job needs.
 type Request struct {
 	// Name is fully qualified; Repository is the name without tag and digest.
 	Name, Repository string
@@ -91,11 +89,11 @@ type Request struct {
 	Policies []config.PullPolicy
 	// Platform is the zero Platform for the machine's own.
 	Platform podman.Platform
-	// Own means that the administrator has chosen the image, so every job may have it.
+	// Own means that the administrator has chosen the image, so every job may use it.
 	Own bool
 }
 
-// beginsLocally reports whether the local storage is asked before any registry.
+// beginsLocally reports whether the local storage is searched before any registry.
 func (r Request) beginsLocally() bool {
 	return r.Policies[0] == config.PullPolicyMissing || r.Policies[0] == config.PullPolicyNever
 }
@@ -107,8 +105,8 @@ type Found struct {
 	Pulled bool
 }
 
-// Find returns the image by the first of the pull policies that gives one. If none does, the
-// error is the first that may not occur another time, or else the last.
+// Find tries the pull policies in order and returns the first image found. If there is none,
+// the error is the first one that a retry may avoid, or else the last.
 func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 	var failure error
 	for _, policy := range r.Policies {
@@ -144,9 +142,9 @@ func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (
 	return f.pull(ctx, r, nil)
 }
 
-// missing takes the image of the local storage, or pulls one. Without a platform of
-// the job's it is one for this machine, if there is one: another job may have
-// pulled the name for another platform.
+// missing returns the image from the local storage, or pulls it. If the job names no platform,
+// the image must be for this machine, if possible: another job may have pulled the name for
+// another platform.
 func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 	var foreign *podman.Image
 	look := func() (Found, error) {
@@ -168,10 +166,10 @@ func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 	return Found{Image: *foreign}, nil
 }
 
-// newer pulls, and takes the local image where the registry does not answer. That
-// is podman's own "newer" (containers/common pkg/config/pull_policy.go), which
-// `podman pull` has from 5.x on only. Not so where the registry refuses: the image
-// in the storage may be one that only another project may read.
+// newer pulls, and uses the local image if the registry does not answer. This is podman's own
+// "newer" (containers/common pkg/config/pull_policy.go), which `podman pull` has only from 5.x
+// on. If the registry refuses, the local image is not used: it may be one that only another
+// project may read.
 func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
 	found, pullError := f.pull(ctx, r, nil)
 	if pullError == nil || ctx.Err() != nil || podman.PullRefused(pullError) || isStateError(pullError) {
@@ -185,13 +183,13 @@ func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
 	return Found{Image: image}, nil
 }
 
-// local finds an image in the storage that the job may have.
+// local finds an image in the storage that the job may use.
 func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
 	image, err := f.lookUp(ctx, r)
 	if err != nil || r.Own {
 		return image, err
 	}
-	// After the search: what is there by then may have come with another job's pull.
+	// After the search: the image found may have come with another job's pull.
 	may, err := f.Readers.May(r.Repository, image.ID, f.look(ctx))
 	if err == nil && !may {
 		err = fmt.Errorf("%w: %s", ErrNotReadable, r.Name)
@@ -202,8 +200,8 @@ func (f *Finder) local(ctx context.Context, r Request) (podman.Image, error) {
 	return image, nil
 }
 
-// lookUp returns what Look has found, but only once: a second question is whether the image is
-// still there.
+// lookUp returns what Look has found, but only once: whoever asks again wants to know whether
+// the image is still there.
 func (f *Finder) lookUp(ctx context.Context, r Request) (podman.Image, error) {
 	if image, ok := f.seen[r.Name]; ok {
 		delete(f.seen, r.Name)
@@ -212,8 +210,8 @@ func (f *Finder) lookUp(ctx context.Context, r Request) (podman.Image, error) {
 	return f.Podman.Local(ctx, r.Name, r.Platform)
 }
 
-// pull pulls the image while no other job pulls from its repository. Where it had
-// to wait, look, if it is not nil, may find what the other job has pulled.
+// pull pulls the image while no other job pulls from its repository. If it had to wait, look,
+// unless nil, may find what the other job has pulled.
 func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)) (Found, error) {
 	waited := false
 	unlock, err := Lock(ctx, f.Locks, r.Repository, func() {
@@ -233,8 +231,8 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	if err != nil {
 		return Found{}, err
 	}
-	// Before the pull: where the driver is killed in it, the image may be in the
-	// storage all the same.
+	// Before the pull: if the driver is killed during it, the image may still end up in the
+	// storage.
 	var undo func()
 	if matches {
 		open := func() ([]string, error) { return f.everybodys(ctx, r) }
@@ -252,7 +250,7 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 }
 
 // discard handles an image that was pulled and is of no use. One that podman cannot read is
-// removed at once: while the storage has it, podman lists no images for anybody.
+// removed at once: while the storage has it, podman cannot list images for anybody.
 func (f *Finder) discard(ctx context.Context, r Request, id string, failure error) {
 	if podman.ImageUnreadable(failure) && !errors.Is(failure, podman.ErrImageTooLarge) {
 		if err := f.Podman.RemoveName(context.WithoutCancel(ctx), r.Name); err == nil {

@@ -12,18 +12,18 @@ import (
 	"podman-executor/internal/trust"
 )
 
-// maxLocks is how many files the directory of the locks may have until those are removed
-// that nobody holds: of pulls whose driver was killed.
+// maxLocks is how many files the directory of locks may have before locks that nobody holds are
+// removed. These are left by pulls whose driver was killed.
 const maxLocks = 64
 
-// Lock waits until no other job of this user pulls from the repository, and calls
-// wait if it has to. podman itself would fetch what two jobs pull at the same time
-// twice. The lock ends with the process, however that ends.
+// Lock waits until no other job of this user pulls from the repository, and calls wait if it
+// must wait. Without it podman would fetch twice what two jobs pull at the same time. The lock
+// ends with the process, however that ends.
 //
-// The locks are files in dir, which is made and should be in memory. Each repository
-// has its own, or a job with a slow registry could delay the pulls of others. Unlocking removes
-// the file, since jobs choose the repositories. So a lock is valid only while its file has its
-// name: see [lockFile].
+// The locks are files in dir, which is created and should be in memory. Each repository has its
+// own, so that a job with a slow registry cannot delay the pulls of others. Unlocking removes
+// the file, because jobs choose the repositories and files would pile up. So a lock is valid
+// only while its file has its name: see [lockFile].
 func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, &StateError{fmt.Errorf("creating the directory for locks: %w", err)}
@@ -76,9 +76,9 @@ func lockFile(dir, repository string) (*os.File, error) {
 	return f, nil
 }
 
-// waitFor waits until a file that somebody else has locked is locked, and has its name
-// still. With an error it is closed, but where ctx has ended: then the file stays open
-// under the system call; the program ends soon.
+// waitFor waits until it gets the lock of a file that somebody else has locked, and checks that
+// the file still has its name. On an error it closes the file, unless ctx has ended: then the
+// system call still uses the file, and the program ends soon.
 func waitFor(ctx context.Context, f *os.File) error {
 	locked := make(chan error, 1)
 	go func() { locked <- filelock.Wait(f, filelock.Exclusive) }()
@@ -115,7 +115,7 @@ func unlockFile(f *os.File) {
 	_ = f.Close()
 }
 
-// removeLocks removes the locks that nobody holds, where there are many.
+// removeLocks removes the locks that nobody holds, if there are many locks.
 func removeLocks(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) <= maxLocks {

@@ -57,7 +57,8 @@ func entries(t *testing.T, dir string) int {
 	return len(list)
 }
 
-// Who unlocks removes the file, and never are two in the lock, with many who come and go.
+// Unlocking removes the file, and two never hold the lock at the same time, even with many that
+// come and go.
 func TestLockIsOneAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
 	var inside, most atomic.Int64
@@ -85,7 +86,7 @@ func TestLockIsOneAlone(t *testing.T) {
 	}
 }
 
-// What drivers left behind that were killed goes; what is held stays.
+// Locks left by killed drivers are removed; held locks stay.
 func TestLocksLeftBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
 	unlock, err := Lock(t.Context(), dir, "r.example.com/held", func() {})

@@ -15,10 +15,10 @@ import (
 	"podman-executor/internal/trust"
 )
 
-// Readers keeps which projects may read what is in the local storage. A repository
-// is restricted once somebody has pulled from it with credentials that are for it:
-// then only a project that has pulled from it itself, since then, gets its images
-// without its registry being asked. What was there before, and everybody's, stays so.
+// Readers records which projects may read which images in the local storage. A repository
+// becomes restricted once somebody has pulled from it with credentials for it. From then on, a
+// project gets its images without asking the registry only if it has pulled from it itself.
+// Images that were everybody's before stay everybody's.
 //
 // It is a directory for each such repository, its slashes replaced by `+`:
 //
@@ -26,24 +26,23 @@ import (
 //	DIR/registry.example.com+team+app/.open                  the IDs of the images that are everybody's
 //	DIR/registry.example.com+team+app/.pulling-HASH          the name of an image whose pull has begun
 //
-// A repository is what registries grant access to, so it does not matter by which
-// tag or digest an image was pulled. It must be restricted before the pull. Where no
-// image of it is in the storage any more, [Readers.Forget] removes the directory.
+// A repository is what registries grant access to, so it does not matter by which tag or digest
+// an image was pulled. It must be restricted before the pull. When no image of it is left in
+// the storage, [Readers.Forget] removes the directory.
 //
-// As long as there is no project, a pull has only begun, and perhaps was cancelled, or its
-// driver killed. What matters is whether it has brought anything: if the storage has no
-// image of that name, or one that is everybody's, nothing is restricted, see [Readers.May].
-// Without any pull either, the directory is of a version that did not keep that, and
+// If the directory has no project, a pull has only begun, and perhaps was cancelled, or its
+// driver killed. What matters is whether it has brought anything: if the storage has no image
+// of that name, or one that is everybody's, nothing is restricted, see [Readers.May]. A
+// directory with neither projects nor pulls is from a version that did not record pulls, and
 // restricts.
 type Readers struct {
-	// Dir is made where it is needed. It must outlive the images.
+	// Dir is created when needed. It must outlive the images.
 	Dir string
 	// Project is the file name of the project that asks.
 	Project string
 }
 
-// StateError is a failure of the machine: what the driver must know or remember of
-// pulls cannot be read or written.
+// StateError is a failure of the machine: the records of pulls cannot be read or written.
 type StateError struct{ Err error }
 
 func (e *StateError) Error() string { return e.Err.Error() }
@@ -58,8 +57,8 @@ func isStateError(err error) bool {
 // image has it.
 type Look func(name string) (id string, err error)
 
-// May reports whether the project may read an image that was found in the storage by a name
-// of a repository, before the call.
+// May reports whether the project may read an image of a repository that was found in the
+// storage before the call.
 func (r Readers) May(repository, id string, look Look) (bool, error) {
 	s, err := r.read(repository)
 	switch {
@@ -71,10 +70,9 @@ func (r Readers) May(repository, id string, look Look) (bool, error) {
 	return s.broughtNothing(look), nil
 }
 
-// Restrict makes a repository one that not every project may read, before that name of
-// it is pulled. open returns the IDs of the images that the storage has of it. undo
-// takes it back, for a pull that has brought nothing; it is nil where that would change
-// nothing.
+// Restrict restricts a repository, before one of its names is pulled. open returns the IDs of
+// the repository's images in the storage. undo takes the restriction back if the pull has
+// brought nothing; it is nil if there is nothing to take back.
 func (r Readers) Restrict(repository, name string, open func() ([]string, error), look Look) (undo func(), err error) {
 	defer func() {
 		if err != nil && !isStateError(err) {
@@ -85,8 +83,8 @@ func (r Readers) Restrict(repository, name string, open func() ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	// What is everybody's now stays everybody's. What comes after the list is not in it, and
-	// what an earlier pull has brought before, the look that follows the list finds.
+	// What is everybody's now stays everybody's. Images that arrive after the list are not in
+	// it, and the look that follows the list finds what an earlier pull brought before.
 	var ids []string
 	if !s.there || len(s.projects) == 0 && len(s.pulls) > 0 {
 		if ids, err = open(); err != nil {
@@ -106,7 +104,7 @@ func (r Readers) Restrict(repository, name string, open func() ([]string, error)
 		return nil, err
 	}
 	file := pulling(name)
-	// Another pull of the name may have died only a moment ago, and its podman not yet.
+	// Another driver's pull of the name may just have died while its podman still runs.
 	_, taken := s.pulls[file]
 	if err := r.begin(repository, file, name, slices.Concat(s.open, ids)); err != nil || taken {
 		return nil, err
@@ -114,14 +112,14 @@ func (r Readers) Restrict(repository, name string, open func() ([]string, error)
 	return func() { r.undo(repository, file) }, nil
 }
 
-// begin writes that a pull has begun.
+// begin records that a pull has begun.
 func (r Readers) begin(repository, file, name string, open []string) error {
 	dir := r.repository(repository)
 	into := dir
 	if there, err := exists(dir); err != nil {
 		return err
 	} else if !there {
-		// All at once: what has neither projects nor pulls restricts.
+		// Atomically, since a directory with neither projects nor pulls restricts.
 		if into, err = os.MkdirTemp(r.Dir, ".new-"); err != nil {
 			return err
 		}
@@ -137,7 +135,7 @@ func (r Readers) begin(repository, file, name string, open []string) error {
 	return os.Rename(into, dir)
 }
 
-// undo takes back what begin has written.
+// undo removes what begin has recorded.
 func (r Readers) undo(repository, file string) {
 	unlock, err := r.lock()
 	if err != nil {
@@ -156,7 +154,7 @@ func (r Readers) undo(repository, file string) {
 	_ = os.Remove(filepath.Join(dir, file))
 }
 
-// remove removes the directory of a repository at once.
+// remove removes the directory of a repository atomically.
 func (r Readers) remove(dir string) {
 	gone, err := os.MkdirTemp(r.Dir, ".gone-")
 	if err == nil {
@@ -165,7 +163,7 @@ func (r Readers) remove(dir string) {
 	}
 }
 
-// Add makes the project one that may read a repository, which is restricted from then on.
+// Add lets the project read a repository, which is restricted from then on.
 func (r Readers) Add(repository string) error {
 	err := r.add(repository)
 	if err != nil {
@@ -194,13 +192,13 @@ func (r Readers) add(repository string) error {
 	return err
 }
 
-// The files of a repository's directory that are no project's.
+// The files in a repository's directory that do not stand for a project.
 const (
 	openFile     = ".open"
 	pullingFiles = ".pulling-"
 )
 
-// pulling is the file of the pull of a name.
+// pulling returns the file for the pull of a name.
 func pulling(name string) string {
 	hash := sha256.Sum256([]byte(name))
 	return fmt.Sprintf("%s%x", pullingFiles, hash[:16])

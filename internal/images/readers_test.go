@@ -68,7 +68,7 @@ func TestReaders(t *testing.T) {
 		t.Errorf("what is kept of a pull that has failed: %v", err)
 	}
 
-	// One that has brought something does not, whether or not it ended well.
+	// A pull that has brought something does not, whether or not it succeeded.
 	restrict(t, a, s, "1")
 	s[repository+":1"] = "private"
 	may(t, a, s, "1", false)
@@ -79,7 +79,7 @@ func TestReaders(t *testing.T) {
 	may(t, a, s, "1", true)
 	may(t, b, s, "1", false)
 
-	// Nor does a later pull of another's.
+	// Nor does a later pull by another project.
 	if undo := restrict(t, b, s, "2"); undo != nil {
 		t.Error("a pull from a repository that is restricted would open it")
 	}
@@ -141,7 +141,7 @@ func TestReadersKilled(t *testing.T) {
 	s[repository+":3"] = "whose"
 	may(t, b, s, "3", false)
 
-	// If it cannot be found out, the answer is "no".
+	// In doubt the answer is "no".
 	s[repository+":killed"] = "broken"
 	may(t, b, s, "3", false)
 	delete(s, repository+":killed")
@@ -183,7 +183,7 @@ func TestReadersOfOlderVersions(t *testing.T) {
 	may(t, b, s, "1", false)
 }
 
-// What cannot be remembered, or found out, is an error, and never a yes.
+// If something cannot be recorded, or found out, that is an error, and never a yes.
 func TestReadersFail(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// record is what is kept of one repository.
+// record is the record of one repository.
 type record struct {
 	there bool
-	// projects may read all that is in the storage, everybody the images that are open.
+	// projects may read all its images in the storage; everybody may read the open ones.
 	projects, open []string
 	// pulls are the names whose pulls have begun, by their files.
 	pulls map[string]string
 }
 
 // broughtNothing reports whether no pull has brought an image that is not everybody's. It is
-// false if that cannot be found out.
+// false if that is not known.
 func (s record) broughtNothing(look Look) bool {
 	if len(s.projects) > 0 || len(s.pulls) == 0 {
 		return false
@@ -34,7 +34,7 @@ func (s record) broughtNothing(look Look) bool {
 	return true
 }
 
-// readTries is how often a record is read again that changes while it is read.
+// readTries is how often a record is read again if it changes while being read.
 const readTries = 10
 
 // read reads the record of a repository. Others may write it meanwhile.
@@ -50,7 +50,7 @@ func (r Readers) read(repository string) (s record, err error) {
 	return s, nil
 }
 
-// readRecord returns an fs.ErrNotExist where a file has gone since it was seen.
+// readRecord returns fs.ErrNotExist if a file was removed after it was listed.
 func readRecord(dir string) (record, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,20 +9,20 @@ import (
 	"podman-executor/internal/trust"
 )
 
-// ReadersIn returns the readers that state_dir keeps, for no project.
+// ReadersIn returns the records in state_dir, without a project.
 func ReadersIn(stateDir string) Readers {
 	return Readers{Dir: filepath.Join(stateDir, "private-images")}
 }
 
-// Restriction is a repository whose images in the local storage not every project may have.
+// Restriction is a repository whose images in the local storage not every project may use.
 type Restriction struct {
 	Repository string
 	// Projects are the names of those that may.
 	Projects []string
 }
 
-// List returns the repositories that are restricted, or would be by what a pull that did
-// not end has brought.
+// List returns the repositories that are restricted, or would be if an unfinished pull has
+// brought an image.
 func (r Readers) List() (list []Restriction, err error) {
 	err = r.each(func(repository string, _ fs.FileInfo) error {
 		s, err := r.read(repository)
@@ -34,8 +34,9 @@ func (r Readers) List() (list []Restriction, err error) {
 	return list, err
 }
 
-// Open forgets who may read the images of a repository: every project may. Not while a job
-// pulls from it, whose image would be everybody's. locks is the directory of [Lock].
+// Open forgets who may read the images of a repository, so every project may. It does not do so
+// while a job pulls from it, because that job's image would become everybody's. locks is the
+// directory of [Lock].
 func (r Readers) Open(locks, repository string) error {
 	err := r.open(locks, repository)
 	if err != nil {

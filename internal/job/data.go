@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Data is where a job's builds and cache lie.
+// Data is where a job's builds and cache are.
 type Data struct{ Builds, Cache Mount }
 
 // Mount is a directory of the host, or a podman volume, in the job's containers.
@@ -29,12 +29,13 @@ func (m Mount) String() string {
 	return m.Source + ":" + m.At + ":nocopy"
 }
 
-// Data returns where the job's builds and cache lie: below dataDir, or in volumes where
-// that is empty. Steps on the host (step_script_only) need the job's directory at the
-// same path on both sides.
+// Data returns where the job's builds and cache are: below dataDir, or in volumes if dataDir is
+// empty. Steps on the host (step_script_only) need the job's directory at the same path on the
+// host and in the container.
 //
-// A job that has chosen a directory itself (see [Job.Locate]) gets one that no other mount lies
-// in: who writes to a directory could replace the next job's mount by a symbolic link.
+// A job that has chosen a directory itself (see [Job.Locate]) gets one that contains no other
+// mount: whoever can write to a directory could replace the next job's mount by a symbolic
+// link.
 func (j *Job) Data(dataDir string, stepsOnHost bool) Data {
 	builds, cache := j.Directories(dataDir)
 	if dataDir == "" {

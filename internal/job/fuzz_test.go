@@ -28,7 +28,7 @@ func FuzzExpand(f *testing.F) {
 	})
 }
 
-// FuzzDefaultAliases: of any image there come one or two names without a slash.
+// FuzzDefaultAliases: any image has one or two default aliases, without a slash.
 func FuzzDefaultAliases(f *testing.F) {
 	f.Add("registry.example.com:5000/a/b:1")
 	f.Fuzz(func(t *testing.T, image string) {

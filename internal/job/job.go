@@ -1,5 +1,5 @@
-// Package job holds what the runner says about one job, taken from the sources
-// that the job's author cannot forge, and the names that follow from it.
+// Package job holds what the runner says about one job, taken from sources that the job's
+// author cannot forge, and the names derived from it.
 //
 // Ids, image, credentials and timeout come from the file that JOB_RESPONSE_FILE
 // names; the runner's token and slot from RUNNER_TEMP_PROJECT_DIR, which the
@@ -30,8 +30,8 @@ const (
 	// maxResponse bounds the job response, in bytes. GitLab's own limits keep
 	// it well below.
 	maxResponse = 64 << 20
-	// defaultTimeout is the runner's own for a job without one
-	// (gitlab-runner common/consts.go, DefaultTimeout).
+	// defaultTimeout is the runner's own default (gitlab-runner common/consts.go,
+	// DefaultTimeout).
 	defaultTimeout = 2 * time.Hour
 	// maxTimeout keeps absurd timeouts within what time.Duration can hold.
 	maxTimeout = 10 * 365 * 24 * time.Hour
@@ -47,7 +47,7 @@ type Job struct {
 	// Protected reports whether the job's ref is protected; its builds and cache
 	// are kept apart from those of other refs.
 	Protected bool
-	// Timeout is the job's whole time.
+	// Timeout is the time limit of the whole job.
 	Timeout time.Duration
 	Image   Image
 	// MovesFiles reports whether the job has artifacts, caches or dependencies, which
@@ -55,12 +55,12 @@ type Job struct {
 	MovesFiles bool
 	// Services are the containers that the job asks for beside its own.
 	Services []Service
-	// Variables are the job's as GitLab sent them, not expanded.
+	// Variables are the job's variables as GitLab sent them, not expanded.
 	Variables []Variable
 	// Secrets are the names of the job's `secrets:`. The runner fetches their values, and
 	// puts them behind all other variables (gitlab-runner common/build.go:1991).
 	Secrets []string
-	// GitHost is the host name of the repository's URL, empty without one.
+	// GitHost is the host name of the repository's URL; empty if there is none.
 	GitHost string
 	// GitLab identifies the job's GitLab: a hash of its host, port and path
 	// in lower case hexadecimal digits, empty where the repository has no URL.
@@ -104,9 +104,9 @@ type response struct {
 	Image     imageResponse   `json:"image"`
 	Services  []imageResponse `json:"services"`
 	Variables []Variable      `json:"variables"`
-	// Of these only the names are the driver's to know.
+	// The driver needs only the names of these.
 	Secrets map[string]json.RawMessage `json:"secrets"`
-	// What these hold is the runner's to know.
+	// Only the runner needs the contents of these.
 	Artifacts    []json.RawMessage `json:"artifacts"`
 	Cache        []json.RawMessage `json:"cache"`
 	Dependencies []json.RawMessage `json:"dependencies"`
@@ -140,8 +140,8 @@ func (r imageResponse) image() Image {
 	}
 }
 
-// Read reads the job response file of that name. Where the job lies on the
-// runner's disk is not in it: see [Job.Locate].
+// Read reads the job response file of that name. It does not say where the job is on the
+// runner's disk: see [Job.Locate].
 func Read(name string) (*Job, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -153,7 +153,7 @@ func Read(name string) (*Job, error) {
 
 func decode(r io.Reader) (*Job, error) {
 	var in response
-	// The error of the decoder would show bits of the file, which holds secrets.
+	// The decoder's error would show parts of the file, which holds secrets.
 	if err := json.NewDecoder(r).Decode(&in); err != nil {
 		return nil, errors.New("reading the job response: not the JSON that gitlab-runner 17.9 or later writes")
 	}
@@ -187,8 +187,8 @@ func decode(r io.Reader) (*Job, error) {
 	return j, nil
 }
 
-// gitLabOf names the GitLab that a repository's URL belongs to. What stands before
-// the project's path is of the GitLab: several may share a host name.
+// gitLabOf identifies the GitLab that a repository's URL belongs to. The URL up to the
+// project's path counts, because several GitLabs may share a host name.
 func gitLabOf(repository *url.URL, projectPath string) string {
 	if repository.Host == "" {
 		return ""
@@ -206,15 +206,15 @@ var (
 	slotPart  = regexp.MustCompile(`\A[0-9]{1,9}\z`)
 )
 
-// Locate returns the job with its place, which it takes from RUNNER_TEMP_PROJECT_DIR, which is the
-// project directory and ".tmp" (gitlab-runner common/build.go:463). With the
-// shared builds directory that config asks for, the project directory is
-// BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
+// Locate returns a copy of the job with its directories, token and slot set. It takes them from
+// RUNNER_TEMP_PROJECT_DIR, which is the project directory plus ".tmp" (gitlab-runner
+// common/build.go:463). With the shared builds directory that config asks for, the project
+// directory is BUILDS_DIR/TOKEN/SLOT/GROUP/PROJECT (common/build.go:439).
 //
-// Where the administrator allows it ([runners.custom_build_dir]), a job chooses
-// another directory below BUILDS_DIR. Then token and slot are those of its
-// variables, or of that directory, which it can forge: they choose among the volumes
-// of its own project, which [Job.VolumeName] keeps apart from those of other GitLabs.
+// If the administrator allows it ([runners.custom_build_dir]), a job can choose another
+// directory below BUILDS_DIR. Then token and slot come from its variables, or from that
+// directory, and the job can forge them. That only lets it choose among the volumes of its own
+// project, which [Job.VolumeName] keeps apart from those of other GitLabs.
 func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) (*Job, error) {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {

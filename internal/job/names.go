@@ -28,14 +28,14 @@ const (
 	LabelAttempt = labelPrefix + "attempt"
 	// LabelOwner is the runner process that the object belongs to: see [Process].
 	LabelOwner = labelPrefix + "owner"
-	// LabelDeadline is the time, in seconds since 1970, after which the object is not needed
-	// any more.
+	// LabelDeadline is the time, in seconds since 1970, after which the object is no longer
+	// needed.
 	LabelDeadline = labelPrefix + "deadline"
 	// LabelKeep marks containers that stay after the job: see [Kept].
 	LabelKeep = labelPrefix + "keep"
 )
 
-// OwnerLabels are the labels that say who owns an object, and whether it is needed.
+// OwnerLabels returns the labels that say who owns an object, and whether it is still needed.
 func OwnerLabels() []string {
 	return []string{LabelRole, LabelJob, LabelProject, LabelAttempt, LabelOwner, LabelDeadline, LabelKeep}
 }
@@ -47,9 +47,9 @@ const deadlineSlack = time.Hour
 // namePrefix begins the names of everything that the driver makes in podman.
 const namePrefix = "podman-executor-"
 
-// Ours reports whether the driver has made a container, a network or a volume: by its name and
-// its labels. Labels alone are not enough: a container has those of its image, and somebody may run
-// one by hand. The name ends as [Job.Name] or [Job.VolumeName] makes it.
+// Ours reports, by its name and its labels, whether the driver has made a container, a network
+// or a volume. Labels alone are not enough: a container also has those of its image, and
+// somebody may run one by hand. The name must end as [Job.Name] or [Job.VolumeName] makes it.
 func Ours(name string, labels map[string]string) bool {
 	rest, ok := strings.CutPrefix(name, namePrefix)
 	role, id := labels[LabelRole], labels[LabelJob]
@@ -67,15 +67,15 @@ func Ours(name string, labels map[string]string) bool {
 	return strings.HasSuffix(rest, "-"+id+"-"+role)
 }
 
-// Name returns the name of the job's container, or of another object, for a
-// role. One user may run jobs of two GitLabs whose ids collide, and a job may forge
-// the token ([Job.Locate]): so the GitLab is part of the name.
+// Name returns the name of the job's container, or of another object, for a role. It includes
+// the GitLab, because one user may run jobs of two GitLabs whose ids collide, and a job may
+// forge the token ([Job.Locate]).
 func (j *Job) Name(role string) string {
 	return fmt.Sprintf(namePrefix+"%s-%s-%s", j.RunnerToken, j.ofGitLab(j.ID), role)
 }
 
-// ofGitLab is an id that is unique among all GitLabs: the hash has a fixed length,
-// so no token that ends like one makes two names the same.
+// ofGitLab returns an id that is unique among all GitLabs. The hash has a fixed length, so a
+// token that ends like a hash cannot make two names the same.
 func (j *Job) ofGitLab(id int64) string {
 	if j.GitLab == "" {
 		return strconv.FormatInt(id, 10)
@@ -90,8 +90,8 @@ func (j *Job) VolumeName(role string) string {
 	return fmt.Sprintf(namePrefix+"%s-%s-%s-%s", j.RunnerToken, j.Slot, j.projectKey(), role)
 }
 
-// ProjectName names the job's project, apart from those of other GitLabs, and the
-// jobs of protected refs apart from others, which may not see the same variables.
+// ProjectName returns a name for the job's project. It differs from those of other GitLabs'
+// projects, and for jobs of protected refs, because other jobs may not see the same variables.
 func (j *Job) ProjectName() string { return j.RunnerToken + "-" + j.projectKey() }
 
 // VolumeRole is the role of the project's volume for a path in its containers.
@@ -108,10 +108,9 @@ func (j *Job) projectKey() string {
 	return key
 }
 
-// Directories returns where the job's builds and cache lie, in the containers
-// and, with a data_dir, on the host. Below data_dir they are the project's own,
-// so that mounting them shows a job no other project; volumes are the project's
-// own by their names.
+// Directories returns where the job's builds and cache are, in the containers and, with a
+// data_dir, on the host. Below data_dir each project has its own directories, so that mounting
+// them shows a job no other project. Volumes belong to one project by their names.
 func (j *Job) Directories(dataDir string) (builds, cache string) {
 	if dataDir == "" {
 		return "/builds", "/cache"
@@ -138,11 +137,11 @@ func (j *Job) VolumeLabels(role string) map[string]string {
 	}
 }
 
-// Keep marks labels of [Job.Labels] as those of what stays after the job.
+// Keep marks labels of [Job.Labels] as those of an object that stays after the job.
 func Keep(labels map[string]string) { labels[LabelKeep] = labels[LabelAttempt] }
 
-// Kept reports whether [Keep] has marked an object. Containers also have the
-// labels of their image: so the mark is a value that no image's author knows.
+// Kept reports whether [Keep] has marked an object. Containers also have the labels of their
+// image, so the mark is a value that no image's author knows.
 func Kept(labels map[string]string) bool {
 	return labels[LabelKeep] != "" && labels[LabelKeep] == labels[LabelAttempt]
 }

@@ -16,19 +16,18 @@ import (
 // Its text form, HOST/BOOT/NAMESPACE/PID/START, is a label. When the process is gone, so
 // is the job, although podman may still have its objects.
 type Process struct {
-	// Host is the host name, Boot the kernel's boot id, Namespace the PID
-	// namespace: a pid means something only there and then.
+	// Host is the host name, Boot the kernel's boot id, Namespace the PID namespace: a pid is
+	// meaningful only there and then.
 	Host, Boot, Namespace string
 	PID                   int
-	// Start is the process's start time in clock ticks since boot; a pid that
-	// is used again has another (proc(5), /proc/PID/stat, field 22).
+	// Start is the process's start time in clock ticks since boot; a reused pid has another one
+	// (proc(5), /proc/PID/stat, field 22).
 	Start uint64
 }
 
-// CurrentRunner returns the runner process that called this program. The runner
-// makes the driver the leader of a new process group (gitlab-runner
-// helpers/process/job_unix.go:36), so the leader's parent is the runner, also
-// where a wrapper script stands between.
+// CurrentRunner returns the runner process that called this program. The runner makes the
+// driver the leader of a new process group (gitlab-runner helpers/process/job_unix.go:36), so
+// the leader's parent is the runner, even with a wrapper script in between.
 func CurrentRunner() (Process, error) {
 	leader, err := readStat(syscall.Getpgrp())
 	if err != nil {
@@ -48,7 +47,7 @@ func ProcessOf(pid int) (Process, error) {
 	return here, err
 }
 
-// String returns the owner as it stands in labels.
+// String returns the owner as labels have it.
 func (o Process) String() string {
 	return fmt.Sprintf("%s/%s/%s/%d/%d", o.Host, o.Boot, o.Namespace, o.PID, o.Start)
 }
@@ -90,7 +89,7 @@ func (o Process) Gone(deadline, now time.Time) bool {
 	return p.start != o.Start || p.state == "Z" || p.state == "X"
 }
 
-// Here reports whether the owner's process, if there is one, can be seen by this program.
+// Here reports whether this program could see the owner's process.
 func (o Process) Here() bool {
 	here, err := thisMachine()
 	return err == nil && here.Host == o.Host && here.Namespace == o.Namespace

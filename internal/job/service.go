@@ -10,7 +10,7 @@ import (
 // Service is an entry of `services:`.
 type Service struct {
 	Image
-	// Aliases are those that the job's author gave.
+	// Aliases are the ones that the job's author chose.
 	Aliases   []string
 	Command   []string
 	Variables []Variable
@@ -33,10 +33,9 @@ func (r imageResponse) service() Service {
 	}
 }
 
-// DefaultAliases returns the names that docker users reach a service by without
-// an alias: the image's name, without its tag and its registry's port, with `__`
-// and with `-` for each slash (gitlab-runner
-// helpers/container/services/services.go:27).
+// DefaultAliases returns the names under which docker users reach a service without an alias:
+// the image's name, without its tag and its registry's port, with `__` and with `-` for each
+// slash (gitlab-runner helpers/container/services/services.go:27).
 func DefaultAliases(image string) []string {
 	name, _, _ := strings.Cut(image, "@")
 	host, rest, hasHost := strings.Cut(name, "/")
@@ -64,12 +63,12 @@ const (
 	pointer         = 8
 )
 
-// ErrTooMuch is the error of variables that no process can have.
+// ErrTooMuch is the error of variables that are too large for any process.
 var ErrTooMuch = fmt.Errorf("its variables are larger than %d MiB in total, more than a process can have", mostEnvironment>>20)
 
-// Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$`
-// stands for a dollar sign. It gives up, and returns false, where the value or what it
-// becomes has more than most bytes: few bytes may stand for very many.
+// Expand replaces $NAME and ${NAME} in a value by what lookup returns for it; `$$` stands for a
+// dollar sign. It returns false if the value or the result has more than most bytes: a short
+// value can expand to a very long one.
 func Expand(value string, most int, lookup func(string) string) (string, bool) {
 	if len(value) > most {
 		return "", false
@@ -91,15 +90,14 @@ func Expand(value string, most int, lookup func(string) string) (string, bool) {
 	return expanded, left >= 0 && len(expanded) <= most
 }
 
-// ServiceEnv returns the environment of a service, NAME=value: the job's public
-// variables, then the service's own (gitlab-runner common/build.go:2105), and the names
-// of those that are left out, since they are longer than [LongestVariable]. expanded
-// returns a variable of the job as the runner has expanded it. Variables of files
-// carry the file's path, which means nothing in a service: they are left out. Of
-// two variables of one name the last counts: expanded returns that one's value, and
-// it may be a secret although the first is public. So may the value of one of `secrets:`,
-// which the runner has put behind all of them: the public variable has its own value then.
-// The error is [ErrTooMuch].
+// ServiceEnv returns the environment of a service, NAME=value: the job's public variables, then
+// the service's own (gitlab-runner common/build.go:2105), and the names of those that are left
+// out, since they are longer than [LongestVariable]. expanded returns a variable of the job as
+// the runner has expanded it. Variables of files carry the file's path, which means nothing in
+// a service: they are left out. If two variables have the same name, the last one wins:
+// expanded returns its value, which may be secret although the first is public. The same holds
+// for one of `secrets:`, which the runner appends to all variables: then the public variable
+// keeps its own value. The error is [ErrTooMuch].
 func (j *Job) ServiceEnv(s Service, expanded func(string) string) (env, tooLong []string, err error) {
 	last, own := map[string]int{}, map[string]int{}
 	for i, v := range j.Variables {

@@ -112,8 +112,8 @@ func TestServiceEnv(t *testing.T) {
 	}
 }
 
-// A value that stands for very many bytes is given up, and never made: what is counted are
-// the bytes that are asked for, and those that are allocated.
+// A value that would expand to very many bytes is refused before it is built: the test counts
+// the bytes of the result, and those that are allocated.
 func TestExpandBomb(t *testing.T) {
 	const most = LongestVariable
 	b := strings.Repeat("b", 100_000)
@@ -135,7 +135,7 @@ func TestExpandBomb(t *testing.T) {
 	}
 }
 
-// Of variables that are too long their names are told; more than a process can have is an
+// The names of variables that are too long are returned. More than a process can have is an
 // error, however many variables there are.
 func TestServiceEnvTooLong(t *testing.T) {
 	fits := strings.Repeat("x", LongestVariable-len("FITS="))

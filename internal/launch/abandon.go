@@ -12,7 +12,7 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// slurmFile is there while Slurm may have a job with that directory.
+// slurmFile exists while Slurm may have a job with that directory.
 const slurmFile = "slurm"
 
 // Begin records that Slurm is about to get a job with a directory; over removes the record.
@@ -24,8 +24,8 @@ func Begin(dir string) (over func(), err error) {
 	return func() { _ = os.Remove(file) }, nil
 }
 
-// Remove removes the directory of a finished job. If a driver was killed and has left a job in
-// Slurm, it cancels that before.
+// Remove removes the directory of a finished job. If a killed driver has left a job in Slurm,
+// it cancels that first.
 func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) error {
 	var err error
 	if _, missing := os.Lstat(filepath.Join(dir, slurmFile)); missing == nil {
@@ -37,15 +37,15 @@ func Remove(ctx context.Context, dir string, s slurm.Slurm, pm *podman.Podman) e
 	return nil
 }
 
-// A job that was just cancelled may still write to its directory, for as long as all tries
-// take: each try removes what was written since the last.
+// A job that was just cancelled may still write to its directory for as long as all tries take.
+// Each try removes what was written since the last.
 const (
 	removeTries = 100
 	removePause = 100 * time.Millisecond
 )
 
-// removeTree removes a directory. Users of the job's image may have made directories in
-// it, which only podman's user namespace can remove.
+// removeTree removes a directory. Users of the job's image may have made directories in it that
+// can only be removed in podman's user namespace.
 func removeTree(ctx context.Context, dir string, pm *podman.Podman) (err error) {
 	for range removeTries {
 		if err = os.RemoveAll(dir); errors.Is(err, os.ErrPermission) {

@@ -15,8 +15,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Attached runs the step by a launcher that passes standard input and output on, and ends
-// with its command.
+// Attached runs the step with a launcher that passes standard input and output on, and ends
+// when its command ends.
 //
 // When ctx ends, so does the container's standard input, which tells the script to stop. If
 // that is not enough, as when the command still waits for a machine, the launcher gets
@@ -30,7 +30,8 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
 	defer feed.Close()
-	// The signal of the parent's death is that of the thread's.
+	// Pdeathsig is sent when the parent's thread dies, so this thread must live as long as the
+	// launcher.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	said := &tail{}
@@ -44,7 +45,7 @@ func (l Launcher) Attached(ctx context.Context, s podman.Streams) (Outcome, erro
 	if err != nil {
 		return Outcome{}, fmt.Errorf("running the launcher: %w", err)
 	}
-	// A container that ends before it has read everything is not an error by itself.
+	// It is not an error if a container ends before it has read everything.
 	go func() { _, _ = io.Copy(feed, s.Stdin) }()
 	err = group.Wait(ctx,
 		process.Stop{Do: func() { _ = feed.Close() }},

@@ -21,8 +21,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// The files of a batch job, in Launcher.Dir, as batch.sh names them: the job script; what it
-// gives to the container's standard input, until it has opened it; its output; and its end.
+// The files of a batch job, in Launcher.Dir, as batch.sh names them: the job script; the
+// container's standard input, until the job script has opened it; its output; and its end.
 const (
 	jobFile    = "job"
 	inputFile  = "input"
@@ -30,20 +30,20 @@ const (
 	endFile    = "end"
 )
 
-// StopSignal is the signal that makes the job script tell the script to stop.
+// StopSignal makes the job script tell the step's script to stop.
 const StopSignal = "USR1"
 
-// maxOutput bounds what a job's output takes on the file system that both sides see, in
-// bytes. GitLab keeps 100 MiB of a job's log, unless its administrator wants more
-// (the limit ci_jobs_trace_size_limit), and gitlab-runner 4 MiB (output_limit).
+// maxOutput bounds a job's output on the shared file system, in bytes. GitLab keeps 100 MiB of
+// a job's log, unless its administrator wants more (the limit ci_jobs_trace_size_limit), and
+// gitlab-runner 4 MiB (output_limit).
 const maxOutput = 512 << 20
 
 //go:embed batch.sh
 var batchFile string
 
-// Batch runs the step by `sbatch`, and copies its output while it runs. When ctx ends it calls
-// tell, which must send [StopSignal] to the job script, and if that was not enough cancel,
-// which must cancel Slurm's job.
+// Batch runs the step with `sbatch`, and copies its output while it runs. When ctx ends it
+// calls tell, which must send [StopSignal] to the job script. If that is not enough it calls
+// cancel, which must cancel Slurm's job.
 func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func()) (Outcome, error) {
 	output, err := l.writeJob(s.Stdin)
 	if err != nil {
@@ -90,8 +90,8 @@ func (l Launcher) Batch(ctx context.Context, s podman.Streams, tell, cancel func
 	return l.report(code, string(said.text))
 }
 
-// endWithJob kills sbatch when the job has written its end: sbatch itself asks for it after
-// 2 s, 8 s, and then every 32 s only (Slurm src/sbatch/sbatch.c, _job_wait).
+// endWithJob kills sbatch when the job has written its end: sbatch itself only polls after 2 s,
+// 8 s, and then every 32 s (Slurm src/sbatch/sbatch.c, _job_wait).
 func (l Launcher) endWithJob(cmd *exec.Cmd, ended <-chan struct{}) {
 	for {
 		if _, err := os.Lstat(filepath.Join(l.Dir, endFile)); err == nil {
@@ -146,7 +146,7 @@ func (l Launcher) removeJob() {
 	}
 }
 
-// lookEvery is how often the output of a batch job is looked at.
+// lookEvery is how often the output of a batch job is polled.
 const lookEvery = 200 * time.Millisecond
 
 // follow copies what is appended to a file until done, and then what is there.

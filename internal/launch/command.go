@@ -8,8 +8,8 @@ import (
 	"podman-executor/internal/step"
 )
 
-// Report is where a container has the directory in which it reports: the files "started",
-// which is empty, and "status", with the script's exit code.
+// Report is the mount point of the directory in which a container reports, with the files
+// "started", which is empty, and "status", with the script's exit code.
 const Report = step.Private + "/report"
 
 // The files in [Report], as launched.sh names them.
@@ -25,9 +25,9 @@ var launchedFile string
 // written in the file.
 var launchedProgram = shell.Program(launchedFile, "@REPORT@", Report)
 
-// Command returns the arguments of `sh` for a container of one step of the user's that a
-// launcher starts, see [step.Command]. On another machine nobody kills a script that does not
-// stop, so the stub does it after the grace period, in whole seconds.
+// Command returns the arguments of `sh` for the container of one of the user's steps that a
+// launcher starts, see [step.Command]. On another machine nothing else kills a script that does
+// not stop, so the stub does it after the grace period, in whole seconds.
 func Command(entry step.EntryPoint, grace time.Duration) []string {
 	return step.Outer{Program: launchedProgram, KillAfter: grace}.Command(step.User, entry, step.Sources{})
 }

@@ -35,7 +35,7 @@ type Launcher struct {
 	maxOutput int
 }
 
-// reportDir is the directory in Dir that the container has at [Report].
+// reportDir is the directory in Dir that is mounted at [Report].
 const reportDir = "report"
 
 // ReportMount returns the mount of a job's container that reports to dir.
@@ -78,7 +78,7 @@ type Outcome struct {
 	Stderr string
 }
 
-// forget removes what an earlier step has reported.
+// forget removes an earlier step's report.
 func (l Launcher) forget() error {
 	for _, name := range []string{startedFile, statusFile} {
 		if err := os.RemoveAll(filepath.Join(l.Dir, reportDir, name)); err != nil {
@@ -88,7 +88,7 @@ func (l Launcher) forget() error {
 	return nil
 }
 
-// report reads what the container has reported.
+// report reads the container's report.
 func (l Launcher) report(launcher int, said string) (Outcome, error) {
 	o := Outcome{Launcher: launcher, Stderr: said}
 	if _, err := os.Lstat(filepath.Join(l.Dir, reportDir, startedFile)); err == nil {
@@ -117,7 +117,7 @@ func (l Launcher) status() (int, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return 0, errors.New("reading the script's exit code: not a regular file")
 	}
-	// More than a code and a line break have.
+	// More than a code and a line break need.
 	const most = 16
 	text, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
@@ -144,10 +144,10 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 const (
-	// extraGrace is how much longer than its script a launcher may take to end, before it
-	// is told to.
+	// extraGrace is how much longer than its script a launcher may take before it is told to
+	// end.
 	extraGrace = time.Second
-	// launcherGrace is how long a launcher may take to end after that, and how long its
-	// output is waited for.
+	// launcherGrace is how long a launcher may then take to end, and how long to wait for its
+	// output.
 	launcherGrace = 6 * time.Second
 )

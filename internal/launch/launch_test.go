@@ -42,7 +42,7 @@ func TestAttached(t *testing.T) {
 			t.Errorf("it wrote %q and %q", &out, &errs)
 		}
 	}
-	// What an earlier step has reported is not this one's.
+	// An earlier step's report is not taken for this one's.
 	l.Podman = []string{"sh", "-c", "exit 3"}
 	o, err := l.Attached(t.Context(), podman.Streams{Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}})
 	if diff := cmp.Diff(Outcome{Launcher: 3}, o); err != nil || diff != "" {
@@ -54,8 +54,7 @@ func TestAttached(t *testing.T) {
 	}
 }
 
-// The end of standard input is the word to stop; a launcher that does not hear it gets
-// SIGTERM.
+// The end of standard input is the signal to stop. A launcher that ignores it gets SIGTERM.
 func TestAttachedStopped(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{

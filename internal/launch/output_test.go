@@ -82,8 +82,8 @@ func TestBatchOutput(t *testing.T) {
 	})
 }
 
-// The output comes while the job runs, and what it says when it is told to end comes, too:
-// Slurm sends SIGTERM to all processes of a job.
+// The output arrives while the job runs, including what it prints when told to end: Slurm sends
+// SIGTERM to all processes of a job.
 func TestBatchOutputOfStoppedJob(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, with func(string) Launcher) {
@@ -127,12 +127,12 @@ func (w *watched) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// What a job leaves behind that holds its output keeps nobody waiting.
+// A process that a job leaves behind and that holds its output does not make anybody wait.
 func TestBatchOutputThatStaysOpen(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, with func(string) Launcher) {
 		gone := filepath.Join(t.TempDir(), "gone")
-		// It ends by itself some minutes after a test that was killed.
+		// It ends by itself a few minutes after a test that was killed.
 		l := with(`(n=0; while [ ! -e ` + gone + ` ] && [ $n -lt 3000 ]; do n=$((n + 1)); sleep 0.1; done) & echo said`)
 		defer func() { _ = os.WriteFile(gone, nil, 0o600) }()
 		if out, o := batch(t, l); out != "said\n" || o.Launcher != 0 {

@@ -108,7 +108,7 @@ func TestDirectories(t *testing.T) {
 	damaged := filepath.Join(parent, "custom-executor6")
 	makeDir(t, damaged, nil)
 	writeFile(t, filepath.Join(damaged, ownerFile), "no owner\n")
-	// A link to a directory of a dead one, and a file of that name.
+	// A link to a directory of a dead runner, and a file with such a name.
 	target := filepath.Join(t.TempDir(), "target")
 	makeDir(t, target, &dead)
 	if err := os.Symlink(target, filepath.Join(parent, "custom-executor7")); err != nil {

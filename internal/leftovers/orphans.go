@@ -21,11 +21,11 @@ type Orphan struct {
 	Kind string
 	// Name is the object's, or the directory's path.
 	Name string
-	// Job, Project and Owner are as the object's labels or mark have them; empty without.
+	// Job, Project and Owner are from the object's labels or mark; empty if it has none.
 	Job, Project, Owner string
 	// Reason is why the job counts as finished.
 	Reason string
-	// Made is when the object was made, of a directory when it was last changed.
+	// Made is when the object was made; for a directory, when it was last changed.
 	Made time.Time
 
 	id string
@@ -52,8 +52,8 @@ func (r Roots) RemoveAttempts(now time.Time) error {
 	return Directories(r.TempDir, attemptPattern, now)
 }
 
-// PinParent is the directory of the directories with pinned volumes: beside the auth
-// files, which are removed with whatever is beside them.
+// PinParent returns the parent of the directories with pinned volumes. It is not among the
+// directories with auth files, which are removed with everything in them.
 func (r Roots) PinParent() string { return r.RuntimeDir + "-volumes" }
 
 // Pinned returns the directories of pinned volumes of finished jobs.
@@ -132,7 +132,7 @@ func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
 	var err error
 	switch o.Kind {
 	case "container":
-		// By its id: the name may be another's by now.
+		// By its id: another container may have the name by now.
 		err = p.Remove(ctx, o.id)
 	case "network":
 		err = p.RemoveUnusedNetwork(ctx, o.Name)

@@ -90,9 +90,9 @@ func labels(t *testing.T, now time.Time) map[string]map[string]string {
 	return all
 }
 
-// TestContainers: those of dead runners go, but where they are to be kept. What has
-// one of this job's own names goes in any case: podman would make none beside it.
-// ours is how the driver names an object of the job 1.
+// TestContainers: containers of dead runners are removed, unless they are to be kept. A
+// container with one of this job's own names is always removed, because podman could not create
+// another with that name. ours is how the driver names an object of the job 1.
 func ours(name, role string) string { return "podman-executor-" + name + "-1-" + role }
 
 func names(list, role string) []string {
@@ -140,8 +140,8 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// Only a clock tells of owners that cannot be seen from here, unless what they have is
-// kept anyway, or is removed now.
+// For owners that cannot be seen from here only the deadline counts, unless their objects are
+// kept anyway, or removed now.
 func TestContainersElsewhere(t *testing.T) {
 	now := time.Now()
 	here, _ := runner(t)

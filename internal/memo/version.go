@@ -14,7 +14,7 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// programFile is what tells a podman that was updated from the one before.
+// programFile identifies a podman program, so that an updated one is noticed.
 type programFile struct {
 	Path              string
 	Device, Inode     uint64
@@ -22,15 +22,14 @@ type programFile struct {
 	Modified, Changed int64 // ns
 }
 
-// knownVersion is what a program has said of itself.
+// knownVersion is the version that a program has reported.
 type knownVersion struct {
 	Program programFile
 	Version podman.Version
 }
 
-// Version returns podman's. It is asked once for each file that is podman, and not by each
-// job: the answer is remembered until the file changes. forgetful is the error of an answer
-// that could not be remembered.
+// Version returns podman's version. podman is not asked for every job: the answer is remembered
+// until podman's file changes. forgetful is the error if the answer could not be remembered.
 func Version(ctx context.Context, pm *podman.Podman) (v podman.Version, forgetful, err error) {
 	program, ok := fileOf(pm)
 	if !ok {
@@ -53,8 +52,8 @@ func Version(ctx context.Context, pm *podman.Podman) (v podman.Version, forgetfu
 	return v, forgetful, nil
 }
 
-// fileOf returns the file that alone decides what podman answers: not so where it
-// is a script, which may call any podman, or where a service answers.
+// fileOf returns podman's file, if that alone decides podman's answer. It does not if it is a
+// script, which may call any podman, or if a service answers.
 func fileOf(pm *podman.Podman) (program programFile, ok bool) {
 	if pm.URL != "" {
 		return program, false
@@ -82,7 +81,7 @@ func fileOf(pm *podman.Podman) (program programFile, ok bool) {
 	}, true
 }
 
-// parseVersion reads what was remembered; nothing else than that is taken.
+// parseVersion reads a remembered version. Anything unexpected is an error.
 func parseVersion(text []byte) (known knownVersion, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()

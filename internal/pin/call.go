@@ -8,9 +8,9 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Do pins sources in a directory, which exists, by a call of this program in
-// podman's namespace: its Reexec must be [Main]. An *[podman.ExitError] with
-// [ExitChanged] is a source that has changed.
+// Do pins sources in an existing directory. It calls this program in podman's namespace, so its
+// Reexec must be [Main]. If a source has changed, the error is a *[podman.ExitError] with
+// [ExitChanged].
 func Do(ctx context.Context, p *podman.Podman, dir string, sources []string) error {
 	return call(ctx, p, append([]string{Verb, dir}, sources...))
 }

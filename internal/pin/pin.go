@@ -1,15 +1,14 @@
 // Package pin mounts the sources of users' volumes at private paths of the driver, so that
 // what was checked is what is mounted for the rest of the job.
 //
-// podman keeps the source of a volume as a path, and looks it up again at each start
-// of the container, following symbolic links. A job that can write to a directory
-// above one of its sources, by another volume, could put a link there between two
-// steps, and be given whatever it leads to. A bind mount keeps the directory or
-// file itself.
+// podman keeps the source of a volume as a path, and resolves it again at each start of the
+// container, following symbolic links. A job that can write to a directory above one of its
+// sources, through another volume, could put a link there between two steps, and get whatever
+// it leads to. A bind mount keeps the directory or file itself.
 //
-// The mounts are made in the mount namespace in which podman sees the host's
-// files, by this program itself, called with one of the verbs: for rootless podman
-// by `podman unshare`. They last until they are undone, or that namespace ends.
+// This program itself, called with one of the verbs, makes the mounts in the mount namespace in
+// which podman sees the host's files; for rootless podman, with `podman unshare`. They last
+// until they are undone, or that namespace ends.
 package pin
 
 import (
@@ -33,11 +32,11 @@ const (
 	ExitChanged = 3
 )
 
-// Target returns where the source of that number is pinned in a directory.
+// Target returns where the source with that number is pinned in a directory.
 func Target(dir string, number int) string { return filepath.Join(dir, strconv.Itoa(number)) }
 
-// ErrChanged is the error of a source that is not what was checked: it is gone, or
-// its path has a symbolic link now, or it is neither a directory nor a file.
+// ErrChanged is the error of a source that is no longer what was checked: it is gone, its path
+// now has a symbolic link, or it is neither a directory nor a file.
 var ErrChanged = errors.New("it has changed since it was checked")
 
 // Main does what the arguments say, the first of which is a verb, and returns the
@@ -100,7 +99,7 @@ func pin(source, target string) error {
 	return unix.Mount("/proc/self/fd/"+strconv.Itoa(fd), target, "", unix.MS_BIND|unix.MS_REC, "")
 }
 
-// open walks down a path, and follows no symbolic link.
+// open opens a path without following symbolic links.
 func open(name string) (int, error) {
 	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if !filepath.IsAbs(name) || filepath.Clean(name) != name {
@@ -132,7 +131,7 @@ func open(name string) (int, error) {
 	return at, nil
 }
 
-// undo removes a directory with its mounts, and nothing of what is mounted.
+// undo removes a directory with its mounts, but nothing in what is mounted.
 func undo(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -147,7 +146,7 @@ func undo(dir string) error {
 		for err = nil; err == nil; {
 			err = unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		}
-		if !errors.Is(err, unix.EINVAL) { // EINVAL: no mount any more
+		if !errors.Is(err, unix.EINVAL) { // EINVAL: no longer a mount
 			problems = append(problems, fmt.Errorf("unmounting %s: %w", target, err))
 			continue
 		}

@@ -1,9 +1,9 @@
-// Package plan keeps what prepare has fixed for one job until the job is over:
-// run and cleanup read the plan, and never the policy or the job's variables
-// again, so a policy that is edited does not change a job that is under way.
+// Package plan keeps what prepare has decided for one job until the job is over. run and
+// cleanup read the plan, and never the policy or the job's variables again, so editing the
+// policy does not change a running job.
 //
-// The plan lies in the directory that the runner makes for each attempt at a
-// job (TMPDIR, mode 0700), outside every mount.
+// The plan is in the directory that the runner makes for each attempt at a job (TMPDIR, mode
+// 0700), outside every mount.
 package plan
 
 import (
@@ -22,8 +22,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// version is that of the file's format. prepare, run and cleanup of one job are
-// of one installation, unless it was upgraded in between.
+// version is the version of the file's format. prepare, run and cleanup of one job are from one
+// installation, unless it was upgraded in between.
 const version = 1
 
 // fileName is the plan's name in the runner's directory.
@@ -37,19 +37,18 @@ type Plan struct {
 	ProjectID int64 `json:"project_id"`
 	// Podman is the podman that has the job's containers.
 	Podman Podman `json:"podman"`
-	// RunnerContainer and UserContainer are names. RunnerContainer is empty
-	// where the runner's own steps run on the host.
+	// RunnerContainer and UserContainer are names. RunnerContainer is empty if the runner's own
+	// steps run on the host.
 	RunnerContainer string `json:"runner_container,omitempty"`
 	UserContainer   string `json:"user_container"`
-	// Services are the job's services, Network the network of the job's own that
-	// they and the user container are on; empty where it has none.
+	// Services are the job's services. Network is the job's private network, with the services
+	// and the user container; empty if it has none.
 	Services []Service `json:"services,omitempty"`
 	Network  string    `json:"network,omitempty"`
 	// ShowServices copies the services' logs into the job log
 	// (CI_DEBUG_SERVICES).
 	ShowServices bool `json:"show_services,omitempty"`
-	// HostDir is the directory that steps on the host run in; empty where
-	// there are none.
+	// HostDir is the directory in which steps on the host run; empty if there are none.
 	HostDir string `json:"host_dir,omitempty"`
 	// HostEnv is the environment of steps on the host; HostOpen makes what they write
 	// writable for everybody.
@@ -57,46 +56,45 @@ type Plan struct {
 	HostOpen bool     `json:"host_open,omitempty"`
 	// Sources is where the job's sources are.
 	Sources step.Sources `json:"sources"`
-	// AuthDir held the registry credentials for the pull, and marks the job until
-	// its containers are gone; cleanup makes sure that it goes.
+	// AuthDir held the registry credentials for the pull, and marks the job until its
+	// containers are gone. cleanup makes sure that it is removed.
 	AuthDir string `json:"auth_dir"`
-	// Memory has the limit of memory of each container of the job's steps that
-	// has one.
+	// Memory has the memory limit of each container of the job's steps that has one.
 	Memory map[string]Memory `json:"memory,omitempty"`
-	// PinDir has the pinned sources of the job's volumes; empty without any.
+	// PinDir has the pinned sources of the job's volumes; empty if there are none.
 	PinDir string `json:"pin_dir,omitempty"`
-	// SecretsDir is that of the podman secrets of the job's services; there where a
-	// service got one.
+	// SecretsDir is the directory of the podman secrets of the job's services. It exists only
+	// if a service has one.
 	SecretsDir string `json:"secrets_dir,omitempty"`
-	// StepsDirs are the directories by which containers that stay for the whole job
-	// get their steps. Those without one are started for each step.
+	// StepsDirs are the directories through which containers that stay for the whole job get
+	// their steps. Containers without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
-	// Launch is how the author's steps are launched elsewhere; nil where their
-	// container is UserContainer.
+	// Launch is how the author's steps are launched elsewhere; nil if they run in
+	// UserContainer.
 	Launch *Launch `json:"launch,omitempty"`
-	// Keep leaves the containers after the job.
+	// Keep means that the containers stay after the job.
 	Keep bool `json:"keep,omitempty"`
 	// Grace is how long a script may take to end after SIGTERM.
 	Grace time.Duration `json:"grace"`
 	Log   Log           `json:"log"`
 }
 
-// Launch is what a launcher needs to run a step of the author's.
+// Launch is what a launcher needs to run one of the author's steps.
 type Launch struct {
 	// Program is the launcher, Words its arguments up to podman's command line.
 	Program string   `json:"program"`
 	Words   []string `json:"words,omitempty"`
-	// Batch tells that the launcher is sbatch, and gets a job script; Slurm that it is
-	// one of Slurm's.
+	// Batch means that the launcher is sbatch, which gets a job script; Slurm means that it is
+	// one of Slurm's commands.
 	Batch bool `json:"batch,omitempty"`
 	Slurm bool `json:"slurm,omitempty"`
-	// Dir is the job's directory that both sides see.
+	// Dir is the job's directory, which both machines see.
 	Dir string `json:"dir"`
 	// Container is run for each step.
 	Container podman.Create `json:"container"`
 	// AuthFile has the credentials for the image, and is copied to Dir for a step.
 	AuthFile string `json:"auth_file,omitempty"`
-	// Variable is the one by which the job's author has chosen Options.
+	// Variable is the variable with which the job's author has chosen Options.
 	Variable string   `json:"variable,omitempty"`
 	Options  []string `json:"options,omitempty"`
 }
@@ -109,7 +107,7 @@ type Service struct {
 	Alias     string `json:"alias"`
 }
 
-// Memory is a limit of memory: how much, such as "512m", and how a job gets more.
+// Memory is a memory limit: how much, such as "512m", and how a job gets more.
 type Memory struct {
 	Limit string `json:"limit"`
 	More  string `json:"more"`
@@ -127,14 +125,14 @@ type Podman struct {
 	Timeouts podman.Timeouts `json:"timeouts"`
 }
 
-// Host returns the service that has the job's containers; its URL is empty where
-// podman works on this machine itself.
+// Host returns the service that has the job's containers. Its URL is empty if podman runs on
+// this machine without a service.
 func (p Podman) Host() remote.Endpoint {
 	return remote.Endpoint{URL: p.URL, Identity: p.Identity, KnownHosts: p.KnownHosts}
 }
 
-// Client returns that podman, which tells observe of each command. With a URL of ssh://
-// it has to be connected first, see site.Connect.
+// Client returns that podman, which calls observe after each command. With an ssh:// URL it
+// must be connected first, see site.Connect.
 func (p Podman) Client(observe func(podman.Command)) *podman.Podman {
 	return &podman.Podman{Program: p.Program, URL: p.URL, Env: p.Env, Timeouts: p.Timeouts, Observe: observe}
 }
@@ -161,8 +159,8 @@ type Log struct {
 // ErrNone is the error of a directory without a plan: prepare never got as far.
 var ErrNone = errors.New("there is no plan")
 
-// Write writes the plan of the job that has that directory: all of it or
-// nothing, readable by the runner's user only.
+// Write writes the plan of the job that has that directory, atomically and readable only by the
+// runner's user.
 func Write(dir string, p Plan) error {
 	p.Version = version
 	text, err := json.Marshal(p)
@@ -175,8 +173,8 @@ func Write(dir string, p Plan) error {
 	return nil
 }
 
-// readTrusted reads a file that nobody else can have written: it says which programs
-// are run.
+// readTrusted reads a file that nobody else can have written, since the plan says which
+// programs to run.
 func readTrusted(name string) ([]byte, error) {
 	f, err := trust.Open(name, trust.Self())
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 // ContainersConfCheck is the name of the check of [ContainersConf].
 const ContainersConfCheck = "containers.conf"
 
-// UnreadConf says that podman's containers.conf cannot be read: podman ends then, whatever it is
-// asked.
+// UnreadConf returns the result for a containers.conf that cannot be read: then every podman
+// command fails.
 func UnreadConf(err error) Result {
 	return Result{Check: ContainersConfCheck, Level: Error, Detail: err.Error(), Hint: "fix that file: podman does not run until it can be read"}
 }
 
-// ContainersConf says what of podman's containers.conf matters to jobs, with the file that has it;
-// not ok where there is nothing to say. getenv returns variables of podman's environment.
+// ContainersConf reports what in podman's containers.conf matters to jobs, and in which file;
+// ok is false if there is nothing to report. getenv returns variables of podman's environment.
 func ContainersConf(c containersconf.Config, getenv func(string) string) (r Result, ok bool) {
 	r = Result{Check: ContainersConfCheck}
 	var lines, hints []string
@@ -61,7 +61,7 @@ func ContainersConf(c containersconf.Config, getenv func(string) string) (r Resu
 	return r, len(lines) > 0
 }
 
-// of names a file that has a setting.
+// of returns a text that names the file of a setting.
 func of(file string) string {
 	if file == "" {
 		return ""
@@ -69,11 +69,11 @@ func of(file string) string {
 	return " (" + file + ")"
 }
 
-// nearlyAll tells whether more than nine tenths are used.
+// nearlyAll reports whether more than nine tenths are used.
 func nearlyAll(used, all int) bool { return all > 0 && used*10 > all*9 }
 
-// Locks says whether podman runs out of locks, of which each container, pod and volume has one; not
-// ok where enough are free.
+// Locks reports whether podman is running out of locks, of which each container, pod and volume
+// has one; ok is false if enough are free.
 func Locks(used, all int) (r Result, ok bool) {
 	return Result{
 		Check: "podman's locks", Level: Warning,
@@ -82,8 +82,8 @@ func Locks(used, all int) (r Result, ok bool) {
 	}, nearlyAll(used, all)
 }
 
-// Subnets says whether podman runs out of subnets for networks; not ok where enough are free. all
-// is 0 where no file limits them.
+// Subnets reports whether podman is running out of subnets for networks; ok is false if enough
+// are free. all is 0 if no file limits them.
 func Subnets(used, all int) (r Result, ok bool) {
 	return Result{
 		Check: "subnets", Level: Warning,

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// DelegateHint is how a machine comes to enforce limits.
+// DelegateHint is how to make a machine enforce limits.
 const DelegateHint = "with cgroup v2, delegate them to gitlab-runner's user: Delegate=cpu cpuset io memory pids under [Service] in /etc/systemd/system/user@.service.d/delegate.conf"
 
-// Controllers says whether containers can be limited: by the cgroup version, "v1" or
-// "v2", and the controllers that podman has. Where jobs are refused for a limit that
-// is not enforced, it is an error.
+// Controllers reports whether containers can be limited, from the cgroup version, "v1" or "v2",
+// and the controllers that podman has. It is an error if jobs are refused for a limit that is
+// not enforced.
 func Controllers(version string, has []string, refused bool) Result {
 	r := Result{Check: "limits"}
 	var missing []string

@@ -1,6 +1,6 @@
-// Package preflight checks whether a machine can run jobs, before a job fails halfway.
-// Each check is a function of plain data; other functions read the machine. prepare uses the cheap ones for every job, `podman-executor-config
-// --doctor` all of them.
+// Package preflight checks whether a machine can run jobs, before a job fails halfway. Each
+// check is a function of plain data; other functions read the machine. prepare runs the cheap
+// checks for every job, `podman-executor-config --doctor` runs all of them.
 package preflight
 
 import "strings"
@@ -27,7 +27,7 @@ type Result struct {
 	Level Level
 	// Detail is what was found.
 	Detail string
-	// Hint is what the administrator can do; empty where all is well.
+	// Hint is what the administrator can do; empty if all is well.
 	Hint string
 }
 
@@ -40,7 +40,7 @@ func Worst(results []Result) Level {
 	return worst
 }
 
-// list is "a, b and c".
+// list joins words as "a, b and c".
 func list(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

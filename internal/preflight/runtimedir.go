@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// RuntimeDir says whether a user's runtime directory, the XDG_RUNTIME_DIR of
-// podman's environment, is there and the user's alone. rootless podman would take
-// one below /tmp for a missing one, and lose its containers with it; auth files
-// are also kept there.
+// RuntimeDir checks that a user's runtime directory, the XDG_RUNTIME_DIR of podman's
+// environment, exists and is private to the user. If it were missing, rootless podman would use
+// a directory below /tmp instead, and lose its containers with it. Auth files are also kept
+// there.
 func RuntimeDir(dir string, u User) Result {
 	r := Result{Check: "XDG_RUNTIME_DIR", Detail: dir}
 	linger := fmt.Sprintf("as root, run `loginctl enable-linger %s`, so that /run/user/%d exists without a login; or set XDG_RUNTIME_DIR in gitlab-runner's environment to a directory of %s with mode 0700", u, u.UID, u)
@@ -41,7 +41,7 @@ func RuntimeDir(dir string, u User) Result {
 	return r
 }
 
-// notPrivate says why a directory is not a user's own, or nothing.
+// notPrivate returns why a directory is not private to a user, or an empty string.
 func notPrivate(info fs.FileInfo, uid int) string {
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	switch {
@@ -49,7 +49,7 @@ func notPrivate(info fs.FileInfo, uid int) string {
 		return "is not a directory"
 	case int(owner) != uid:
 		return fmt.Sprintf("belongs to user %d, not to %d", owner, uid)
-	// podman itself adds x for everybody, for containers of other user namespaces
+	// podman itself adds x for everybody, for containers in other user namespaces
 	// (libpod/container_internal_linux.go, makeAccessible).
 	case info.Mode().Perm()&^0o011 != 0o700:
 		return fmt.Sprintf("has mode %#o, not 0700", info.Mode().Perm())
@@ -61,8 +61,8 @@ func notPrivate(info fs.FileInfo, uid int) string {
 // (systemd src/login/logind-user.c, user_check_linger_file).
 const lingering = "/var/lib/systemd/linger/"
 
-// Linger warns if the runtime directory only exists while the user is logged in. Only those
-// below /run/user are made by systemd.
+// Linger warns if the runtime directory only exists while the user is logged in. systemd
+// manages only those below /run/user.
 func Linger(dir string, u User) (Result, bool) {
 	_, noSystemd := os.Stat("/run/systemd/system")
 	if noSystemd != nil || u.Name == "" || u.UID == 0 || !strings.HasPrefix(dir, "/run/user/") {

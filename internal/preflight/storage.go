@@ -11,16 +11,16 @@ import (
 
 // Storage is the part of podman's storage.conf that decides whether jobs can run.
 type Storage struct {
-	// File is where it was read; empty: nowhere.
+	// File is the file that was read; empty: none.
 	File   string
 	Driver string
 	// IgnoreChownErrors gives all files of images to the user itself.
 	IgnoreChownErrors bool
 }
 
-// ReadStorage reads the storage.conf that podman with that environment does
-// (containers/storage types/options.go). Without a file, or with one that is not
-// TOML, which podman will speak of, it is the zero Storage.
+// ReadStorage reads the storage.conf that podman with that environment does (containers/storage
+// types/options.go). Without a file, or with one that is not TOML, which podman will report, it
+// returns the zero Storage.
 func ReadStorage(getenv func(string) string) Storage {
 	for _, name := range storageFiles(getenv) {
 		text, err := os.ReadFile(name)
@@ -77,7 +77,7 @@ func parseStorage(text string) Storage {
 // StorageCheck is the name of the check of [Driver].
 const StorageCheck = "storage"
 
-// Driver says whether podman's storage driver is one for jobs.
+// Driver checks that podman's storage driver is suitable for jobs.
 func Driver(name string) Result {
 	r := Result{Check: StorageCheck, Detail: name}
 	if name == "vfs" {
@@ -88,8 +88,8 @@ func Driver(name string) Result {
 	return r
 }
 
-// Free returns how many bytes the user can still write to the file system of a
-// directory that may have to be made yet.
+// Free returns how many bytes the user can still write to the file system of a directory, which
+// need not exist yet.
 func Free(dir string) (int64, error) {
 	var fs syscall.Statfs_t
 	for {
@@ -104,12 +104,12 @@ func Free(dir string) (int64, error) {
 	}
 }
 
-// little is the free space, in bytes, below which the table warns without being
-// told a limit: most images do not fit.
+// little is the free space, in bytes, below which the table warns if no limit is set: most
+// images do not fit.
 const little = 1 << 30
 
-// Space says whether there is enough free space in a directory; least is 0 where
-// no limit is set. Both are in bytes.
+// Space checks that there is enough free space in a directory; least is 0 if no limit is set.
+// Both are in bytes.
 func Space(dir string, free, least int64) Result {
 	r := Result{Check: "free space", Detail: fmt.Sprintf("%d MB in %s", free/1e6, dir)}
 	switch {

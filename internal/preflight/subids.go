@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// LastID is the last id that images of Linux distributions use: 65534 is nobody,
-// and 65535 is the last of 16 bits. In a container 0 is the user itself, and the
-// user's range follows from 1: a range of that many ids is just enough.
+// LastID is the last id that images of Linux distributions use: 65534 is nobody, and 65535 is
+// the last of 16 bits. In a container 0 is the user itself, and the user's range follows from
+// 1, so a range of that many ids is just enough.
 const LastID = 65535
 
 // User is who podman runs as.
 type User struct {
-	// Name is empty for an id that the machine has no name for.
+	// Name is empty if the machine has no name for the id.
 	Name string
 	UID  int
 }
@@ -29,7 +29,7 @@ func CurrentUser() User {
 	return User{UID: uid}
 }
 
-// String returns the name, or the number where there is none.
+// String returns the name, or the number if there is none.
 func (u User) String() string {
 	if u.Name == "" {
 		return strconv.Itoa(u.UID)
@@ -37,7 +37,7 @@ func (u User) String() string {
 	return u.Name
 }
 
-// SubIDs is what the machine says of the ids that a user may give to containers.
+// SubIDs is the machine's configuration of the ids that a user may give to containers.
 type SubIDs struct {
 	User User
 	// UIDs and GIDs are how many ids /etc/subuid and /etc/subgid give the user.
@@ -46,11 +46,11 @@ type SubIDs struct {
 	// (`subid:` in /etc/nsswitch.conf, getsubids(1)).
 	Elsewhere bool
 	// Squashed reports whether podman gives all files of images to the user itself
-	// (ignore_chown_errors in storage.conf), and needs no range.
+	// (ignore_chown_errors in storage.conf), so it needs no range.
 	Squashed bool
 }
 
-// ReadSubIDs reads the machine's files. A file that cannot be read has no ranges,
+// ReadSubIDs reads the machine's files. A file that cannot be read counts as having no ranges,
 // as for podman.
 func ReadSubIDs(u User, squashed bool) SubIDs {
 	read := func(name string) string {
@@ -98,21 +98,21 @@ func subIDService(text string) bool {
 	return false
 }
 
-// Enlarge is how the administrator gives containers the ids up to last.
+// Enlarge returns how the administrator gives containers the ids up to last.
 func (s SubIDs) Enlarge(last int64) string {
 	return fmt.Sprintf("give %s at least %d ids in /etc/subuid and in /etc/subgid that no other user has: as root, run `usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s`; "+
 		"then, as that user, run `podman system migrate`", s.User, last, s.User)
 }
 
-// Authors is what the author of a job can do if its image has a file of the user id.
+// Authors returns what the author of a job can do if its image has a file of the user id.
 func (s SubIDs) Authors(id int64) string {
 	return fmt.Sprintf("the image has a file of user or group %d, but containers on this runner only have ids 0 to %d: use an image without such files, or ask the administrator of this runner for more ids", id, s.Last())
 }
 
-// Last is the last id that containers have.
+// Last returns the last id that containers have.
 func (s SubIDs) Last() int64 { return min(s.UIDs, s.GIDs) }
 
-// Check says whether containers get the ids that images need.
+// Check checks that containers get the ids that images need.
 func (s SubIDs) Check() Result {
 	r := Result{Check: "subuid, subgid"}
 	enlarge := s.Enlarge(LastID)

@@ -16,9 +16,8 @@ var Floor = Version{4, 3, 0}
 
 var versionForm = regexp.MustCompile(`(?:\A|[ v])([0-9]{1,5})\.([0-9]{1,5})(?:\.([0-9]{1,5}))?`)
 
-// ParseVersion finds a version in what a program says of itself: "4.3.1",
-// "crun version 1.8.1", "v5.8.4-rhel". A version before a release, such as
-// 5.8.4-rc1, is taken for the release.
+// ParseVersion finds the version in a program's output: "4.3.1", "crun version 1.8.1",
+// "v5.8.4-rhel". A version before a release, such as 5.8.4-rc1, is taken for the release.
 func ParseVersion(text string) (Version, bool) {
 	text, _, _ = strings.Cut(text, "\n")
 	found := versionForm.FindStringSubmatch(text)
@@ -38,22 +37,22 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[
 // Before reports whether v is older.
 func (v Version) Before(other Version) bool { return slices.Compare(v[:], other[:]) < 0 }
 
-// hole is a known way for a job to do what it may not.
+// hole is a known vulnerability that lets a job do what it may not.
 type hole struct {
 	program, cve string
-	// first is the first version that has the hole, the zero Version for all
-	// before fixed.
+	// first is the first version that has the hole; the zero Version: all before fixed.
 	first, fixed Version
 	// also are versions of older branches that have the fix.
 	also []Version
 	what string
 }
 
-// holes are those of podman and what it runs that jobs could use: by an image, or by
-// what they do in a container. Holes of `podman build`, `cp`, `top`, `machine` and
-// `volume export`, which the driver does not call, are not here; nor is CVE-2026-55686, an image's WORKDIR that makes
-// directories on the host (podman 3.0 to 5.7.0): podman takes no WORKDIR from an image here, see
-// docs/decisions/0032. crun has none of runc's (containers/crun issue 1906).
+// holes are those of podman and the programs that it runs which jobs could use, with an image
+// or in a container. Holes of `podman build`, `cp`, `top`, `machine` and `volume export` are
+// not listed, because the driver does not call these. Neither is CVE-2026-55686, an image's
+// WORKDIR that makes directories on the host (podman 3.0 to 5.7.0): the driver does not let
+// podman use an image's WORKDIR, see docs/decisions/0032. crun has none of runc's
+// (containers/crun issue 1906).
 var holes = []hole{
 	// flatcar/Flatcar issue 2083
 	{"podman", "CVE-2026-57231", Version{}, Version{5, 8, 4}, nil, "an image reads podman's environment"},
@@ -78,9 +77,8 @@ func (h hole) in(program string, v Version) bool {
 	})
 }
 
-// Program says whether a version of podman or of one that it runs is too old, or has
-// a known hole. Distributions fix holes without a new version, so these are
-// warnings.
+// Program checks that podman, or a program that it runs, is not too old and has no known hole.
+// Distributions fix holes without a new version, so these are warnings.
 func Program(name, says string) Result {
 	r := Result{Check: name}
 	v, ok := ParseVersion(says)

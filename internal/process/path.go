@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// LookPath finds a program on a PATH, which need not be this program's own: for that there
-// is [exec.LookPath]. A program is a file that somebody may execute.
+// LookPath finds a program on the given PATH; for this program's own PATH use [exec.LookPath].
+// A program is a file that somebody may execute.
 func LookPath(path, name string) (string, error) {
 	for _, dir := range filepath.SplitList(path) {
 		program := filepath.Join(dir, name)

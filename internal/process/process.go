@@ -1,5 +1,5 @@
-// Package process starts programs in process groups of their own, and ends them with
-// everything that they have started.
+// Package process starts programs in their own process groups, and ends them with everything
+// that they have started.
 //
 // # Groups
 //
@@ -10,15 +10,15 @@
 //
 // # Ending
 //
-// A program gets SIGTERM first, so it can tidy up: podman has locks and half-made
-// containers. What has not ended [Grace] later gets SIGKILL. [Run] does this for a program
-// that takes no other word to stop; [Group.Wait] takes the steps from its caller.
+// A program gets SIGTERM first, so it can tidy up: podman has locks and half-made containers.
+// What has not ended [Grace] later gets SIGKILL. [Run] does this for a program that has no
+// other way to be stopped; [Group.Wait] takes the steps from its caller.
 //
 // # Pipes
 //
 // Where a program's output is not a file, os/exec copies it from a pipe, and waits until
-// everybody who can write to the pipe has closed it. A process that has left the group
-// may never do so, as conmon, which podman starts for a container: [WaitDelay] bounds this.
+// everybody who can write to the pipe has closed it. A process that has left the group may
+// never do so, such as conmon, which podman starts for a container. [WaitDelay] bounds this.
 package process
 
 import (
@@ -32,9 +32,9 @@ import (
 const (
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace = 4 * time.Second
-	// WaitDelay is how long the output of a program is waited for when the program has
-	// ended, or was told to. It is longer than Grace: when it is over, os/exec kills the
-	// program itself, which would leave the rest of its group.
+	// WaitDelay is how long to wait for the output of a program that has ended, or was told to.
+	// It is longer than Grace: when it is over, os/exec kills the program itself, which would
+	// leave the rest of its group.
 	WaitDelay = 5 * time.Second
 )
 
@@ -132,8 +132,8 @@ func (g *Group) stop(ctx context.Context, steps []Stop) {
 // signal sends a signal to the group that a program leads.
 func signal(cmd *exec.Cmd, s syscall.Signal) error { return syscall.Kill(-cmd.Process.Pid, s) }
 
-// withoutWaitDelay takes exec.ErrWaitDelay for no error: the program has ended with 0, and
-// only something that it left behind kept the pipe open.
+// withoutWaitDelay drops exec.ErrWaitDelay: the program has ended with 0, and only something
+// that it left behind kept the pipe open.
 func withoutWaitDelay(err error) error {
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil

@@ -1,4 +1,4 @@
-// Package ready waits until the services of a job take connections.
+// Package ready waits until the services of a job accept connections.
 package ready
 
 import (
@@ -16,11 +16,12 @@ import (
 )
 
 const (
-	// Between two looks at the services lies a tenth of the time that they are waited for
-	// already, and no less and no more than these.
+	// The pause between two looks at the services is a tenth of the time already waited, within
+	// these bounds.
 	shortestPause = 200 * time.Millisecond
 	longestPause  = 2 * time.Second
-	// mostChecks is how many health checks of a job run at the same time: each is a podman.
+	// mostChecks is how many health checks of a job run at the same time: each is a podman
+	// process.
 	mostChecks = 8
 )
 
@@ -31,12 +32,12 @@ type Service struct {
 	// Ports are the TCP ports to look at, see [Ports]. A service without one, and without
 	// a health check, is ready when its container runs.
 	Ports []int
-	// HealthCheck is the image's, which decides where it has a test.
+	// HealthCheck is the image's. If it has a test, that decides instead of the ports.
 	HealthCheck podman.HealthCheck
 }
 
-// Wait waits until all services are ready, or for the end of ctx. It returns, for each of
-// them, why it is not ready: empty for one that is.
+// Wait waits until all services are ready, or for the end of ctx. For each service it returns
+// why it is not ready; empty if it is.
 func Wait(ctx context.Context, pm *podman.Podman, services []Service) []string {
 	w := waiting{podman: pm}
 	for _, s := range services {
@@ -52,26 +53,26 @@ func Wait(ctx context.Context, pm *podman.Podman, services []Service) []string {
 	return problems
 }
 
-// waiting is for services to be ready. One podman command looks at all of them.
+// waiting is the state of one [Wait]. One podman command looks at all services.
 type waiting struct {
 	podman   *podman.Podman
 	services []*service
-	// checks are the ends of checks by podman.
+	// checks receives the results of checks by podman.
 	checks  chan checked
 	running sync.WaitGroup
-	// busy is the number of those that run.
+	// busy is the number of running checks.
 	busy int
 }
 
-// service is one of them.
+// service is a service that is waited for.
 type service struct {
 	name  string
 	ports []int
 	check podman.HealthCheck
-	// ready or problem tell how the waiting has ended.
+	// ready or problem is set when the waiting has ended.
 	ready   bool
 	problem string
-	// checking tells that a check by podman runs; checked counts those.
+	// checking means that a check by podman runs; checked counts the checks.
 	checking bool
 	checked  int
 }
@@ -82,7 +83,7 @@ type checked struct {
 	ready   bool
 }
 
-// done tells that there is nothing to wait for.
+// done reports whether there is nothing left to wait for.
 func (s *service) done() bool { return s.ready || s.problem != "" }
 
 // wait waits for all services, or for the end of ctx.
@@ -99,8 +100,7 @@ func (w *waiting) wait(ctx context.Context) {
 	}
 }
 
-// until takes the ends of checks until the next look. It is false where there is to be
-// none.
+// until handles finished checks until the next look. It returns false if there is none.
 func (w *waiting) until(ctx context.Context, next <-chan time.Time) bool {
 	for len(w.open()) > 0 {
 		select {
@@ -116,15 +116,15 @@ func (w *waiting) until(ctx context.Context, next <-chan time.Time) bool {
 	return false
 }
 
-// open are the services that are still waited for, those that were checked least first:
-// a check that takes long keeps no other service from being checked.
+// open returns the services that are still waited for, least checked first, so that a slow
+// check does not keep other services from being checked.
 func (w *waiting) open() []*service {
 	list := slices.DeleteFunc(slices.Clone(w.services), func(s *service) bool { return s.done() })
 	slices.SortStableFunc(list, func(a, b *service) int { return cmp.Compare(a.checked, b.checked) })
 	return list
 }
 
-// look looks once at all services that are waited for.
+// look looks once at all open services.
 func (w *waiting) look(ctx context.Context) {
 	var names []string
 	for _, s := range w.services {
@@ -134,7 +134,7 @@ func (w *waiting) look(ctx context.Context) {
 	}
 	pids, err := w.podman.PIDs(ctx, names...)
 	if err != nil {
-		return // perhaps podman does better the next time
+		return // podman may answer next time
 	}
 	for _, s := range w.open() {
 		pid, there := pids[s.name]
@@ -154,7 +154,7 @@ func (w *waiting) look(ctx context.Context) {
 	}
 }
 
-// begin begins a check by podman, unless so many run already.
+// begin begins a check by podman, unless mostChecks run already.
 func (w *waiting) begin(s *service, check func() bool) {
 	if w.busy == mostChecks {
 		return

@@ -1,10 +1,9 @@
-// Package remote reaches podman services: those of this machine by their sockets, those
-// of other machines by OpenSSH's ssh, which brings their sockets here.
+// Package remote connects to podman services: on this machine by their sockets, on other
+// machines with OpenSSH's ssh, which forwards their sockets.
 //
-// podman's own client of ssh is never used: it has no known_hosts file but
-// ~/.ssh/known_hosts, and takes a host that is not in there for the right one
-// (containers/common pkg/ssh/connection_golang.go, ValidateAndConfigure; podman 4.3.1).
-// See docs/decisions/0028.
+// podman's own ssh client is never used: it knows no known_hosts file but ~/.ssh/known_hosts,
+// and trusts a host that is not in there (containers/common pkg/ssh/connection_golang.go,
+// ValidateAndConfigure; podman 4.3.1). See docs/decisions/0028.
 package remote
 
 import (
@@ -21,8 +20,8 @@ import (
 type Endpoint struct {
 	// URL is "unix://PATH" or "ssh://[USER@]HOST[:PORT]PATH".
 	URL string
-	// Identity is the file with the private key, KnownHosts that with the hosts' keys;
-	// both are for ssh:// only.
+	// Identity is the file with the private key, KnownHosts the file with the hosts' keys; both
+	// are for ssh:// only.
 	Identity, KnownHosts string
 }
 
@@ -38,17 +37,18 @@ type Connection struct {
 	held net.Conn
 }
 
-// Close closes the connection. An ssh that brings its socket here ends by itself when
-// nobody has used it for idleTime.
+// Close closes the connection. An ssh that forwards the socket ends by itself when nobody has
+// used it for idleTime.
 func (c *Connection) Close() { _ = c.held.Close() }
 
-// SilentError is a service that does not answer: its host is down, or podman is on it.
+// SilentError is the error of a service that does not answer: its host, or podman on it, is
+// down.
 type SilentError struct {
 	URL string
 	Err error
 }
 
-// Error returns the address and why the service is taken for dead.
+// Error returns the address and why the service counts as dead.
 func (e *SilentError) Error() string {
 	return fmt.Sprintf("the podman service %s does not answer: %v", e.URL, e.Err)
 }
@@ -63,7 +63,8 @@ func (e *SilentError) Hint() string {
 	return "check that podman listens there, and that gitlab-runner's user may open the socket: `systemctl status podman.socket`"
 }
 
-// RefusedError is a host that ssh does not trust, or that does not trust this user.
+// RefusedError is the error of a host that ssh does not trust, or that does not trust this
+// user.
 type RefusedError struct {
 	URL string
 	Err error
@@ -84,9 +85,9 @@ func (e *RefusedError) Hint() string { return e.hint }
 // answerTime is how long a service may take to answer: systemd may have to start it.
 const answerTime = 10 * time.Second
 
-// Connect makes sure that the service answers. dir is the directory of what ssh makes,
-// this user's alone. A service that does not answer is a *[SilentError], after sshTime
-// and answerTime at most; a host that is not the right one a *[RefusedError].
+// Connect makes sure that the service answers. dir is the directory for ssh's files, which must
+// be private to this user. If the service does not answer, the error is a *[SilentError], after
+// sshTime and answerTime at most; for a host that is not the right one, a *[RefusedError].
 func (e Endpoint) Connect(ctx context.Context, dir string) (*Connection, error) {
 	if e.IsRemote() {
 		return e.tunnel(ctx, dir)
@@ -111,7 +112,7 @@ func silent(ctx context.Context, url string, err error) error {
 // errLate is the error of a service that took longer than answerTime.
 var errLate = fmt.Errorf("no answer within %s", answerTime)
 
-// ask asks the service behind a socket whether it runs, and returns the connection. While that
+// ask checks that the service behind a socket answers, and returns the connection. While that
 // is open, an ssh in between is not idle.
 func ask(ctx context.Context, socket string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
@@ -137,8 +138,8 @@ func ask(ctx context.Context, socket string) (net.Conn, error) {
 	return nil, err
 }
 
-// ping asks what podman's own client asks first (podman pkg/bindings/connection.go), and
-// returns the first line of the answer.
+// ping sends the request that podman's own client sends first (podman
+// pkg/bindings/connection.go), and returns the first line of the answer.
 func ping(conn net.Conn) (string, error) {
 	if _, err := conn.Write([]byte("GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n")); err != nil {
 		return "", err

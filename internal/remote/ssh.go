@@ -21,20 +21,20 @@ import (
 )
 
 const (
-	// connectTime is how long a host may take to answer ssh, sshTime how long ssh may take
-	// in all; aliveTime is the time between two looks whether the host is still there: three
-	// of them without an answer end the connection.
+	// connectTime is how long a host may take to answer ssh, sshTime how long ssh may take in
+	// all; aliveTime is the time between two checks that the host is still there: three without
+	// an answer end the connection.
 	connectTime = 10 * time.Second
 	sshTime     = 20 * time.Second
 	aliveTime   = 5 * time.Second
-	// idleTime is how long ssh stays where nobody uses it: from one program call of a job to
-	// the next, and from one job to the next.
+	// idleTime is how long an unused ssh stays: between two program calls of a job, and between
+	// two jobs.
 	idleTime = 60 * time.Second
 	// failedTime is how long a host that could not be reached is not tried again.
 	failedTime = 15 * time.Second
 )
 
-// sshPrograms are where ssh may be: the caller's PATH is not asked.
+// sshPrograms are where ssh may be. The caller's PATH is not used.
 var sshPrograms = []string{"/usr/bin/ssh", "/usr/local/bin/ssh", "/bin/ssh"}
 
 // The files in the directory of one host.
@@ -80,7 +80,7 @@ func (e Endpoint) underLock(ctx context.Context, dir string, first error) (net.C
 			return nil, e.failed(ctx, dir, first)
 		}
 	} else {
-		// What a killed ssh leaves would keep the next one from being found.
+		// The socket of a killed ssh would hide the next one.
 		_ = os.Remove(filepath.Join(dir, controlFile))
 		if err := e.ssh(ctx, dir); err != nil {
 			return nil, err
@@ -103,14 +103,14 @@ func isThere(ctx context.Context, control string) bool {
 	return true
 }
 
-// directory is that of one host, below parent: its path is as short as a socket's must
-// be (unix(7): 107 bytes).
+// directory returns the directory of one host, below parent. Its path is short, as a socket's
+// must be (unix(7): 107 bytes).
 func (e Endpoint) directory(parent string) string {
 	hash := sha256.Sum256([]byte(e.URL + "\x00" + e.Identity + "\x00" + e.KnownHosts))
 	return filepath.Join(parent, "ssh-"+hex.EncodeToString(hash[:6]))
 }
 
-// lockPause is the time between two looks at a lock.
+// lockPause is the time between two tries to get a lock.
 const lockPause = 20 * time.Millisecond
 
 // wait locks a file, unless ctx ends first. Nobody holds the lock for longer than answerTime
@@ -130,7 +130,7 @@ func wait(ctx context.Context, lock *os.File) error {
 }
 
 // failedLately returns why the host could not be reached a moment ago; empty if it was reached
-// or not tried. So many jobs that begin at the same time wait only once for a dead host.
+// or not tried. So jobs that begin at the same time wait only once for a dead host.
 func failedLately(dir string) string {
 	name := filepath.Join(dir, failedFile)
 	info, err := os.Lstat(name)
@@ -177,7 +177,7 @@ func (e Endpoint) ssh(ctx context.Context, dir string) error {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(bounded, program, args...)
 	cmd.Dir = dir
-	// Built from nothing: no SSH_AUTH_SOCK, no SSH_ASKPASS.
+	// Built from scratch: no SSH_AUTH_SOCK, no SSH_ASKPASS.
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second
@@ -192,8 +192,8 @@ func (e Endpoint) ssh(ctx context.Context, dir string) error {
 	return e.explain(ctx, dir, said.String(), err)
 }
 
-// sshArgs are ssh's arguments. Files in its directory have relative names: so nothing
-// is expanded in their path, and it may be long.
+// sshArgs are ssh's arguments. Files in its directory have relative names, so nothing is
+// expanded in their path, and it may be long.
 func (e Endpoint) sshArgs() ([]string, error) {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Hostname() == "" || u.Path == "" {

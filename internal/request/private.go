@@ -13,22 +13,22 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// Machine is what of this machine's set-up is private.
+// Machine is the part of this machine's set-up that is private.
 type Machine struct {
 	Policy *policy.Policy
-	// StateDir is the driver's directory of what outlives jobs, Attempt the runner's of
-	// this attempt at the job.
+	// StateDir is the driver's directory for what outlives jobs, Attempt the runner's directory
+	// for this attempt at the job.
 	StateDir, Attempt string
 	// Runner is the runner's process, RunnerProgram its file if it is known.
 	Runner        job.Process
 	RunnerProgram string
-	// Getenv asks this program's own environment.
+	// Getenv returns variables of this program's own environment.
 	Getenv func(string) string
 }
 
-// PrivatePlaces are where other jobs' plans, scripts and auth files lie, podman's files,
-// the runner's configuration, what the policy names for the driver itself, and what this
-// user runs at its next login. root in a container is this user.
+// PrivatePlaces returns where other jobs' plans, scripts and auth files are, podman's files,
+// the runner's configuration, what the policy names for the driver itself, and what this user
+// runs at its next login. root in a container is this user.
 func (m Machine) PrivatePlaces() []source.Place {
 	g := m.Policy.General
 	uid := os.Getuid()
@@ -51,7 +51,7 @@ func (m Machine) PrivatePlaces() []source.Place {
 	for _, program := range m.programs() {
 		if filepath.IsAbs(program) {
 			names = append(names, program)
-			// Directories beside it may be data.
+			// Directories next to it may be data.
 			places = append(places, source.Place{Path: filepath.Dir(program), Kind: source.Home})
 		}
 	}
@@ -61,8 +61,7 @@ func (m Machine) PrivatePlaces() []source.Place {
 	return places
 }
 
-// programs are what runs on the host: who can put another program in the place of one runs
-// that.
+// programs returns the programs that run on the host: whoever can replace one can run another.
 func (m Machine) programs() []string {
 	pm := m.Policy.General.Podman
 	programs := []string{pm.ApplicationPath, m.RunnerProgram}
@@ -78,8 +77,8 @@ func (m Machine) programs() []string {
 	return programs
 }
 
-// callersEnvironment is what counts of this program's own environment: the rest is the
-// job's, or the runner's for one call.
+// callersEnvironment returns the relevant part of this program's own environment. The rest is
+// the job's, or set by the runner for one call.
 func (m Machine) callersEnvironment() []string {
 	var environ []string
 	for _, name := range []string{"HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"} {
@@ -121,13 +120,13 @@ func runnerConfig(pid int) []string {
 	return files
 }
 
-// absolute returns a path from the root; empty where it has none.
+// absolute returns a path from the root; empty if there is none.
 func absolute(name string) string {
 	name, _ = filepath.Abs(name)
 	return name
 }
 
-// nulTerminated returns the words of a file of /proc, none where it cannot be read.
+// nulTerminated returns the words of a file in /proc; none if it cannot be read.
 func nulTerminated(name string) []string {
 	text, err := os.ReadFile(name)
 	if err != nil {

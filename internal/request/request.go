@@ -20,11 +20,11 @@ const Prefix = "CUSTOM_ENV_"
 // use it on a runner without user volumes are told so.
 const jacamarVolumes = "USER_VOLUMES"
 
-// Facts are what a request follows from.
+// Facts are what a request is read from.
 type Facts struct {
 	Job    *job.Job
 	Policy *policy.Policy
-	// Environ is the environment that the runner has made, NAME=value: it has the job's
+	// Environ is the environment that the runner has set, NAME=value. It has the job's
 	// variables, expanded.
 	Environ []string
 	// Reserved are the driver's mount points in the containers.
@@ -47,11 +47,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint returns what the job's author can do.
 func (e *Error) Hint() string { return e.hint }
 
-// Of returns what the job asks for, and notices for the job log. The image and its
-// keywords come from the job response; the volumes are the job author's to choose
-// anyway, and are taken, with their variables expanded, from the environment.
+// Of returns what the job asks for, and notices for the job log. The image and its keywords
+// come from the job response; the volumes, which the job's author may choose anyway, come from
+// the environment, with their variables expanded.
 //
-// A request that cannot be read is an *[Error]; any other error is of this machine.
+// A request that cannot be read is an *[Error]; any other error is a failure of this machine.
 func Of(f Facts) (r policy.Request, notices []string, err error) {
 	image, pm := f.Job.Image, f.Policy.General.Podman
 	user, platform, err := f.expandedWords("image", image)
@@ -81,8 +81,8 @@ func Of(f Facts) (r policy.Request, notices []string, err error) {
 	return r, nil, err
 }
 
-// variable returns a variable of the job as the runner has expanded it. Of two with one name the
-// last counts, as in a process's environment.
+// variable returns a variable of the job as the runner has expanded it. If two have the same
+// name, the last one wins, as in a process's environment.
 func (f Facts) variable(name string) string {
 	for _, entry := range slices.Backward(f.Environ) {
 		if value, ok := strings.CutPrefix(entry, Prefix+name+"="); ok {
@@ -92,7 +92,7 @@ func (f Facts) variable(name string) string {
 	return ""
 }
 
-// limits is what the job's variables ask for. They are the author's to choose.
+// limits returns the limits that the job's variables ask for. The author may choose them.
 func (f Facts) limits() policy.LimitRequest {
 	return policy.LimitRequest{
 		CPUs:       f.variable("PODMAN_CPUS"),
@@ -103,7 +103,7 @@ func (f Facts) limits() policy.LimitRequest {
 	}
 }
 
-// services are the services as the job asks for them.
+// services returns the services as the job asks for them.
 func (f Facts) services() ([]policy.ServiceRequest, error) {
 	var list []policy.ServiceRequest
 	for _, service := range f.Job.Services {

@@ -9,8 +9,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// volumes are the volumes that variables ask for. If there are none, nothing of the host
-// is looked at.
+// volumes returns the volumes that variables ask for. If there are none, it does not look at
+// the host.
 func (f Facts) volumes(variables []variable) ([]policy.VolumeRequest, error) {
 	var volumes []policy.UserVolume
 	for _, v := range variables {
@@ -38,7 +38,7 @@ func (f Facts) volumes(variables []variable) ([]policy.VolumeRequest, error) {
 	return list, nil
 }
 
-// resolve asks the host's file system about the source of a volume.
+// resolve looks up the source of a volume in the host's file system.
 func (f Facts) resolve(v policy.UserVolume, host *source.Host, private source.Private) policy.VolumeRequest {
 	r := policy.VolumeRequest{UserVolume: v}
 	if !f.Policy.MayMount(v.Source) {
@@ -61,9 +61,9 @@ func (f Facts) resolve(v policy.UserVolume, host *source.Host, private source.Pr
 
 type variable struct{ name, value string }
 
-// volumeVariables returns the job's variables with that name, or with the name,
-// `_` and a suffix, in the order of their names; of two with one name the last
-// counts, as in a process's environment.
+// volumeVariables returns the job's variables with that name, or with the name, `_` and a
+// suffix, in the order of their names; if two have the same name, the last one wins, as in a
+// process's environment.
 func (f Facts) volumeVariables(prefix string) []variable {
 	values := map[string]string{}
 	for _, entry := range f.Environ {

@@ -1,8 +1,8 @@
 // Package secret passes variables to containers by podman secrets, and removes those secrets.
-// podman is not asked which there are: each job has a directory below the policy's state_dir
-// with a file for each secret, which is made before the secret and removed after it. So the
-// secrets can be removed by that directory, also after the machine was switched off: see
-// docs/decisions/0030.
+// podman is not asked which secrets exist: each job has a directory below the policy's
+// state_dir with a file for each secret, which is made before the secret and removed after it.
+// So the secrets can be found through that directory and removed, even after a power failure:
+// see docs/decisions/0030.
 package secret
 
 import (
@@ -23,7 +23,7 @@ const (
 	namesDir = "names"
 	// serviceFile has the address of the podman service that has the secrets.
 	serviceFile = "service"
-	// dataDir is where podman on this machine keeps their values.
+	// dataDir is where podman on this machine keeps the values.
 	dataDir = "values"
 )
 
@@ -63,8 +63,8 @@ func Create(ctx context.Context, p *podman.Podman, dir string, s podman.NewSecre
 	return p.CreateSecret(ctx, s)
 }
 
-// Remove removes the secrets of a job's directory, and the directory. Without one there is
-// nothing to do.
+// Remove removes the secrets of a job's directory, and the directory. If it does not exist,
+// there is nothing to do.
 func Remove(ctx context.Context, p *podman.Podman, dir string) error {
 	entries, err := os.ReadDir(filepath.Join(dir, namesDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -28,8 +28,8 @@ func recorder(t *testing.T, names string) (*podman.Podman, func() string) {
 	}
 }
 
-// What tells of a secret is there before it, and until it is gone. A service keeps values
-// in its own storage: a directory of this machine may be none of its.
+// The file for a secret exists before the secret, and until the secret is gone. A service keeps
+// values in its own storage, because it may not have this machine's directories.
 func TestCreateAndRemove(t *testing.T) {
 	for _, test := range []struct{ name, service, opts string }{
 		{"dir", "", "--driver-opts path=DIR/values "}, {"dir", "unix:///run/podman.sock", ""}, {"a,b", "", ""}, {"a\"b", "", ""},
@@ -66,7 +66,7 @@ func TestCreateAndRemove(t *testing.T) {
 	}
 }
 
-// Where podman cannot remove them, what tells of them stays.
+// If podman cannot remove them, their files stay.
 func TestRemoveFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	p, _ := recorder(t, dir)

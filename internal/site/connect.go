@@ -13,8 +13,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// Hosts are the podman services of a policy, in its order; none where podman works on
-// this machine itself.
+// Hosts returns the podman services of a policy, in its order; none if podman runs on this
+// machine without a service.
 func Hosts(p *policy.Policy) []remote.Endpoint {
 	pm := p.General.Podman
 	var hosts []remote.Endpoint
@@ -28,10 +28,10 @@ func Hosts(p *policy.Policy) []remote.Endpoint {
 	return hosts
 }
 
-// Connect returns a podman that uses the service of a host, and a function that closes
-// the connection. It asks a service on another machine whether it answers; whether one on
-// this machine does, podman's first command shows. Nobody else may be able to change the
-// files with the hosts' keys and with this user's, for they decide which machine runs the jobs.
+// Connect returns a podman that uses a service, and a function that closes the connection. It
+// checks that a service on another machine answers; for one on this machine, podman's first
+// command shows it. Nobody else may be able to change the files with the hosts' keys and with
+// this user's key, since they decide which machine runs the jobs.
 func Connect(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if !h.IsRemote() {
 		pm.URL, pm.Remote = h.URL, false
@@ -40,7 +40,7 @@ func Connect(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.P
 	return ConnectAndPing(ctx, pm, h)
 }
 
-// ConnectAndPing is [Connect], and asks a service on this machine whether it answers as well.
+// ConnectAndPing is [Connect], but also checks that a service on this machine answers.
 func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Endpoint) (podman.Podman, func(), error) {
 	if h.URL == "" {
 		return pm, func() {}, nil
@@ -58,7 +58,7 @@ func ConnectAndPing(ctx context.Context, pm podman.Podman, h remote.Endpoint) (p
 	return pm, c.Close, nil
 }
 
-// trustFiles judges the files that ssh goes by.
+// trustFiles checks that nobody else can change the files with ssh's keys.
 func trustFiles(h remote.Endpoint) error {
 	for _, f := range []struct{ key, name string }{{"known_hosts", h.KnownHosts}, {"identity", h.Identity}} {
 		if err := trust.Path(f.name, trust.Self()); err != nil {

@@ -14,15 +14,15 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Log is the administrator's own log, beside what the job log shows. It holds
-// no secrets and nothing that a job's script prints.
+// Log is the administrator's own log, separate from the job log. It holds no secrets and
+// nothing that a job's script prints.
 type Log struct {
 	*logrus.Entry
 	file io.Closer
 }
 
-// OpenLog opens the log that the policy, or the plan, asks for; without a file
-// it goes nowhere. Every line carries the program, the job and its project.
+// OpenLog opens the log that the policy, or the plan, asks for. Without a file, log lines are
+// discarded. Every line has the program, the job and its project.
 func OpenLog(c *driver.Call, l plan.Log, jobID, projectID int64) (*Log, error) {
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)

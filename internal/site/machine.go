@@ -9,9 +9,9 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// Explain returns what the administrator can do about a fault that any command
-// of podman, or any file, can meet; empty for other errors. It says more than the
-// hint of the place where the fault was met.
+// Explain returns a hint for the administrator about faults that can occur with any podman
+// command, or any file; empty for other errors. It is more specific than the hint of the place
+// where the fault occurred.
 func Explain(err error) string {
 	var late *podman.TimeoutError
 	switch {
@@ -36,8 +36,8 @@ func timeoutHint(late *podman.TimeoutError) string {
 	return "podman hangs, or the machine is too slow for it: run `podman ps` as gitlab-runner's user; the limit is general.podman.timeouts.command in the policy"
 }
 
-// permissionHint is for the files of the driver itself that no key of the policy
-// names: all of them lie in the runner's TMPDIR.
+// permissionHint is for the driver's own files that no key of the policy names. All of them are
+// in the runner's TMPDIR.
 func permissionHint(err error) string {
 	var path *fs.PathError
 	var refusal *driver.Refusal
@@ -49,8 +49,8 @@ func permissionHint(err error) string {
 	return "set gitlab-runner's TMPDIR to a directory on a local disk that its user can write to"
 }
 
-// What to do where podman cannot start a container for want of a thing, in prepare or
-// in run.
+// Hints for a container that podman cannot start because something is missing, in prepare or in
+// run.
 const (
 	NoShellHint     = "the image has no `sh`; use an image with a POSIX shell"
 	NoCDIDeviceHint = "set gpus and devices in the policy to CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's; their files are in /etc/cdi"

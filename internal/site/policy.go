@@ -39,7 +39,7 @@ func LoadPolicy(c *driver.Call) (*policy.Policy, error) {
 	}
 }
 
-// loadTrusted judges the file that it has opened, and then reads that.
+// loadTrusted opens the file, checks that nobody else can change it, and reads that same file.
 func loadTrusted(name string) (*policy.Policy, error) {
 	f, err := trust.Open(name, trust.Self())
 	if err != nil {
@@ -49,7 +49,7 @@ func loadTrusted(name string) (*policy.Policy, error) {
 	return policy.Parse(name, f)
 }
 
-// StateDir is the directory of what outlives jobs: state_dir of the policy, or its
+// StateDir returns the directory for what outlives jobs: the policy's state_dir, or its
 // default.
 func StateDir(c *driver.Call, p *policy.Policy) string {
 	if dir := p.General.StateDir; dir != "" {

@@ -14,7 +14,7 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// Place is a path that must be nobody else's.
+// Place is a path that nobody else may control.
 type Place struct {
 	// What names it: a key of the policy, or what it is.
 	What string
@@ -22,8 +22,8 @@ type Place struct {
 	Name string
 }
 
-// Judge returns why a place cannot be trusted. One that is not there is judged as far as
-// it is; where it has to be there, whoever uses it will say so.
+// Judge returns why a place cannot be trusted. If the path does not exist, the existing part of
+// it is judged. Whoever needs the rest will report that it is missing.
 func (p Place) Judge(o trust.Identity) error {
 	err := trust.Whereabouts(p.Name, o)
 	var untrusted *trust.Error
@@ -33,9 +33,9 @@ func (p Place) Judge(o trust.Identity) error {
 	return &driver.Fault{Err: fmt.Errorf("%s cannot be trusted: %w", p.What, err), Hint: trust.Hint(err)}
 }
 
-// Places are the paths that the policy names, or that follow from it, and in whose
-// place nobody else may put something: the driver reads them, works in them, or runs
-// them. Policy and podman are not among them, see [LoadPolicy] and [Podman].
+// Places returns the paths, named by the policy or derived from it, that nobody else may be
+// able to replace: the driver reads them, works in them, or runs them. The policy and podman
+// are not among them, see [LoadPolicy] and [Podman].
 func Places(c *driver.Call, p *policy.Policy) []Place {
 	g, pm := p.General, p.General.Podman
 	env := Client(c, p, "", nil)
@@ -61,15 +61,14 @@ func Places(c *driver.Call, p *policy.Policy) []Place {
 	for _, name := range podman.ConfigFiles(env.Getenv) {
 		places = append(places, Place{"podman's configuration", name})
 	}
-	// podman finds what it runs by its PATH.
+	// podman finds the programs that it runs on its PATH.
 	for _, dir := range filepath.SplitList(env.Getenv("PATH")) {
 		places = append(places, Place{"the PATH of podman's environment", dir})
 	}
 	return slices.DeleteFunc(places, func(p Place) bool { return !filepath.IsAbs(p.Name) })
 }
 
-// below are a directory and what the driver makes in it; none where there is no such
-// directory.
+// below returns a directory and what the driver makes in it; nothing if dir is empty.
 func below(what, dir string, names ...string) []Place {
 	if dir == "" {
 		return nil
@@ -82,7 +81,7 @@ func below(what, dir string, names ...string) []Place {
 }
 
 // checkTrust returns a [driver.Fault] for the first of the policy's places that somebody else
-// could put something in the place of.
+// could replace.
 func checkTrust(c *driver.Call, p *policy.Policy) error {
 	owner := trust.Self()
 	for _, place := range Places(c, p) {
@@ -93,7 +92,7 @@ func checkTrust(c *driver.Call, p *policy.Policy) error {
 	return nil
 }
 
-// findPodman returns the policy's podman program; one that cannot be trusted is a
+// findPodman returns the policy's podman program. If it cannot be trusted, the error is a
 // [driver.Fault].
 func findPodman(p *policy.Policy) (string, error) {
 	program, err := podman.Find(p.General.Podman.ApplicationPath)
@@ -106,9 +105,9 @@ func findPodman(p *policy.Policy) (string, error) {
 	return program, nil
 }
 
-// Podman returns the podman of the policy. It calls observe, where set, after each command,
-// and is not connected to a service yet: see [Connect]. A podman that cannot be trusted, and
-// a place that cannot, see [Places], are a [driver.Fault].
+// Podman returns the policy's podman, which calls observe, if set, after each command. It is
+// not connected to a service yet: see [Connect]. If podman or one of the [Places] cannot be
+// trusted, the error is a [driver.Fault].
 func Podman(c *driver.Call, p *policy.Policy, observe func(podman.Command)) (podman.Podman, error) {
 	program, err := findPodman(p)
 	if err != nil {
@@ -120,8 +119,8 @@ func Podman(c *driver.Call, p *policy.Policy, observe func(podman.Command)) (pod
 	return Client(c, p, program, observe), nil
 }
 
-// Client returns a podman program with the environment and the timeouts of the policy. It
-// judges nothing.
+// Client returns a podman program with the environment and the timeouts of the policy. It does
+// not check whether the program can be trusted.
 func Client(c *driver.Call, p *policy.Policy, program string, observe func(podman.Command)) podman.Podman {
 	pm := p.General.Podman
 	return podman.Podman{

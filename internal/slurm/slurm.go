@@ -1,4 +1,4 @@
-// Package slurm asks Slurm about jobs, by its own commands.
+// Package slurm queries and controls Slurm's jobs with Slurm's own commands.
 package slurm
 
 import (
@@ -24,8 +24,8 @@ type Slurm struct {
 	Env []string
 }
 
-// Beside returns the commands that are beside a launcher, an absolute path: a site may have
-// its Slurm anywhere. One that is not there is looked for on podman.Path.
+// Beside returns the commands next to a launcher, an absolute path, because a site may have its
+// Slurm anywhere. A command that is not there is looked up on podman.Path.
 func Beside(launcher string, env []string) Slurm {
 	return Slurm{Env: env, Program: func(name string) (string, error) {
 		program, err := podman.FindProgram(filepath.Join(filepath.Dir(launcher), name))
@@ -42,27 +42,26 @@ func Beside(launcher string, env []string) Slurm {
 // Job is what Slurm knows of one job.
 type Job struct {
 	ID int64
-	// State is Slurm's word (squeue(1), JOB STATE CODES), such as "PENDING"; Reason
-	// why it is in that state, "None" where there is nothing to say; Nodes are those
-	// that it runs on.
+	// State is Slurm's word (squeue(1), JOB STATE CODES), such as "PENDING"; Reason is why it
+	// is in that state, or "None"; Nodes are those that it runs on.
 	State, Reason, Nodes string
 }
 
 // commandTime is how long one of Slurm's commands may take.
 const commandTime = 10 * time.Second
 
-// squeueFormat is what [parse] reads; the working directory is last, since it may have
-// any letter.
+// squeueFormat is what [parse] reads; the working directory is last, since it may contain any
+// character.
 const squeueFormat = "%i|%T|%N|%r|%Z"
 
-// ChdirOption is the option of srun and sbatch for the working directory by which a job is
-// found. Names are not the driver's own: authors may give one.
+// ChdirOption returns the option of srun and sbatch for the working directory, by which a job
+// is found. The job's name will not do, because authors may set it.
 func ChdirOption(dir string) string { return "--chdir=" + dir }
 
 // Find returns the latest job of this user that has a working directory, as long as Slurm's
 // controller remembers it (slurm.conf MinJobAge, five minutes after its end).
 //
-// The controller sends all of the user's jobs for it: see [Slurm.Get].
+// The controller sends all of the user's jobs for this: see [Slurm.Get].
 func (s Slurm) Find(ctx context.Context, dir string) (job Job, found bool, err error) {
 	jobs, err := s.squeue(ctx, func(line string) bool { return strings.HasSuffix(line, "|"+dir) }, "--me")
 	for _, j := range jobs {
@@ -75,8 +74,8 @@ func (s Slurm) Find(ctx context.Context, dir string) (job Job, found bool, err e
 
 // Get returns a job by its id. One that the controller does not remember is an error.
 //
-// The controller sends that job alone (Slurm 22.05 src/squeue/squeue.c, _get_info): with a
-// thousand jobs of a user in the queue that is a small part of what [Slurm.Find] costs, see
+// The controller sends that job alone (Slurm 22.05 src/squeue/squeue.c, _get_info): if a user
+// has a thousand jobs in the queue, that costs a small fraction of [Slurm.Find], see
 // docs/clusters.md.
 func (s Slurm) Get(ctx context.Context, id int64) (Job, error) {
 	number := strconv.FormatInt(id, 10)
@@ -96,8 +95,8 @@ type listed struct {
 	dir string
 }
 
-// squeue returns the jobs that it selects, by lines that are wanted: others may be of
-// arrays, which have no id of this form.
+// squeue returns the selected jobs, from the lines that are wanted. Other lines may be job
+// arrays, whose ids have another form.
 func (s Slurm) squeue(ctx context.Context, wanted func(line string) bool, which ...string) (jobs []listed, err error) {
 	out, err := s.output(ctx, "squeue", append(which, "--noheader", "--states=all", "--format="+squeueFormat)...)
 	if err != nil {
@@ -117,8 +116,8 @@ func (s Slurm) squeue(ctx context.Context, wanted func(line string) bool, which 
 	return jobs, nil
 }
 
-// Cancel ends the latest job of this user that has a working directory. One that is over, or
-// was never there, is not an error.
+// Cancel ends the latest job of this user that has a working directory. It is not an error if
+// the job is over or never existed.
 func (s Slurm) Cancel(ctx context.Context, dir string) error {
 	job, found, err := s.Find(ctx, dir)
 	if err != nil || !found || !job.Going() && !job.Waiting() {
@@ -129,7 +128,7 @@ func (s Slurm) Cancel(ctx context.Context, dir string) error {
 }
 
 // Signal sends a signal to the batch script of the latest job of this user that has a working
-// directory; one that waits is cancelled.
+// directory; a waiting job is cancelled.
 func (s Slurm) Signal(ctx context.Context, dir, signal string) error {
 	job, found, err := s.Find(ctx, dir)
 	switch {
@@ -178,7 +177,7 @@ func (s Slurm) output(ctx context.Context, name string, args ...string) (string,
 	return string(out), nil
 }
 
-// Waiting tells whether the job has not begun yet.
+// Waiting reports whether the job has not begun yet.
 func (j Job) Waiting() bool {
 	switch j.State {
 	case "PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT":
@@ -187,7 +186,8 @@ func (j Job) Waiting() bool {
 	return false
 }
 
-// Going tells whether the job runs, or just ends: its last state is not known yet.
+// Going reports whether the job runs or is just ending, so that its last state is not known
+// yet.
 func (j Job) Going() bool {
 	switch j.State {
 	case "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING", "STAGE_OUT":
@@ -208,7 +208,7 @@ var ends = map[string]string{
 	"TIMEOUT":       "it reached its time limit",
 }
 
-// EndedBySlurm tells why Slurm itself has ended the job; empty where it did not.
+// EndedBySlurm returns why Slurm itself has ended the job; empty if it did not.
 func (j Job) EndedBySlurm() string { return ends[j.State] }
 
 // String returns the job in the words of squeue, for one line of a job log.

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// How often the controller is asked while a job waits: soon at first, since most jobs
-// begin at once, then less and less, since it is asked for many jobs.
+// How often the controller is asked while a job waits: often at first, since most jobs begin at
+// once, then less and less, since it has to answer for many jobs.
 const (
 	firstPoll = 500 * time.Millisecond
 	lastPoll  = 15 * time.Second
 )
 
-// Watch tells of each change of the job in that directory until it has begun, or ctx ends.
-// Errors are not told: the job's own command says more.
+// Watch calls tell for each change of the job in that directory until the job has begun, or ctx
+// ends. It does not report errors: the job's own command says more.
 //
-// Once the job is known it is asked for by its id. One that is over at first sight is that
-// of an earlier step.
+// Once the job is known it is queried by its id. A job that is over when first seen is an
+// earlier step's.
 func (s Slurm) Watch(ctx context.Context, dir string, tell func(Job)) {
 	var last Job
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
@@ -55,8 +55,8 @@ func (s Slurm) ask(ctx context.Context, dir string, id int64) (job Job, found bo
 // ended.
 const endTime = 10 * time.Second
 
-// End returns the last state of the job in that directory; found is false where Slurm does
-// not know it, or does not say.
+// End returns the last state of the job in that directory; found is false if Slurm does not
+// know it, or does not answer.
 func (s Slurm) End(ctx context.Context, dir string) (job Job, found bool) {
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()

@@ -19,10 +19,10 @@ type mount struct {
 	kind                string
 }
 
-// Host is what the kernel says of the mounts of this process's mount namespace.
+// Host is the mount table of this process's mount namespace.
 type Host struct{ mounts []mount }
 
-// Look reads the mounts.
+// Look reads the mount table.
 func Look() (*Host, error) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -45,7 +45,7 @@ func parseMounts(text string) []mount {
 		}
 		m := mount{id: id, device: fields[2], root: unescaped(fields[3]), point: unescaped(fields[4]), kind: more[0]}
 		if strings.HasPrefix(m.kind, "nfs") {
-			// The client says "/" of each directory that it mounts, and has one device for
+			// The NFS client reports "/" for each directory that it mounts, and one device for
 			// several (Linux fs/nfs/super.c, nfs_show_path).
 			m.device = "mount " + fields[0]
 		}
@@ -70,11 +70,11 @@ func unescaped(s string) string {
 	return b.String()
 }
 
-// mountOf returns the mount that a path is on, by its name alone: nothing is asked of
-// its file system.
+// mountOf returns the mount that a path is on, by its name alone, without touching its file
+// system.
 func (h *Host) mountOf(name string) (found mount) {
 	for _, m := range h.mounts {
-		// Of several at one place, the last is on top.
+		// Of several mounts at one place, the last is on top.
 		if within(name, m.point) && len(m.point) >= len(found.point) {
 			found = m
 		}
@@ -90,8 +90,8 @@ var local = map[string]bool{
 	"squashfs": true, "sysfs": true, "tmpfs": true, "udf": true, "vfat": true, "xfs": true, "zfs": true,
 }
 
-// answers reports whether the file system at a path answers at once; that of the root
-// has.
+// answers reports whether the file system at a path answers at once. The root's always counts
+// as answering.
 func (h *Host) answers(name string) bool {
 	m := h.mountOf(name)
 	return m.point == "/" && m.kind != "autofs" || local[m.kind]
@@ -100,8 +100,8 @@ func (h *Host) answers(name string) bool {
 // view is a place in a file system, independent of its name in the tree of mounts.
 type view struct{ device, path string }
 
-// view returns where a path, which has no symbolic links, is in its file system; what
-// is not there, by its name.
+// view returns where a path, which has no symbolic links, is in its file system. The missing
+// part of a path is added by name.
 func (h *Host) view(name string) view {
 	on := h.mountOf(name)
 	// A mount may be hidden by one above it: the kernel knows.
@@ -135,11 +135,10 @@ func (v view) meets(places []view) bool {
 	})
 }
 
-// pins is the directory in which the driver mounts volumes of jobs, which are jobs' to
-// see.
+// pins is the directory in which the driver mounts volumes of jobs. Jobs may see these.
 const pins = "/podman-executor-volumes/"
 
-// below is what is mounted below a path: a mount of the path also shows that.
+// below returns what is mounted below a path, which a mount of the path also shows.
 func (h *Host) below(name string) []view {
 	var list []view
 	for _, m := range h.mounts {

@@ -14,8 +14,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// OfEnvironment are the places that a program with such an environment keeps its files
-// in, above all podman: home, runtime directory, configuration, storage, temporary files.
+// OfEnvironment returns the places in which a program with such an environment, above all
+// podman, keeps its files: home, runtime directory, configuration, storage, temporary files.
 func OfEnvironment(environ []string, uid int) []Place {
 	env := map[string]string{"UID": strconv.Itoa(uid)}
 	var places []Place
@@ -30,7 +30,7 @@ func OfEnvironment(environ []string, uid int) []Place {
 		case "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME":
 			places = append(places, Place{filepath.Join(value, "containers"), Whole}, Place{filepath.Join(value, "podman-executor"), Whole})
 		case "PATH":
-			// Who can put a program there runs it on the host.
+			// Whoever can put a program there can run it on the host.
 			for _, dir := range filepath.SplitList(value) {
 				places = append(places, Place{dir, Whole})
 			}
@@ -46,8 +46,8 @@ func OfEnvironment(environ []string, uid int) []Place {
 	return places
 }
 
-// home are the places in a home. Those with a dot are named for where links in their place
-// lead.
+// home returns the places in a home directory. Those with a dot are listed separately because
+// they may be links that lead elsewhere.
 func home(dir string) []Place {
 	places := []Place{{dir, Home}}
 	for _, name := range []string{".local/share/containers", ".config/containers", ".config/podman-executor", ".config/systemd/user", ".gitlab-runner", ".ssh", ".bash_profile", ".bash_login", ".profile", ".bashrc"} {
@@ -56,8 +56,8 @@ func home(dir string) []Place {
 	return places
 }
 
-// OfUser are the places that a user has in any environment: those of podman, of login
-// sessions, of cron.
+// OfUser returns the places that a user has in any environment: those of podman, login sessions
+// and cron.
 func OfUser(uid int) []Place {
 	var places []Place
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
@@ -83,8 +83,8 @@ func OfUser(uid int) []Place {
 // maxTree bounds how much of a directory of configuration is looked at.
 const maxTree = 1000
 
-// tree are a directory and all that is in it: it may be everybody's to read, and a file
-// in it not.
+// tree returns a directory and everything in it, because a file in a directory that everybody
+// can read may itself be private.
 func tree(dir string) []Place {
 	var places []Place
 	_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
@@ -99,8 +99,8 @@ func tree(dir string) []Place {
 	return places
 }
 
-// ofFile are the places that a configuration file of podman's names, and the file. One
-// that cannot be read, or is not TOML, names none: podman will report it.
+// ofFile returns a configuration file of podman's and the places that it names. A file that
+// cannot be read, or is not TOML, names none: podman will report it.
 func ofFile(name string, env map[string]string) []Place {
 	places := []Place{{name, Whole}}
 	text, err := os.ReadFile(name)
@@ -121,8 +121,8 @@ func ofFile(name string, env map[string]string) []Place {
 	return places
 }
 
-// inValue are the paths in a value of a configuration file, with the variables that
-// podman knows there ($HOME, $UID, $XDG_RUNTIME_DIR) in their places.
+// inValue returns the paths in a value of a configuration file, with the variables that podman
+// expands there ($HOME, $UID, $XDG_RUNTIME_DIR) replaced.
 func inValue(key string, value any, env map[string]string) []Place {
 	var places []Place
 	switch v := value.(type) {

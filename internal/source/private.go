@@ -10,17 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind says what of a place is private.
+// Kind says which part of a place is private.
 type Kind int
 
 const (
-	// Whole places are private with all that is in them.
+	// Whole places are private with everything in them.
 	Whole Kind = iota
 	// Home is a directory such as a user's home: itself, its files, and what begins with a
 	// dot. Other directories in it may be data.
 	Home
-	// Scratch is a directory of temporary files: itself, and what in it this user can
-	// read, and not everybody. Other users also have files there.
+	// Scratch is a directory of temporary files: itself, and the files in it that this user can
+	// read but not everybody. Other users also have files there.
 	Scratch
 )
 
@@ -48,14 +48,13 @@ type place struct {
 	above  map[file]bool
 }
 
-// file is a file by what the kernel knows it by; the zero file does not exist.
+// file identifies a file as the kernel does; the zero file does not exist.
 type file struct{ device, inode uint64 }
 
-// Private returns those of the places that are private on this host: what this user
-// owns, and what it, or its groups, can read or write, but not everybody. In a container,
-// root is this user. Of what is not there, those that this user could make. Each symbolic
-// link that leads to such a place is also private: whoever can
-// replace the link controls the place.
+// Private returns the places that are private on this host: those that this user owns, or that
+// it or its groups, but not everybody, can read or write. In a container, root is this user. A
+// missing place is private if this user could create it. Each symbolic link that leads to such
+// a place is also private: whoever can replace the link controls the place.
 func (h *Host) Private(candidates []Place) Private {
 	p := Private{host: h}
 	known := map[Place]bool{}
@@ -119,8 +118,8 @@ func (p Private) Shows(name string) bool {
 	return false
 }
 
-// Names reports whether a name, as a job has written it, is one of a private place, without
-// a look at where it leads.
+// Names reports whether a name, as a job has written it, is that of a private place, without
+// following it.
 func (p Private) Names(name string) bool {
 	name = filepath.Clean(name)
 	return p.named(name, p.host.mountOf(name).view(name))
@@ -168,8 +167,8 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isPrivate reports whether a path, which has no symbolic links above it, is one that this
-// user has to itself or shares with a group.
+// isPrivate reports whether a path, which has no symbolic links above it, belongs to this user
+// alone or is shared only with a group.
 func isPrivate(name string) bool {
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -193,7 +192,7 @@ func canBeMade(name string) bool {
 	}
 }
 
-// can asks the kernel, which knows of groups and access control lists.
+// can asks the kernel, which takes groups and access control lists into account.
 func can(name string, mode uint32) bool {
 	return unix.Faccessat(unix.AT_FDCWD, name, mode, unix.AT_EACCESS) == nil
 }

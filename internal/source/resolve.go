@@ -1,5 +1,5 @@
-// Package source looks at what jobs ask to have mounted: where the path of a volume's
-// source leads on this host, and whether it shows what jobs must not see.
+// Package source examines what jobs ask to have mounted: where the path of a volume's source
+// leads on this host, and whether it shows what jobs must not see.
 package source
 
 import (
@@ -16,22 +16,22 @@ const maxLinks = 40
 
 // Path is where a name leads.
 type Path struct {
-	// Name has no symbolic links; empty where it cannot be said. What is not there is in
-	// it by its name.
+	// Name has no symbolic links; empty if it cannot be found out. Missing components keep
+	// their names.
 	Name string
-	// Missing reports whether it is not there.
+	// Missing reports whether it does not exist.
 	Missing bool
-	// Info is what is there, nil where nothing is.
+	// Info describes the file; nil if there is none.
 	Info fs.FileInfo
 }
 
-// Resolve follows the symbolic links of an absolute path. On a file system that may not
-// answer, such as one of the network, it looks only at paths for which may is true:
-// those that are, or lead to, what the policy could allow.
+// Resolve follows the symbolic links of an absolute path. On a file system that may not answer,
+// such as a network file system, it looks only at paths for which may returns true: those that
+// are, or lead to, what the policy could allow.
 func (h *Host) Resolve(name string, may func(path string) bool) Path {
 	p := h.follow(name, may, nil)
 	if p.Name != "" && p.Info == nil && !p.Missing {
-		// It was the root.
+		// The path is the root.
 		info, err := os.Lstat(p.Name)
 		if err != nil {
 			return Path{}
@@ -41,8 +41,8 @@ func (h *Host) Resolve(name string, may func(path string) bool) Path {
 	return p
 }
 
-// follow is [Host.Resolve], which tells seen of each symbolic link on the way, by a path
-// that has none above it.
+// follow is [Host.Resolve], and calls seen for each symbolic link on the way, with a path that
+// has no links above it.
 func (h *Host) follow(name string, may func(string) bool, seen func(link string)) Path {
 	at := Path{Name: "/"}
 	links := 0

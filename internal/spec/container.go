@@ -16,8 +16,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// lifetime bounds a container. The job ends before that; it ends one whose runner and driver
-// have died.
+// lifetime bounds how long a container runs. The job ends before that, so it only matters if
+// runner and driver have died.
 func lifetime(j *job.Job) time.Duration { return j.Timeout + time.Minute }
 
 // stepContainer returns what the containers of steps have in common. options are the
@@ -33,7 +33,7 @@ func stepContainer(f Facts, p plan.Plan, where step.Where, image podman.Image, e
 		Tmpfs:      []string{step.Tmpfs},
 		Volumes:    []string{data.Builds.String(), data.Cache.String()},
 		Entrypoint: "sh",
-		// See workdir: the image's is entered by the command.
+		// The command itself changes to the image's WORKDIR, see workdir.
 		Workdir: "/",
 		Image:   image.ID,
 		Options: options,
@@ -49,7 +49,8 @@ func stepContainer(f Facts, p plan.Plan, where step.Where, image podman.Image, e
 	return c
 }
 
-// workdir is the image's WORKDIR, or nothing where the administrator's options have another: podman is not to make it.
+// workdir returns the image's WORKDIR; empty if the administrator's options set another one.
+// The command enters it, so that podman does not create it.
 func workdir(options []string, image podman.Image) string {
 	if slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "--workdir") || strings.HasPrefix(o, "-w") }) {
 		return ""
@@ -57,14 +58,14 @@ func workdir(options []string, image podman.Image) string {
 	return image.Config.WorkingDir
 }
 
-// openDirectories are those that every user of the job's images may write to.
+// openDirectories returns the directories that every user of the job's images may write to.
 func openDirectories(f Facts) []string {
 	data := f.Data()
 	return append([]string{data.Builds.At, data.Cache.At}, f.Grant.Container.Volumes.OwnByProject()...)
 }
 
-// Runner returns the runner container. hostRunner is a mount that brings it a gitlab-runner;
-// empty where its image's own is to do.
+// Runner returns the runner container. hostRunner is the mount of the host's gitlab-runner;
+// empty if it uses its image's own.
 func Runner(f Facts, p plan.Plan, image podman.Image, hostRunner string) podman.Create {
 	c := stepContainer(f, p, step.Runner, image, f.Grant.RunnerEntry, f.Policy.General.Podman.RunnerOptions)
 	c.Network = f.Grant.Network.Runner
@@ -74,7 +75,7 @@ func Runner(f Facts, p plan.Plan, image podman.Image, hostRunner string) podman.
 	return confine(c, f.Job, f.Grant.RunnerContainer)
 }
 
-// confine returns a container with what was granted to it.
+// confine returns a container with the limits and rights granted to it.
 func confine(c podman.Create, j *job.Job, granted policy.Container) podman.Create {
 	for _, v := range granted.Volumes {
 		if v.Source == "" {

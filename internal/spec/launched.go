@@ -14,12 +14,13 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// slurmVariables are what a container gets of Slurm's environment, where it is known
-// to podman.
+// slurmVariables are the variables of Slurm that a container gets, if podman's environment has
+// them.
 var slurmVariables = []string{"SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURMD_NODENAME", "SLURM_CPUS_ON_NODE", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE"}
 
-// Launcher returns the policy's launcher, the file of which is program, with the job's own
-// words and the container of each of its steps. An image without a digest is a *[NoDigestError].
+// Launcher returns the policy's launcher, whose file is program, with the job's own words and
+// the container of each of its steps. If the image has no digest, the error is a
+// *[NoDigestError].
 func Launcher(f Facts, p plan.Plan, program string, image podman.Image) (plan.Launch, error) {
 	pm := f.Policy.General.Podman
 	l := plan.Launch{
@@ -52,9 +53,9 @@ func (e *NoDigestError) Error() string {
 	return fmt.Sprintf("the image %s has no digest, so another machine cannot pull exactly this image", e.Image)
 }
 
-// launched is the container of a step of the author's, as `podman run` makes it
-// where it is launched. Its image is named by its digest, so that every machine has the
-// same; this machine has asked the registry whether the job may have it.
+// launched returns the container of one of the author's steps, as `podman run` creates it where
+// it is launched. Its image is named by its digest, so that every machine has the same; this
+// machine has asked the registry whether the job may have it.
 func launched(f Facts, p plan.Plan, image podman.Image) (podman.Create, error) {
 	c := author(f, p, image)
 	c.Mode, c.Network = podman.Attached, f.Grant.Network.Mode

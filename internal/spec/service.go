@@ -11,8 +11,8 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// Service returns the container of the service of that number, without its variables.
-// hosts are more lines of its /etc/hosts, ALIAS:ADDRESS.
+// Service returns the container of the service with that number, without its variables. hosts
+// are more lines of its /etc/hosts, ALIAS:ADDRESS.
 func Service(f Facts, p plan.Plan, number int, image podman.Image, hosts []string) podman.Create {
 	service := f.Grant.Services[number]
 	c := podman.Create{
@@ -46,8 +46,8 @@ func entrypoint(words []string) string {
 	return string(text)
 }
 
-// imageWorkdir is the WORKDIR of a service's image, by name: podman makes none that is missing then, see podman.Create. Empty for an
-// image without one.
+// imageWorkdir returns the WORKDIR of a service's image; empty if it has none. podman does not
+// create a missing directory if it is named explicitly, see podman.Create.
 func imageWorkdir(image podman.Image) string {
 	if image.Config.WorkingDir == "" {
 		return ""
@@ -55,8 +55,7 @@ func imageWorkdir(image podman.Image) string {
 	return path.Join("/", image.Config.WorkingDir)
 }
 
-// Hosts are the lines of /etc/hosts, ALIAS:ADDRESS, by which a service is found at its
-// addresses.
+// Hosts returns the lines of /etc/hosts, ALIAS:ADDRESS, for a service at its addresses.
 func Hosts(service policy.ServiceGrant, addresses []string) []string {
 	var lines []string
 	for _, alias := range service.Aliases {

@@ -1,6 +1,6 @@
-// Package spec turns what was decided about a job into what podman is told: the plan, and
-// the command lines of the job's network, volumes and containers. Facts go in, values come
-// out: nothing here runs a command or waits for anything.
+// Package spec turns the decisions about a job into the plan, and into the command lines for
+// the job's network, volumes and containers. It only computes values: nothing here runs a
+// command or waits for anything.
 package spec
 
 import (
@@ -19,37 +19,37 @@ import (
 	"podman-executor/pkg/policy"
 )
 
-// Grace is how long a script may take to end after SIGTERM. Cancel, kill and
-// cleanup together stay below the 10 s that a cancelled job may linger.
+// Grace is how long a script may take to end after SIGTERM. Cancel, kill and cleanup together
+// stay below the 10 s that a cancelled job may take.
 const Grace = 4 * time.Second
 
-// Facts are what the plan and the containers of a job follow from. Nobody writes to them.
+// Facts are what the plan and the containers of a job are derived from. They are never
+// modified.
 type Facts struct {
 	Job    *job.Job
 	Policy *policy.Policy
 	Grant  policy.Grant
-	// Runner is the runner's process, RunnerProgram the gitlab-runner of this host for
-	// steps on the host; empty where there is none.
+	// Runner is the runner's process, RunnerProgram the gitlab-runner of this host for steps on
+	// the host; empty if there is none.
 	Runner        job.Process
 	RunnerProgram string
 	// Attempt is the runner's directory for this attempt at the job.
 	Attempt string
-	// Dirs are the directories that have those of jobs.
+	// Dirs are the parent directories of jobs' directories.
 	Dirs leftovers.Roots
 	// Podman is the podman that the job gets.
 	Podman plan.Podman
-	// Defaults are what that podman does where no option says otherwise; none are known of one
-	// on another machine.
+	// Defaults are that podman's defaults. They are not known for a podman on another machine.
 	Defaults containersconf.Defaults
 	// Variable returns a variable of the job as the runner has expanded it.
 	Variable func(string) string
 	// UID is this process's user.
 	UID int
-	// Now is the time of which all labels are.
+	// Now is the time for all labels.
 	Now time.Time
 }
 
-// Data is where the job's builds and cache lie.
+// Data returns where the job's builds and cache are.
 func (f Facts) Data() job.Data {
 	return f.Job.Data(f.Policy.General.DataDir, f.Policy.General.Podman.StepScriptOnly)
 }
@@ -57,13 +57,13 @@ func (f Facts) Data() job.Data {
 // Launches reports whether the author's steps run behind a launcher.
 func (f Facts) Launches() bool { return len(f.Policy.General.Podman.Launcher) > 0 }
 
-// LaunchParent is the directory below data_dir of the directories of all launched jobs.
+// LaunchParent returns the parent, below data_dir, of the directories of all launched jobs.
 func (f Facts) LaunchParent() string {
 	return filepath.Join(f.Policy.General.DataDir, ".podman-executor")
 }
 
-// LaunchDir is the job's directory that is the same here and where its steps run; empty
-// for a job that is not launched.
+// LaunchDir returns the job's directory that is shared with the machine where its steps run;
+// empty for a job that is not launched.
 func (f Facts) LaunchDir() string {
 	if !f.Launches() {
 		return ""
@@ -112,9 +112,9 @@ func LogOf(p *policy.Policy) plan.Log {
 	return plan.Log{File: p.General.LogFile, Level: p.General.LogLevel, Format: p.General.LogFormat}
 }
 
-// stays reports whether the job's containers stay from step to step: a podman on another
-// machine has other files, and another runtime may have another kernel, which pipes do not
-// reach.
+// stays reports whether the job's containers stay from step to step. That does not work with a
+// podman on another machine, which has other files, or with a runtime that may have another
+// kernel, which pipes do not reach.
 func stays(f Facts) bool {
 	pm := f.Policy.General.Podman
 	ofRuntime := func(option string) bool { return strings.HasPrefix(option, "--runtime") }
@@ -123,7 +123,7 @@ func stays(f Facts) bool {
 	return !pm.StartPerStep && f.Podman.URL == "" && !otherRuntime && !f.Launches()
 }
 
-// stepsDirs are the directories by which the job's containers get their steps.
+// stepsDirs returns the directories through which the job's containers get their steps.
 func stepsDirs(f Facts, p plan.Plan) map[string]string {
 	if !stays(f) {
 		return nil
@@ -135,7 +135,7 @@ func stepsDirs(f Facts, p plan.Plan) map[string]string {
 	return dirs
 }
 
-// memory is what run says of containers that ran out of it.
+// memory returns the memory limits that run reports when containers run out of memory.
 func memory(f Facts, p plan.Plan) map[string]plan.Memory {
 	limits := map[string]plan.Memory{}
 	if m := f.Grant.Container.Memory; m > 0 {
@@ -147,8 +147,8 @@ func memory(f Facts, p plan.Plan) map[string]plan.Memory {
 	return limits
 }
 
-// hostEnv is the environment of steps on the host: podman's, with the directory of a
-// gitlab-runner in front of PATH.
+// hostEnv returns the environment of steps on the host: podman's, with the directory of a
+// gitlab-runner prepended to PATH.
 func hostEnv(env []string, runner string) []string {
 	if filepath.Base(runner) != "gitlab-runner" {
 		return env
@@ -162,8 +162,8 @@ func hostEnv(env []string, runner string) []string {
 	return env
 }
 
-// sources is where the job's sources are, and what the runner does with them: by the variables
-// that it goes by itself (gitlab-runner common/build.go:2228).
+// sources returns where the job's sources are, and what the runner does with them, from the
+// variables that the runner itself uses (gitlab-runner common/build.go:2228).
 func sources(f Facts) step.Sources {
 	submodules := f.Variable("GIT_SUBMODULE_STRATEGY")
 	return step.Sources{
@@ -173,7 +173,7 @@ func sources(f Facts) step.Sources {
 	}
 }
 
-// Labels are those of one of the job's objects.
+// Labels returns the labels of one of the job's objects.
 func Labels(f Facts, role string) map[string]string {
 	labels := f.Job.Labels(role, f.Attempt, f.Runner.String(), f.Now)
 	if f.Policy.General.Podman.DisableContainerRemoval {
@@ -182,8 +182,8 @@ func Labels(f Facts, role string) map[string]string {
 	return labels
 }
 
-// Network returns the job's own network, and whether it has one. isolate is what podman takes to
-// keep it apart from those of other jobs.
+// Network returns the job's own network, and whether it has one. isolate is the option's value
+// that isolates it from those of other jobs.
 func Network(f Facts, p plan.Plan, isolate string) (podman.CreateNetwork, bool) {
 	pm := f.Policy.General.Podman
 	return podman.CreateNetwork{
@@ -208,8 +208,8 @@ func Volumes(f Facts) []podman.NewVolume {
 	return volumes
 }
 
-// projectVolumes are the destinations of the volumes that the policy gives each
-// project, in any of the job's containers.
+// projectVolumes returns the destinations of the volumes that the policy gives each project, in
+// any of the job's containers.
 func projectVolumes(g policy.Grant) []string {
 	list := g.Container.Volumes.OwnByProject()
 	for _, service := range g.Services {

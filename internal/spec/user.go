@@ -24,7 +24,7 @@ func User(f Facts, p plan.Plan, image podman.Image, mounts []policy.Mount, hosts
 	return c
 }
 
-// author is what a container of the author's steps is granted, wherever it runs.
+// author returns a container for the author's steps with what was granted, wherever it runs.
 func author(f Facts, p plan.Plan, image podman.Image) podman.Create {
 	c := stepContainer(f, p, step.User, image, userEntry(f.Grant, image), f.Policy.General.Podman.CustomOptions)
 	c.User, c.Platform = f.Grant.User, podman.Platform(f.Grant.Platform)
@@ -35,7 +35,7 @@ func author(f Facts, p plan.Plan, image podman.Image) podman.Create {
 	return c
 }
 
-// userEntry is what comes before the script in the user container.
+// userEntry returns what comes before the script in the user container.
 func userEntry(g policy.Grant, image podman.Image) policy.EntryPoint {
 	entry := g.UserEntry
 	if g.ImageEntry && !slices.Equal(image.Config.Entrypoint, []string{""}) {
@@ -44,9 +44,8 @@ func userEntry(g policy.Grant, image podman.Image) policy.EntryPoint {
 	return entry
 }
 
-// buildAliases are the names by which services reach the user container: "build",
-// as in docker (gitlab-runner executors/docker/docker.go:962), unless a service
-// has that one.
+// buildAliases returns the names under which services reach the user container: "build", as in
+// docker (gitlab-runner executors/docker/docker.go:962), unless a service has that name.
 func buildAliases(f Facts) []string {
 	const build = "build"
 	taken := func(service policy.ServiceGrant) bool {
@@ -58,7 +57,7 @@ func buildAliases(f Facts) []string {
 	return []string{build}
 }
 
-// Warnings are for the job's author, about the user container.
+// Warnings returns warnings for the job's author about the user container.
 func Warnings(f Facts, image podman.Image) []string {
 	if f.Grant.Container.UsernsMode != "" {
 		return nil
@@ -69,15 +68,15 @@ func Warnings(f Facts, image podman.Image) []string {
 	return nil
 }
 
-// user is the user of the user container.
+// user returns the user of the user container.
 func user(f Facts, image podman.Image) string { return cmp.Or(f.Grant.User, image.Config.User) }
 
-// userNamespace returns the user namespace of a user container whose policy names
-// none. With step_script_only the runner's own steps work on the host with what
-// the job has written, as gitlab-runner's user: so the container's user has to be
-// that one, whatever its number is in the container. root is, with rootless
-// podman; every other is one of the subordinate ids, whose directories are closed
-// to the runner (docs/decisions/0013). It is not ok for a user with a name, see keepID.
+// userNamespace returns the user namespace of a user container if the policy sets none. With
+// step_script_only the runner's own steps work on the host, as gitlab-runner's user, with what
+// the job has written. So the container's user must be that user, whatever its number in the
+// container. With rootless podman, root is; any other user is one of the subordinate ids, whose
+// directories are closed to the runner (docs/decisions/0013). ok is false for a user with a
+// name, see keepID.
 func userNamespace(f Facts, image podman.Image) (mode string, ok bool) {
 	pm := f.Policy.General.Podman
 	if !pm.StepScriptOnly || pm.UsesEndpoint() || f.UID == 0 {
@@ -86,9 +85,9 @@ func userNamespace(f Facts, image podman.Image) (mode string, ok bool) {
 	return keepID(user(f, image))
 }
 
-// HostOpen reports whether the container's user is, or may be, another on the host than this
-// one, so that steps on the host have to write what everybody can write. c is the user
-// container.
+// HostOpen reports whether the container's user is, or may be, another user on the host than
+// this one. Then files that steps on the host write must be writable for everybody. c is the
+// user container.
 func HostOpen(f Facts, c podman.Create, image podman.Image) bool {
 	if !f.Policy.General.Podman.StepScriptOnly {
 		return false
@@ -96,7 +95,7 @@ func HostOpen(f Facts, c podman.Create, image podman.Image) bool {
 	ofUser := func(option string) bool {
 		return strings.HasPrefix(option, "--user") || strings.HasPrefix(option, "-u") || strings.HasPrefix(option, "--uidmap")
 	}
-	// What comes before the script may become another user: a shell of the policy's does not.
+	// The entry point may switch to another user; a shell set by the policy does not.
 	entry := userEntry(f.Grant, image)
 	if len(entry.Words) > 0 && (entry.Shell || !strings.HasSuffix(entry.Words[0], "sh")) {
 		return true
@@ -111,9 +110,9 @@ func HostOpen(f Facts, c podman.Create, image podman.Image) bool {
 	return !ok || mode != c.Isolation.UserNS
 }
 
-// keepID returns the mode of podman's --userns in which a container's user,
-// USER[:GROUP], is the user who runs podman; empty for root, who is so anyway. It
-// cannot for the name of another user: what number it has stands in the image.
+// keepID returns the mode of podman's --userns in which a container's user, USER[:GROUP], is
+// the user who runs podman; empty for root, who is that user anyway. ok is false for any other
+// user's name, because its number is only known from the image.
 func keepID(user string) (mode string, ok bool) {
 	uid, gid, _ := strings.Cut(user, ":")
 	switch {

@@ -17,13 +17,13 @@ func placeholders(j *job.Job) *strings.Replacer {
 		"{project_id}", strconv.FormatInt(j.ProjectID, 10), "{project}", projectWord(j.ProjectPath))
 }
 
-// maxSlug bounds what of a name comes onto a command line, in bytes.
+// maxSlug bounds the part of a name that is used on a command line, in bytes.
 const maxSlug = 100
 
 var notInSlug = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// slug is what is left of a name: nothing that a scheduler, or a shell, has a meaning
-// for, and never an option. Many names may have one slug.
+// slug returns a name without anything that has a meaning to a scheduler or a shell. It is
+// never an option. Several names may have the same slug.
 func slug(name string) string { return slugWithin(name, maxSlug) }
 
 func slugWithin(name string, size int) string {
@@ -31,16 +31,16 @@ func slugWithin(name string, size int) string {
 	return strings.TrimRight(name[:min(len(name), size)], "-.")
 }
 
-// plainPath is a path as GitLab has them (gitlab lib/gitlab/path_regex.rb), but for one
-// that begins with a dot.
+// plainPath is a project path as in GitLab (gitlab lib/gitlab/path_regex.rb), except one that
+// begins with a dot.
 var plainPath = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*\z`)
 
-// digestBytes is how much of its hash stands for a path that is not plain.
+// digestBytes is how much of the hash is used for a path that is not plain.
 const digestBytes = 16
 
-// projectWord is the word of a project's path, which no other path has: an account that
-// is made of it is one project's. It has `+` for each slash, since no path has that; of a
-// path that is not plain, or too long, it has what is left, two of them, and a hash.
+// projectWord returns a word for a project's path that no other path has, so an account with
+// that name belongs to one project. It has `+` for each slash, since no path contains `+`. For
+// a path that is not plain, or too long, it is the path's slug, two `+`, and a hash.
 func projectWord(path string) string {
 	if len(path) <= maxSlug && plainPath.MatchString(path) || path == "" {
 		return strings.ReplaceAll(path, "/", "+")

@@ -5,17 +5,17 @@ package step
 type Clean string
 
 const (
-	// CleanNothing removes nothing: this job's steps have run by now, or are about to.
+	// CleanNothing removes nothing: this job's steps have already cleaned up, or are about to.
 	CleanNothing Clean = ""
 	// CleanLinks removes the runner's temporary directory of the project, and what is not a
 	// directory on the way to the project.
 	CleanLinks Clean = "links"
 	// CleanGit also removes everything but data from the project's git directory.
 	CleanGit Clean = "git"
-	// CleanModules also does so for the git directories of submodules.
+	// CleanModules does the same for the git directories of submodules.
 	CleanModules Clean = "modules"
-	// CleanOwnLinks removes links by which a step on the host would write outside the
-	// project: the author's script has run since the first step.
+	// CleanOwnLinks removes links through which a step on the host would write outside the
+	// project: the author's script may have made some since the first step.
 	CleanOwnLinks Clean = "own"
 )
 
@@ -48,7 +48,7 @@ func (s Sources) Before(name string) Clean {
 	return CleanNothing
 }
 
-// OnHost is [Sources.Before] for a step on the host. Every step of the runner's needs a path
+// OnHost is [Sources.Before] for a step on the host. All of the runner's steps need a path
 // without links there: a link that the author's script made in a container would lead to the
 // host's files.
 func (s Sources) OnHost(name string) Clean {

@@ -22,8 +22,8 @@ type Host struct {
 	Shell Shell
 	// Dir is the working directory.
 	Dir string
-	// Open makes what the script writes writable for everybody, as in the runner
-	// container. It is for a job whose user is not this one.
+	// Open makes what the script writes writable for everybody, as in the runner container. It
+	// is for a job whose user is not this user.
 	Open bool
 	// Clean is what is removed from Sources before the step.
 	Clean   Clean
@@ -35,7 +35,7 @@ type Host struct {
 	Grace time.Duration
 }
 
-// HostScriptError is a script on the host that ended with a code other than 0.
+// HostScriptError is the error of a script on the host that ended with a code other than 0.
 type HostScriptError struct{ Code int }
 
 func (e *HostScriptError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
@@ -63,7 +63,7 @@ func (h Host) Run(ctx context.Context, script string) error {
 		umask = "0000"
 	}
 	cmd := exec.Command("bash", slices.Concat([]string{"-c", onHost, "bash", umask}, h.Sources.words(h.Clean), words, []string{script})...)
-	// Never nil: os/exec would pass this program's own environment on.
+	// Never nil: os/exec would pass on this program's own environment.
 	cmd.Dir, cmd.Env = h.Dir, append([]string{}, h.Env...)
 	cmd.Stdout, cmd.Stderr = h.Stdout, h.Stderr
 	group, err := process.Start(cmd)

@@ -1,10 +1,9 @@
-// Package step knows what a step of a job is: which container it belongs to,
-// and how its script gets there and is run.
+// Package step defines the steps of a job: which container each belongs to, and how its script
+// gets there and runs.
 //
-// The script travels on standard input. A container's command is a short stub
-// that saves it to a tmpfs and runs it with the entry point: nothing is shared
-// with the host, nothing is written to a disk, and an image whose user is not
-// root can read it.
+// The script travels on standard input. A container's command is a short stub that saves it to
+// a tmpfs and runs it with the entry point. So nothing is shared with the host, nothing is
+// written to a disk, and the script is readable even if the image's user is not root.
 package step
 
 // Where is where a step runs.
@@ -38,7 +37,7 @@ var runnerSteps = map[string]bool{
 // common/build.go:1061).
 const Last = "cleanup_file_variables"
 
-// WhereOf returns where the step of that name runs.
+// WhereOf returns where the step with that name runs.
 func WhereOf(name string) Where {
 	if runnerSteps[name] {
 		return Runner
@@ -46,8 +45,8 @@ func WhereOf(name string) Where {
 	return User
 }
 
-// IsScript reports whether the step of that name is the job's script: its before_script and
-// its script together.
+// IsScript reports whether the step with that name is the job's script: its before_script and
+// script together.
 func IsScript(name string) bool { return name == "build_script" || name == "step_script" }
 
 // Dir is the mount point, in both containers, of the tmpfs that holds the
@@ -58,8 +57,8 @@ const Dir = "/run/podman-executor"
 // write there, and run what is there.
 const Tmpfs = Dir + ":rw,exec,nosuid,nodev,size=64m,mode=1777,notmpcopyup"
 
-// pwsh is PowerShell's command line before a script's name, as of the runner's
-// own shell executor (gitlab-runner shells/powershell.go:190).
+// pwsh is PowerShell's command line before a script's name, as in the runner's own shell
+// executor (gitlab-runner shells/powershell.go:190).
 const pwsh = "pwsh -NoProfile -NonInteractive -ExecutionPolicy Bypass -File"
 
 // ExitNoShell is the exit code of a container, by stub.sh, if the script is for PowerShell

@@ -12,7 +12,7 @@ import (
 	"podman-executor/internal/shell"
 )
 
-// The files of shell programs. What they do, and why, is written in them.
+// The files of shell programs. Comments in them explain what they do, and why.
 var (
 	//go:embed hide.sh
 	hideFile string
@@ -29,8 +29,8 @@ var (
 	cleanFunctions = shell.Program(cleanFile)
 )
 
-// stub is the program that saves a script and runs it. If killAfter is not 0, it kills a
-// script that has not ended so long after it was told to stop; in whole seconds.
+// stub is the program that saves a script and runs it. If killAfter is not 0, it kills a script
+// that has not ended that long after it was told to stop, in whole seconds.
 func stub(killAfter time.Duration) string {
 	stop := "kill -s TERM -- -1"
 	if killAfter != 0 {

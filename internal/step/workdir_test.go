@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestIn: a command begins in the directory, whatever its name; in one that is made if need be, and where it is
-// if it cannot be entered.
+// TestIn: a command begins in the directory, whatever its name. A missing directory is created.
+// If the directory cannot be entered, the command begins where it is.
 func TestIn(t *testing.T) {
 	top := t.TempDir()
 	file := filepath.Join(top, "file")

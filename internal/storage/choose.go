@@ -25,7 +25,7 @@ type Item struct {
 	// that is not known.
 	Dir  string
 	Size int64
-	// Used means that a container has it, by a mount of the path mount.
+	// Used means that a container uses it, with a mount at the path mount.
 	Used  bool
 	mount string
 	// Reason is why it was chosen.
@@ -58,8 +58,8 @@ const (
 	diskFull    = "disk over limit; least recently used"
 )
 
-// Choose returns the items that have to be removed, the least recently used first. Items that
-// a container has are not removed, but their size counts.
+// Choose returns the items that have to be removed, the least recently used first. Items that a
+// container uses are not removed, but their size counts.
 func Choose(items []Item, limits Limits, now time.Time) []Item {
 	sorted := slices.SortedFunc(slices.Values(items), byLastUse)
 	var caches int64
@@ -90,8 +90,8 @@ func Choose(items []Item, limits Limits, now time.Time) []Item {
 	return chosen
 }
 
-// longer reports whether a time is longer than a limit. Every time is longer than 0, also a
-// negative one: of something that was used after the call began.
+// longer reports whether a time is longer than a limit. Every time counts as longer than 0,
+// even a negative one: then the item was used after the call began.
 func longer(d time.Duration, limit *time.Duration) bool {
 	return limit != nil && (d > *limit || *limit == 0)
 }

@@ -20,7 +20,7 @@ const (
 	pulledImage = "pulled/"
 )
 
-// clockSlack is more than the time of a new file may be behind the clock: the kernel uses the
+// clockSlack is more than the time of a new file can be behind the clock: the kernel uses the
 // time of its last tick, at most 10 ms ago.
 const clockSlack = 100 * time.Millisecond
 
@@ -104,9 +104,9 @@ const listTries = 3
 
 // stored returns the images of the storage, and the IDs of those that podman cannot read.
 //
-// If podman cannot read one image, which the pull of any job may bring, it lists none. Then it
-// is asked for each image that has a record, and for those that its error names. Other images
-// have to wait until that one is removed.
+// If podman cannot read one image, which any job may have pulled, it lists none. Then podman is
+// asked for each image that has a record, and for those that its error names. Other images have
+// to wait until that one is removed.
 func (s Store) stored(ctx context.Context, uses map[string]time.Time) (list []podman.StoredImage, unreadable map[string]bool, err error) {
 	var failure error
 	for range listTries {
@@ -146,7 +146,7 @@ func (s Store) oneByOne(ctx context.Context, uses map[string]time.Time, ids []st
 	return list, unreadable, nil
 }
 
-// imageOf returns the ID of the image that a record is of.
+// imageOf returns the ID of the image that a record belongs to.
 func imageOf(record string) (id string, ok bool) {
 	if id, ok = strings.CutPrefix(record, usedImage); !ok {
 		id, ok = strings.CutPrefix(record, pulledImage)
@@ -161,7 +161,7 @@ func (s Store) note(err error) {
 	}
 }
 
-// imageName is what people know an image by.
+// imageName returns the name by which people know an image.
 func imageName(image podman.StoredImage) string {
 	if len(image.Names) > 0 {
 		return slices.Min(image.Names)
@@ -169,7 +169,7 @@ func imageName(image podman.StoredImage) string {
 	return image.ID[:min(len(image.ID), 12)]
 }
 
-// ids are the IDs of those images that are in the storage.
+// ids returns the IDs of those of the images that are in the storage.
 func (s Store) ids(ctx context.Context, names []string) ([]string, error) {
 	var ids []string
 	for _, name := range names {
@@ -199,7 +199,7 @@ func (r Records) firstSeen(ctx context.Context, id string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// forgetImages removes the records of images that podman does not have.
+// forgetImages removes the records of images that are not in podman's storage.
 func (r Records) forgetImages(uses map[string]time.Time, list []podman.StoredImage) error {
 	there := map[string]bool{}
 	for _, image := range list {

@@ -22,7 +22,7 @@ func setTime(t *testing.T, r Records, name string, at time.Time) {
 	}
 }
 
-// holdImage holds the image once, and tells whether that was sure.
+// holdImage holds the image once, and returns whether that was sure.
 func holdImage(t *testing.T, r Records, since time.Time, pulled bool) bool {
 	t.Helper()
 	release, sure, err := r.HoldImage(t.Context(), id, since, pulled)
@@ -33,8 +33,8 @@ func holdImage(t *testing.T, r Records, since time.Time, pulled bool) bool {
 	return sure
 }
 
-// Only a record from before the search tells that the image was not freed since: one
-// that is gone, or was made or touched meanwhile, does not.
+// Only a record from before the search proves that the image was not freed since. A record that
+// is gone, or was made or touched meanwhile, does not.
 func TestHoldImage(t *testing.T) {
 	now := time.Now()
 	for _, test := range []struct {

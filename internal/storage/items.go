@@ -18,7 +18,7 @@ import (
 // Store is where builds and caches are.
 type Store struct {
 	Podman *podman.Podman
-	// DataDir is the policy's; empty: there are volumes alone.
+	// DataDir is the policy's; empty: there are only volumes.
 	DataDir string
 	Records Records
 	// Passed, unless nil, is called with the reason if something is skipped.

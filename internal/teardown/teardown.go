@@ -1,4 +1,4 @@
-// Package teardown removes all that the plan of a job names.
+// Package teardown removes everything that the plan of a job names.
 //
 // [Remove] is for a job that is over: cleanup calls it. [Undo] is for a job that does not run:
 // prepare calls it when it fails.
@@ -59,9 +59,9 @@ const (
 	pause = time.Second
 )
 
-// Remove removes what a job that is over has left. The launch directory and the
-// credentials go first, for they need no podman service; pm is connected after that. Of
-// a job whose containers are kept, the containers are ended, and stay with what they use.
+// Remove removes what a job that is over has left. The launch directory and the credentials are
+// removed first, because they need no podman service; pm is connected after that. If the job's
+// containers are kept, they are stopped, and stay with what they use.
 //
 // It stops at the first of containers, volumes and secrets that cannot be removed. Every
 // error is an *[Error], except those of connect.
@@ -86,9 +86,9 @@ func Remove(ctx context.Context, pm podman.Podman, p plan.Plan, connect Connect)
 	return removeRuntimeDir(p)
 }
 
-// Undo removes what was made for a job that does not run, also containers that were to
-// be kept. pm is connected. A part that cannot be removed does not keep Undo from the others;
-// the errors, of which each is an *[Error], are joined. Nothing is tried twice.
+// Undo removes what was made for a job that does not run, including containers that were to be
+// kept. pm must be connected. If a part cannot be removed, Undo goes on with the others. It
+// joins the errors, each of which is an *[Error]. Nothing is tried twice.
 func Undo(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
 	var problems []error
 	for _, o := range objects {
@@ -103,7 +103,8 @@ func Undo(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
 	return removeRuntimeDir(p)
 }
 
-// remover removes one kind of object that a plan names; where the plan names none, it does nothing.
+// remover removes one kind of object that a plan names; if the plan names none, it does
+// nothing.
 type remover func(context.Context, *podman.Podman, plan.Plan) error
 
 // objects are what podman removes, in this order. Remove removes what comes later within
@@ -142,7 +143,7 @@ func removePart(ctx context.Context, pm *podman.Podman, p plan.Plan, removers []
 	return nil
 }
 
-// failed is the error of a part, nil where it has none.
+// failed returns the error of a part; nil if err is nil.
 func failed(part Part, err error) error {
 	if err == nil {
 		return nil
@@ -187,8 +188,8 @@ func dismissKept(p plan.Plan) error {
 	return errors.Join(problems...)
 }
 
-// removeLaunch removes the directory of a launched job, and cancels a job of Slurm's that
-// is still there.
+// removeLaunch removes the directory of a launched job, and cancels its job in Slurm if that
+// still exists.
 func removeLaunch(ctx context.Context, pm *podman.Podman, p plan.Plan) error {
 	if p.Launch == nil {
 		return nil

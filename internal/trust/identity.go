@@ -11,13 +11,13 @@ import (
 // Identity is a process's user and group.
 type Identity struct {
 	UID, GID int
-	// Outside is the number by which the kernel shows users that are not in the
-	// process's user namespace; 0 where all users are in it. In a container, that is
-	// who started it, and what that one mounts into it.
+	// Outside is the uid that the kernel shows for users who are not in the process's user
+	// namespace; 0 if all users are in it. In a container, that includes the user who started
+	// it and owns what is mounted into it.
 	Outside int
 }
 
-// Self returns those of this process.
+// Self returns the identity of this process.
 func Self() Identity {
 	o := Identity{UID: os.Geteuid(), GID: os.Getegid()}
 	if text, err := os.ReadFile("/proc/self/uid_map"); err == nil && !mapsAll(string(text)) {
@@ -30,8 +30,8 @@ func Self() Identity {
 // (/proc/sys/kernel/overflowuid, which nobody changes).
 const overflowUID = 65534
 
-// mapsAll reports whether a text of /proc/PID/uid_map is that of a user namespace
-// with every user: the machine's own.
+// mapsAll reports whether the text of a /proc/PID/uid_map has every user, as that of the
+// machine's own user namespace.
 func mapsAll(text string) bool {
 	return slices.Equal(strings.Fields(text), []string{"0", "0", "4294967295"})
 }
@@ -40,7 +40,7 @@ func (o Identity) owns(uid int) bool {
 	return uid == 0 || uid == o.UID || o.Outside != 0 && uid == o.Outside
 }
 
-// stranger says that a file is somebody else's, or nothing.
+// stranger returns a text saying that a file is somebody else's, or an empty string.
 func (o Identity) stranger(uid int) string {
 	if o.owns(uid) {
 		return ""
@@ -48,12 +48,12 @@ func (o Identity) stranger(uid int) string {
 	return fmt.Sprintf("belongs to user %d, not to root or gitlab-runner's user (%d)", uid, o.UID)
 }
 
-// A group may write where it is root's, or the owner's private one, with the number
-// of the user: Fedora's and Debian's users have such groups.
+// A group may write if it is root's, or the owner's private group, which has the user's number:
+// users of Fedora and Debian have such groups.
 func (o Identity) privateGroup(gid int) bool { return gid == 0 || gid == o.GID && o.GID == o.UID }
 
-// distrust says why a file of that mode and owner cannot be trusted, or nothing. In a
-// sticky directory, such as /tmp, only owners replace files.
+// distrust returns why a file with that mode and owner cannot be trusted, or an empty string.
+// In a sticky directory, such as /tmp, only owners can replace files.
 func (o Identity) distrust(mode fs.FileMode, uid, gid int) string {
 	sticky := mode.IsDir() && mode&fs.ModeSticky != 0
 	switch {

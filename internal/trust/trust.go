@@ -1,13 +1,13 @@
-// Package trust judges the paths of what must be nobody else's: who can replace the
-// policy, or podman, decides what every job may do; who owns a directory that the
-// driver works in gets at what jobs keep there.
+// Package trust checks who else can change or replace a file. Whoever can replace the policy,
+// or podman, decides what every job may do; whoever owns a directory that the driver works in
+// can read what jobs keep there.
 //
-// A path is judged on the way to it, one component after the other, as the kernel goes:
-// each directory and each symbolic link, also one in the middle of a chain of links, must
-// be root's or the owner's, and no directory on the way one that others can write to. In
-// a sticky directory, such as /tmp, others can write, but only replace what is theirs. In
-// a user namespace, what is from outside counts as root's. A device, such as /dev/null, may be
-// writable by everyone. The file that comes back open is the one that was judged, even if
+// A path is judged component by component, as the kernel resolves it. Each directory and each
+// symbolic link, including those in the middle of a chain of links, must belong to root or the
+// owner, and others must not be able to write to any directory on the way. A sticky directory,
+// such as /tmp, is an exception: others can write there, but only replace their own files. In a
+// user namespace, files of users outside it count as root's. A device, such as /dev/null, may
+// be writable by everyone. The file that is returned open is the one that was judged, even if
 // its path leads elsewhere by then.
 package trust
 
@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Error is a path that somebody else could make lead to something else, or whose end
-// somebody else can change.
+// Error is the error of a path that somebody else can redirect, or whose target somebody else
+// can change.
 type Error struct {
 	// Place is the path's end, or a directory or symbolic link on the way to it.
 	Place string
@@ -46,7 +46,7 @@ func Hint(err error) string {
 	return ""
 }
 
-// Path judges a path that is there, and what it leads to.
+// Path judges an existing path, and what it leads to.
 func Path(name string, o Identity) error {
 	w, err := walk(name, o, absentFails)
 	if err != nil {
@@ -55,8 +55,8 @@ func Path(name string, o Identity) error {
 	return w.end.Close()
 }
 
-// Whereabouts judges a path as far as it is there: what is absent can be made by nobody
-// else then, but in a sticky directory.
+// Whereabouts judges the part of a path that exists. If that can be trusted, nobody else can
+// create the rest, except in a sticky directory.
 func Whereabouts(name string, o Identity) error {
 	w, err := walk(name, o, absentIsEnd)
 	if err != nil {
@@ -72,12 +72,12 @@ func Open(name string, o Identity) (*os.File, error) {
 		return nil, err
 	}
 	defer w.end.Close()
-	// Nobody who holds the other end of a pipe is waited for.
+	// If it is a pipe, do not wait for its other end.
 	return w.reopen(name, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-// Append opens a file for appending to it, makes it with the mode 0600 where it is not
-// there, and judges what it has opened.
+// Append opens a file for appending, and judges what it has opened. It creates a missing file
+// with mode 0600.
 func Append(name string, o Identity) (*os.File, error) {
 	w, err := walk(name, o, fileIsMade)
 	if err != nil {
@@ -87,8 +87,7 @@ func Append(name string, o Identity) (*os.File, error) {
 	return w.reopen(name, unix.O_WRONLY|unix.O_APPEND)
 }
 
-// MakeDir makes a directory and those above it that are not there, with mode 0700,
-// and judges all of them.
+// MakeDir makes a directory and its missing parents, with mode 0700, and judges all of them.
 func MakeDir(name string, o Identity) error {
 	w, err := walk(name, o, dirIsMade)
 	if err != nil {
@@ -98,10 +97,10 @@ func MakeDir(name string, o Identity) error {
 	return isDir(w.end, name)
 }
 
-// MakeOwn makes a directory below another, which exists, and all between the two, with
-// the mode 0700. None of them may be a symbolic link, and all must be the owner's own;
-// others may write only to what is behind a directory that only the owner enters, and
-// to the last, which comes back open (O_PATH).
+// MakeOwn makes a directory below an existing one, with all directories in between, with mode
+// 0700. None of them may be a symbolic link, and all must belong to the owner. Others may write
+// only to those below a directory that only the owner can enter, and to the last one, which is
+// returned open (O_PATH).
 func MakeOwn(above, below string, o Identity) (*os.File, error) {
 	if !filepath.IsLocal(below) {
 		return nil, fmt.Errorf("%s is not below %s", below, above)

@@ -191,7 +191,7 @@ func TestAppend(t *testing.T) {
 	if err := closed(Append(tr.at("none/log"), root())); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("below a directory that is not there: %v", err)
 	}
-	// By a link of somebody's, nothing is made, nor anything written to.
+	// Nothing is created or written to through somebody else's link.
 	tr.ok(os.Symlink(tr.at("c/made"), tr.at("t/other")))
 	tr.ok(os.Lchown(tr.at("t/other"), 12, -1))
 	tr.wrong(closed(Append(tr.at("t/other"), root())), "t/other", stranger)
@@ -300,7 +300,8 @@ func TestNothingStaysOpen(t *testing.T) {
 	}
 }
 
-// In a user namespace, what is from outside is not to be told from root's; another's is.
+// In a user namespace, files from outside cannot be distinguished from root's; another user's
+// can.
 func TestInUserNamespace(t *testing.T) {
 	if os.Getenv("TRUST_TEST_PATH") != "" {
 		if err := Path(os.Getenv("TRUST_TEST_PATH"), Self()); err != nil {

@@ -12,24 +12,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks is how many symbolic links a path may lead over: the kernel's own number
+// maxLinks is how many symbolic links a path may lead over: the kernel's own limit
 // (path_resolution(7)).
 const maxLinks = 40
 
-// absent is what to do about a component that is not there.
+// absent is what to do about a missing component.
 type absent int
 
 const (
 	// absentFails makes it an error.
 	absentFails absent = iota
-	// absentIsEnd ends the walk: nothing is behind it.
+	// absentIsEnd ends the walk there.
 	absentIsEnd
-	// dirIsMade makes a directory; fileIsMade a file of the last one.
+	// dirIsMade makes a directory; fileIsMade makes a file if it is the last component.
 	dirIsMade
 	fileIsMade
 )
 
-// walker goes along a path.
+// walker walks along a path.
 type walker struct {
 	owner  Identity
 	absent absent
@@ -39,15 +39,15 @@ type walker struct {
 	links int
 }
 
-// walk goes along a path, and judges each component. The walker's end is that of the
-// path, open as a place only (O_PATH).
+// walk walks along a path, and judges each component. The returned walker is at the end of the
+// path, which is open with O_PATH.
 func walk(name string, o Identity, a absent) (*walker, error) {
 	if !filepath.IsAbs(name) {
 		dir, err := os.Getwd()
 		if err != nil {
 			return nil, err
 		}
-		name = dir + "/" + name // not cleaned: `link/..` is not what is before it
+		name = dir + "/" + name // not cleaned: `link/..` may be another directory than the one before it
 	}
 	w := &walker{owner: o, absent: a}
 	if err := w.toRoot(); err != nil {
@@ -74,8 +74,8 @@ func walk(name string, o Identity, a absent) (*walker, error) {
 	return w, nil
 }
 
-// whole makes the error of something that is not there one of the path that was asked
-// for, as the kernel's is.
+// whole replaces the path in the error of a missing component by the whole path, as in the
+// kernel's errors.
 func whole(err error, name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &fs.PathError{Op: "open", Path: name, Err: unix.ENOENT}
@@ -99,9 +99,8 @@ func (w *walker) moveTo(f *os.File, place string) {
 	w.end, w.place = f, place
 }
 
-// step goes to one entry of the directory where the walker is. Of a symbolic link it
-// returns the target, which is still to go, from here, or from the root where it is
-// absolute.
+// step moves to one entry of the current directory. For a symbolic link it returns the target,
+// which is still to be walked, from here, or from the root if it is absolute.
 func (w *walker) step(name string, last bool) (target string, err error) {
 	place := filepath.Join(w.place, name)
 	f, err := w.open(name, place, last)
@@ -128,7 +127,7 @@ func (w *walker) step(name string, last bool) (target string, err error) {
 	return target, err
 }
 
-// open opens an entry as a place, and makes it where it is to be made.
+// open opens an entry with O_PATH, and creates it if w says so.
 func (w *walker) open(name, place string, last bool) (*os.File, error) {
 	f, err := openAt(w.end, name, place)
 	if !errors.Is(err, fs.ErrNotExist) || w.absent != dirIsMade && w.absent != fileIsMade {
@@ -144,7 +143,7 @@ func (w *walker) open(name, place string, last bool) (*os.File, error) {
 			_ = unix.Close(fd)
 		}
 	}
-	// Somebody else may have made it in this moment: it is still judged.
+	// Somebody else may have just created it: it is still judged.
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		var errno unix.Errno
 		if errors.As(err, &errno) {
@@ -155,9 +154,9 @@ func (w *walker) open(name, place string, last bool) (*os.File, error) {
 	return openAt(w.end, name, place)
 }
 
-// openAt opens an entry of a directory as a place. What is to be mounted when somebody
-// looks is mounted for those who want a directory only (open(2), O_PATH), so that comes
-// first; a symbolic link is not a directory.
+// openAt opens an entry of a directory with O_PATH. It tries to open a directory first, because
+// only that triggers an automount (open(2), O_PATH). A symbolic link does not count as a
+// directory.
 func openAt(dir *os.File, name, place string) (*os.File, error) {
 	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(dir.Fd()), name, flags|unix.O_DIRECTORY, 0)
@@ -201,16 +200,16 @@ func (w *walker) judge(f *os.File, place string) error {
 	return &Error{Place: place, Why: why, hint: w.owner.hint(place, why, info, int(stat.Uid))}
 }
 
-// hasACL reports whether a file has an access control list. The most that anybody on it
-// can have is what the mode shows for the group (acl(5)), so that only files with a group
-// that may write have to be asked.
+// hasACL reports whether a file has an access control list. Nobody on the list can have more
+// rights than the mode shows for the group (acl(5)), so only files whose group may write need
+// to be checked.
 func hasACL(f *os.File) bool {
-	// A descriptor of a place (O_PATH) has no attributes.
+	// Extended attributes cannot be read from an O_PATH descriptor.
 	size, err := unix.Getxattr(InHandle(f), "system.posix_acl_access", nil)
 	return err == nil && size > 0
 }
 
-// hint is what to do about a place.
+// hint returns what to do about an untrusted place.
 func (o Identity) hint(place, why string, info fs.FileInfo, uid int) string {
 	switch {
 	case info.Mode().Type() == fs.ModeSymlink:
@@ -225,7 +224,7 @@ func (o Identity) hint(place, why string, info fs.FileInfo, uid int) string {
 	return fmt.Sprintf("run `chmod go-w %s`", place)
 }
 
-// goDown makes what is below the directory where the walker is; see [MakeOwn].
+// goDown makes the directories below the current one; see [MakeOwn].
 func (w *walker) goDown(below string) error {
 	w.absent = dirIsMade
 	components := strings.Split(filepath.Clean(below), "/")
@@ -267,7 +266,7 @@ func (w *walker) ownDirectory(f *os.File, info fs.FileInfo, place string, anyMod
 	return w.judge(f, place)
 }
 
-// reopen opens what the walker has come to.
+// reopen opens what the walker has reached.
 func (w *walker) reopen(name string, flags int) (*os.File, error) {
 	for {
 		fd, err := unix.Open(InHandle(w.end), flags|unix.O_CLOEXEC, 0)

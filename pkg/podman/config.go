@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// ConfigFiles returns the files, and the directories of files, that tell podman which
-// programs to run, where its storage is, and which registries and images it may use, as
-// far as getenv, which returns variables of its environment, leads there
-// (containers-common: containers.conf(5), containers-storage.conf(5), containers-registries.conf(5),
-// containers-policy.json(5)). Not all of them need be there.
+// ConfigFiles returns the files, and directories of files, that tell podman which programs to
+// run, where its storage is, and which registries and images it may use. getenv returns
+// variables of podman's environment (containers-common: containers.conf(5),
+// containers-storage.conf(5), containers-registries.conf(5), containers-policy.json(5)). Not
+// all of them need to exist.
 func ConfigFiles(getenv func(string) string) []string {
 	dirs := []string{"/usr/share/containers", "/etc/containers"}
 	if dir := getenv("XDG_CONFIG_HOME"); dir != "" {

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// Create is `podman create`: a container that is started later, as often as
-// there are scripts for it; or `podman run`.
+// Create is `podman create`, for a container that is started later, once for each script; or
+// `podman run`.
 type Create struct {
 	Name string
 	// Labels are public, such as "io.podman-executor.job".
 	Labels map[string]string
 	// Hostname is the container's host name; empty: podman chooses.
 	Hostname string
-	// Timeout is how long the container may run after each start until it is
-	// killed, in whole seconds; 0: no limit. It ends what outlived its caller.
+	// Timeout is how long the container may run after each start until it is killed, in whole
+	// seconds; 0: no limit. It ends a container that outlives its caller.
 	Timeout time.Duration
 	// Tmpfs are mount points with options, such as "/run/x:exec,mode=1777".
 	Tmpfs []string
 	// Volumes are "SOURCE:DESTINATION:OPTIONS" of host paths or named volumes.
 	Volumes []string
-	// Mode is how the container starts, and what becomes of its output.
+	// Mode is how the container starts, and where its output goes.
 	Mode Mode `json:"Attached"`
-	// PullPolicy is podman's; empty: the image is there. AuthFile has the credentials
-	// of a pull.
+	// PullPolicy is podman's; empty: the image is in the local storage. AuthFile has the
+	// credentials for a pull.
 	PullPolicy, AuthFile string
 	// Network is the network to join, under the aliases; empty: podman's default.
 	Network string
@@ -38,18 +38,17 @@ type Create struct {
 	Limits    Limits
 	Names     Names
 	Isolation Isolation
-	// EnvFile has variables for the container, a NAME=value a line; Secrets are
-	// variables whose values are podman secrets. EnvNames are variables whose values
-	// are taken from podman's own environment: their names are the caller's own, never
-	// a job's.
+	// EnvFile has variables for the container, one NAME=value per line; Secrets are variables
+	// whose values are podman secrets. EnvNames are variables whose values are taken from
+	// podman's own environment: their names are the caller's own, never a job's.
 	EnvFile  string
 	Secrets  []SecretVariable
 	EnvNames []string
 	// User is the user of the process, USER[:GROUP]; empty: the image's.
 	User string
-	// Workdir is the directory that the process starts in; empty: the image's,
-	// which podman creates if it is missing. Releases before 5.7.1 create it on the host if a
-	// link of the image leads there. One that is named is never created.
+	// Workdir is the directory that the process starts in; empty: the image's, which podman
+	// creates if it is missing. Releases before 5.7.1 create it on the host if a link in the
+	// image leads there. A directory named here is never created.
 	Workdir string
 	// Platform is the image's; the zero Platform: the machine's own.
 	Platform Platform
@@ -63,10 +62,10 @@ type Create struct {
 	Command []string
 }
 
-// Args returns the command line. The image is pulled by PullPolicy alone. podman keeps no
-// log of a container whose output goes to whoever attaches, and passes the proxy
-// variables of its own environment to none. podman does not run an image's health check:
-// it would make systemd timers of the host for it, as often as the image says.
+// Args returns the command line. Only PullPolicy decides whether the image is pulled. podman
+// keeps no log if the output goes to whoever attaches, and does not pass on the proxy variables
+// of its own environment. podman does not run an image's health check: it would create systemd
+// timers on the host for it, at the interval that the image sets.
 func (c Create) Args() []string {
 	o := c.Mode.command()
 	o = append(o, "--name", c.Name, "--pull="+cmp.Or(c.PullPolicy, "never"))
@@ -120,7 +119,7 @@ func (p *Podman) Remove(ctx context.Context, names ...string) error {
 type Container struct {
 	ID    string
 	Names []string
-	// Labels are those that were asked for.
+	// Labels are the requested ones.
 	Labels map[string]string
 	// Created is when it was made, in seconds since 1970.
 	Created int64
@@ -144,8 +143,8 @@ func (p *Podman) Containers(ctx context.Context, label string, labels ...string)
 	return list, err
 }
 
-// MountsIn lists the paths in containers at which something is mounted: those in a
-// directory, of all containers that have a label. An image's own volumes are among them.
+// MountsIn lists the mount points below a directory, in all containers that have a label. It
+// includes the image's own volumes.
 func (p *Podman) MountsIn(ctx context.Context, label, dir string) ([]string, error) {
 	dir = strings.TrimSuffix(dir, "/") + "/"
 	inDir, end := "", ""

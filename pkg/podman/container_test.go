@@ -111,7 +111,7 @@ func TestManyLabels(t *testing.T) {
 	}
 }
 
-// Of mounts only those in the directory come, whatever else an image mounts.
+// Only mounts in the directory are listed, whatever else an image mounts.
 func TestMountsIn(t *testing.T) {
 	objects, err := json.Marshal([]any{
 		map[string]any{"Id": "a", "Mounts": []string{"/builds", "/data", "/data/builds/project-7", "/database", huge}},

@@ -31,9 +31,9 @@ type ExitError struct {
 	Code int
 	// Stderr is the end of what podman said, without "Error: ".
 	Stderr string
-	// begin is its beginning, if it is longer: it may quote the configuration of an image.
+	// begin is the beginning of a longer message: that may quote an image's configuration.
 	begin string
-	// retried reports that podman has tried by itself what failed several times.
+	// retried reports whether podman itself has already retried.
 	retried bool
 }
 
@@ -50,17 +50,17 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("podman %s: exit status %d: %s", e.Verb, e.Code, e.Stderr)
 }
 
-// Output runs a podman command and returns its standard output, also with an error: what
-// the command wrote before it failed. More output than is kept is an error, and none of it
-// is returned. When ctx ends, podman gets SIGTERM; also when the command's own time is over,
-// see [Timeouts]: then the error is a *[TimeoutError]. A command that finds podman's database
-// locked is tried again.
+// Output runs a podman command and returns its standard output; with an error, what the command
+// wrote before it failed. Output beyond the limit is an error, and none of it is returned.
+// podman gets SIGTERM when ctx ends, or when the command exceeds its own limit, see [Timeouts]:
+// then the error is a *[TimeoutError]. A command that finds podman's database locked is
+// retried.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
 	return p.outputOf(ctx, nil, args...)
 }
 
-// outputOf is Output with a standard input, where it is not nil: a pipe, which is what
-// podman wants for a secret.
+// outputOf is Output with a standard input, unless stdin is nil. It is a pipe, as podman
+// requires for a secret.
 func (p *Podman) outputOf(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	return unlessLocked(ctx, func() ([]byte, error) {
 		var stdout bounded
@@ -91,14 +91,13 @@ func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout i
 	return err
 }
 
-// errOwnSSH is the error of an address that podman would connect to by itself: its own
-// client trusts any unknown host.
+// errOwnSSH is the error for an address that podman would connect to with its own ssh client,
+// which trusts any unknown host.
 var errOwnSSH = errors.New("podman's own ssh client is not used")
 
-// command prepares a podman command: in `/`, since the caller's own directory
-// may not exist in the mount namespace that rootless podman joins; with an empty
-// standard input. It is run in its own process group, see [process.Run] and
-// [process.Start].
+// command prepares a podman command. It runs in `/`, since the caller's own directory may not
+// exist in the mount namespace that rootless podman joins, and with an empty standard input. It
+// gets its own process group, see [process.Run] and [process.Start].
 func (p *Podman) command(ctx context.Context, args []string) *exec.Cmd {
 	if p.URL != "" {
 		args = append([]string{"--url", p.URL}, args...)
@@ -147,15 +146,15 @@ func verb(args []string) string {
 	return args[0]
 }
 
-// podman's database is that of all its processes. Where it is locked for longer than
-// one of them waits, which it is on a slow disk, the next try may go well.
+// All podman processes share one database. On a slow disk it can be locked for longer than a
+// process waits, so a retry may succeed.
 const (
 	lockedTries = 4
 	lockedPause = 250 * time.Millisecond
 )
 
-// unlessLocked calls try until podman's database is not locked, a few times. Each
-// wait is twice the one before, and up to half of it more.
+// unlessLocked retries a few times while podman's database is locked. Each wait is twice the
+// one before, plus up to half at random.
 func unlessLocked(ctx context.Context, try func() ([]byte, error)) ([]byte, error) {
 	for n, wait := 1, lockedPause; ; n, wait = n+1, 2*wait {
 		out, err := try()

@@ -2,8 +2,8 @@ package podman
 
 import "context"
 
-// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a
-// line for sh; without words it has none.
+// HealthCheck is an image's HEALTHCHECK: "CMD" and words, or "CMD-SHELL" and a line for sh. It
+// is empty if the image has none.
 type HealthCheck struct{ Test []string }
 
 // Healthy runs an image's health check in its container.

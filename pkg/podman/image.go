@@ -19,11 +19,11 @@ type Image struct {
 	// Config and HealthCheck are from the image's configuration.
 	Config      ImageConfig
 	HealthCheck HealthCheck
-	// OS, Arch and Variant are what the image is made for. podman 4.3.1 and
-	// 5.4.2 do not report the variant; it is only asked for if a job wants one.
+	// OS, Arch and Variant are what the image is made for. podman 4.3.1 and 5.4.2 do not report
+	// the variant; it is only queried if a job wants one.
 	OS, Arch, Variant string
-	// RepoDigests are REPOSITORY@DIGEST, for each repository that the image was
-	// pulled from or tagged for: those that it was asked for by.
+	// RepoDigests are REPOSITORY@DIGEST for each repository that the image was pulled from or
+	// tagged for, as far as it was looked up by them.
 	RepoDigests []string
 }
 
@@ -31,9 +31,9 @@ type Image struct {
 type ImageConfig struct {
 	// Path is the PATH of the image's environment; empty: none.
 	Path string
-	// User is that of its processes, USER[:GROUP]; empty: root.
+	// User is the user of its processes, USER[:GROUP]; empty: root.
 	User string
-	// WorkingDir is its WORKDIR, an absolute path where the image was made well.
+	// WorkingDir is its WORKDIR. In a well-formed image it is an absolute path.
 	WorkingDir string
 	// ExposedPorts are ports with their protocol, such as "5432/tcp".
 	ExposedPorts map[string]struct{}
@@ -55,9 +55,8 @@ func (p Platform) String() string {
 // ErrNoImage is the error of an image that is not in the local storage.
 var ErrNoImage = errors.New("the image is not in the local storage")
 
-// Local finds the image of that fully qualified name in the local storage. With a
-// platform, an image for another one, or one without a variant, is not the one
-// that is meant.
+// Local finds an image in the local storage by its fully qualified name. With a platform, an
+// image for another platform, or one without a variant, does not count.
 func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Image, error) {
 	image, err := p.inspectImage(ctx, name)
 	switch {
@@ -69,9 +68,9 @@ func (p *Podman) Local(ctx context.Context, name string, platform Platform) (Ima
 	return p.variant(ctx, image, platform).Is(name, platform)
 }
 
-// LocalImages looks for several images in the local storage at once, by their fully
-// qualified names. It returns them in that order, or none unless all are there; it does not ask
-// for variants. See [Image.Is] for whether one is the image that is meant.
+// LocalImages looks up several images in the local storage at once, by their fully qualified
+// names. It returns them in that order, or none if any is missing. It does not query variants.
+// Use [Image.Is] to check that a result is the wanted image.
 func (p *Podman) LocalImages(ctx context.Context, names ...string) ([]Image, error) {
 	list, err := p.inspectImages(ctx, names...)
 	if imageUnknown(err) {
@@ -80,7 +79,7 @@ func (p *Podman) LocalImages(ctx context.Context, names ...string) ([]Image, err
 	return list, err
 }
 
-// Is returns the image if it has that fully qualified name, by which it was found, and is
+// Is returns the image if it really has the fully qualified name that it was found by, and is
 // for that platform: see [Podman.Local].
 func (i Image) Is(name string, platform Platform) (Image, error) {
 	switch {
@@ -94,16 +93,16 @@ func (i Image) Is(name string, platform Platform) (Image, error) {
 	return i, nil
 }
 
-// platform returns what the image says that it is made for.
+// platform returns the platform that the image declares.
 func (i Image) platform() Platform { return Platform{OS: i.OS, Arch: i.Arch, Variant: i.Variant} }
 
-// Fits reports whether an image is made for a platform, as far as podman says what it
-// is made for. Every image fits the zero Platform.
+// Fits reports whether an image is for a platform, as far as podman reports the image's. Every
+// image fits the zero Platform.
 func (i Image) Fits(p Platform) bool { return i.fits(p, true) }
 
-// fits reports whether an image is for a platform. Which variant an image is for,
-// podman says from 5.x on only; unknown tells what to take it for where it does
-// not. arm64 has one variant so far, which not every image names.
+// fits reports whether an image is for a platform. podman reports the variant only from 5.x on;
+// unknown is the result if the variant is missing and would decide. arm64 has only one variant
+// so far, v8, and not every image names it.
 func (i Image) fits(p Platform, unknown bool) bool {
 	switch {
 	case p == (Platform{}):
@@ -144,9 +143,9 @@ type inspected struct {
 	ExposedPorts                  map[string]struct{}
 }
 
-// inspectFormat returns a template for what is needed of images that are looked for by these
-// names. An image has each name that somebody has given it, with the digest of each
-// manifest: only those that are asked for are printed.
+// inspectFormat returns a template that prints the needed fields of the images with these
+// names. An image has every name that anybody gave it, combined with the digest of each
+// manifest, so only the requested ones are printed.
 func inspectFormat(names []string) string {
 	digests := ""
 	for _, name := range names {
@@ -173,7 +172,7 @@ func (i inspected) image() Image {
 			image.RepoDigests = append(image.RepoDigests, digest)
 		}
 	}
-	for _, v := range i.Path { // the last one counts
+	for _, v := range i.Path { // the last one wins
 		if path, ok := strings.CutPrefix(v, "PATH="); ok {
 			image.Config.Path = path
 		}

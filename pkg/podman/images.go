@@ -11,19 +11,20 @@ import (
 // StoredImage is one image of `podman images`.
 type StoredImage struct {
 	ID string
-	// Names are all names that it has in the storage; an image whose names others
-	// have taken over ("dangling") has none. A name with a digest has the image's own.
+	// Names are all its names in the storage. A "dangling" image, whose names other images have
+	// taken over, has none. In a name with a digest, the digest is the image's own.
 	Names []string
-	// Size is in bytes; layers that other images also have count.
+	// Size is in bytes, and includes layers shared with other images.
 	Size int64
-	// Containers is how many containers have it, running or not.
+	// Containers is how many containers use it, running or not.
 	Containers int
-	// ReadOnly reports that it is in an additional store, which podman only reads.
+	// ReadOnly reports whether it is in an additional store, which podman only reads.
 	ReadOnly bool
 }
 
-// imageLine is a line of `podman image ls`: podman has one for each name of an image. Of all
-// names in each, which it could also say, an image with 1,000 would have 1,000,000.
+// imageLine is a line of `podman image ls`. podman prints one for each name of an image. It
+// could also print all names in each line, but then an image with 1,000 names would print
+// 1,000,000.
 type imageLine struct {
 	ID, Repository, Tag, Digest string
 	Size                        int64
@@ -47,19 +48,20 @@ func (l imageLine) name() string {
 	return l.Repository + ":" + l.Tag
 }
 
-// Images lists the images of the local storage, those without a name that others were
-// made from ("intermediate") included: an image becomes one when it loses its last name.
-// podman 4.3 makes the tree of all layers again for each image, twice: it takes 3 s for
-// 330, whatever is asked of them, and nothing else has names, size and containers of all.
+// Images lists the images of the local storage, including "intermediate" ones, which have no
+// name and which others were built from: an image becomes one when it loses its last name.
+// podman 4.3 rebuilds the tree of all layers twice for each image, so it takes 3 s for 330
+// images whatever is queried. No other command has the names, sizes and containers of all
+// images.
 //
-// One image that podman cannot read makes it fail for all: see [ImagesNamed].
+// A single image that podman cannot read makes the whole list fail: see [ImagesNamed].
 func (p *Podman) Images(ctx context.Context) ([]StoredImage, error) { return p.storedImages(ctx) }
 
 // ErrImageUnreadable is the error of an image that podman has but cannot read.
 var ErrImageUnreadable = errors.New("podman cannot read the image's configuration")
 
-// StoredImage is [Podman.Images] for the image of that ID alone, which no other image makes
-// fail; [ErrNoImage] and [ErrImageUnreadable] are its errors.
+// StoredImage is [Podman.Images] for one image, by its ID. Other images cannot make it fail.
+// Its errors are [ErrNoImage] and [ErrImageUnreadable].
 func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error) {
 	list, err := p.storedImages(ctx, "--filter", "id="+id)
 	if isExit(err, ExitPodman) {
@@ -75,7 +77,7 @@ func (p *Podman) StoredImage(ctx context.Context, id string) (StoredImage, error
 	if err != nil {
 		return StoredImage{}, err
 	}
-	// podman also takes an ID for the beginning of one.
+	// podman also accepts the beginning of an ID.
 	i := slices.IndexFunc(list, func(i StoredImage) bool { return i.ID == id })
 	if i < 0 {
 		return StoredImage{}, fmt.Errorf("%w: %s", ErrNoImage, id)
@@ -121,12 +123,12 @@ func (p *Podman) RemoveName(ctx context.Context, name string) error {
 	return err
 }
 
-// ErrImageInUse is the error of an image that a container has, running or not.
+// ErrImageInUse is the error of an image that a container uses, running or not.
 var ErrImageInUse = errors.New("the image is in use")
 
-// RemoveImage removes an image with all its names, and no other image, unless a container
-// uses it: podman itself checks that. An image that does not exist is not an error. It has
-// no time limit: stopped halfway, podman would leave layers without an image.
+// RemoveImage removes an image with all its names, and no other image, unless a container uses
+// it: podman itself checks that. An image that does not exist is not an error. It has no time
+// limit: if stopped halfway, podman would leave layers without an image.
 //
 // podman removes an image with several names only with --force, which also removes
 // containers; so the names are removed first.
@@ -146,12 +148,12 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 	return err
 }
 
-// RepositoryImages returns the IDs of the images of the local storage that have a name of
-// that repository, such as "registry.example.com/team/app", with any tag or digest.
-// podman looks closer only at these, so other repositories' images cannot make it fail
-// (containers/common libimage/filters.go, filterReferences).
+// RepositoryImages returns the IDs of the images of the local storage that have a name of that
+// repository, such as "registry.example.com/team/app", with any tag or digest. podman inspects
+// only these, so images of other repositories cannot make it fail (containers/common
+// libimage/filters.go, filterReferences).
 func (p *Podman) RepositoryImages(ctx context.Context, repository string) ([]string, error) {
-	// It is a pattern to podman: what stands in brackets is an address of IPv6.
+	// podman takes it as a pattern. Brackets are part of an IPv6 address.
 	pattern := strings.NewReplacer(`[`, `\[`, `]`, `\]`).Replace(repository)
 	rows, err := listed[struct{ ID string }](ctx, p, "image", "ls", "--no-trunc", "--filter", "reference="+pattern, "--format", `{"ID": {{json .ImageSummary.ID}}}`)
 	if err != nil {

@@ -34,8 +34,8 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// Where another image is removed while podman lists them, it is asked again, however
-// often that happens; not so for one that is broken.
+// If another image is removed while podman lists them, podman is asked again, however often
+// that happens; but not for a broken image.
 func TestImagesWhileOneIsRemoved(t *testing.T) {
 	gone := func(id string) string {
 		return `Error: retrieving label for image "` + id + `": reading image "` + id + `": locating image with ID "` + id + `": image not known`

@@ -13,7 +13,7 @@ type Version struct {
 	Version string
 	// OSArch is the machine's platform, such as "linux/amd64".
 	OSArch string `json:"OsArch"`
-	// Service reports that it is that of a podman service.
+	// Service reports whether it is the version of a podman service.
 	Service bool `json:"-"`
 }
 
@@ -43,7 +43,7 @@ func (p *Podman) Version(ctx context.Context) (Version, error) {
 	return Version{}, fmt.Errorf("podman version: no version in its output")
 }
 
-// Info is what podman says about the machine that containers run on: with a service, the
+// Info is what podman reports about the machine that containers run on: with a service, the
 // service's machine.
 type Info struct {
 	// CgroupVersion is "v1" or "v2".
@@ -56,29 +56,29 @@ type Info struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	} `json:"ociRuntime"`
-	// Network is what makes networks, and answers names in them: "netavark
-	// 1.4.0". podman says it from 4.4 on.
+	// Network is the network backend, which creates networks and resolves names in them:
+	// "netavark 1.4.0". podman reports it from 4.4 on.
 	Network struct {
 		Version string `json:"version"`
 		DNS     struct {
 			Version string `json:"version"`
 		} `json:"dns"`
 	} `json:"networkBackendInfo"`
-	// FreeLocks is how many more containers, pods and volumes podman can have. podman reports it from
-	// 4.7 on; nil before.
+	// FreeLocks is how many more containers, pods and volumes podman can have. podman reports
+	// it from 4.7 on; nil before.
 	FreeLocks *int `json:"freeLocks"`
 	// Containers is how many there are, running or not.
 	Containers int `json:"-"`
 	// GraphDriver is "overlay" or "vfs", GraphRoot the directory of the storage.
 	GraphDriver string `json:"-"`
 	GraphRoot   string `json:"-"`
-	// GraphAllocated is the size of the file system that it is on, GraphUsed what is
-	// used of that, by anything; in bytes.
+	// GraphAllocated is the size of GraphRoot's file system, GraphUsed how much of it is used,
+	// by anything; in bytes.
 	GraphAllocated int64 `json:"-"`
 	GraphUsed      int64 `json:"-"`
 }
 
-// Info runs `podman info`, and returns what it says of the machine and of the storage.
+// Info runs `podman info` and returns what it reports about the machine and the storage.
 func (p *Podman) Info(ctx context.Context) (Info, error) {
 	out, err := p.Output(ctx, "info", "--format", "json")
 	if err != nil {

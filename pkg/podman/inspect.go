@@ -44,9 +44,9 @@ func (p *Podman) Managed(ctx context.Context, name, label string) (string, error
 	return strings.TrimSpace(string(out)), err
 }
 
-// PIDs returns, by their names, the process ids of running containers' first processes,
-// on the machine that the containers run on; 0 for one that does not run. One that does
-// not exist is not among them.
+// PIDs returns the process ids of containers' first processes, by container name, on the
+// machine that the containers run on. The id is 0 for a container that does not run. Containers
+// that do not exist are left out.
 func (p *Podman) PIDs(ctx context.Context, names ...string) (map[string]int, error) {
 	lines, err := p.inspectContainers(ctx, "{{.State.Pid}}", names)
 	pids := make(map[string]int, len(lines))
@@ -66,8 +66,8 @@ func (p *Podman) Addresses(ctx context.Context, name string) ([]string, error) {
 	return strings.Fields(lines[name]), err
 }
 
-// inspectContainers returns what podman has for a field of each container, by its name.
-// Those that do not exist are no error, and not among them.
+// inspectContainers returns a field of each container, by container name. Containers that do
+// not exist are left out, without an error.
 func (p *Podman) inspectContainers(ctx context.Context, field string, names []string) (map[string]string, error) {
 	args := []string{"container", "inspect", "--format", "{{.Name}} " + field, "--"}
 	out, err := p.Output(ctx, append(args, names...)...)

@@ -12,21 +12,20 @@ import (
 	"time"
 )
 
-// What podman is asked of objects is a Go template that prints one JSON object a line, with
-// the fields that are needed and no others: an object also has what its image says of itself
-// (labels, history, environment: 4 MiB of each), and so do those of other people.
-// `podman ps --format json` of 13 containers of one such image is 241 MB, of these
-// lines 15 KB (4.3.1 and 5.4.2).
+// Objects are queried with a Go template that prints one JSON object per line, with only the
+// needed fields. An object also has what its image says about itself (labels, history,
+// environment: up to 4 MiB each), and the list may have other people's objects. For 13
+// containers of one such image, `podman ps --format json` prints 241 MB; these lines are 15 KB
+// (4.3.1 and 5.4.2).
 //
-// In a template podman takes `\n` and `\t` for the characters that they stand for, wherever
-// they are (containers/common pkg/report/template.go, NormalizeFormat): so no
-// template has a backslash.
+// podman replaces `\n` and `\t` anywhere in a template (containers/common
+// pkg/report/template.go, NormalizeFormat), so no template has a backslash.
 
 const (
 	// maxLine bounds a line that stands for one object, in bytes.
 	maxLine = 256 << 10
-	// maxField bounds what is asked of one label, path or name, in characters. A longer
-	// label is ignored: the driver's own labels, paths among them, are shorter.
+	// maxField bounds what is printed of one label, path or name, in characters. A longer label
+	// is ignored: the driver's own labels, paths among them, are shorter.
 	maxField = 4096
 )
 
@@ -35,7 +34,8 @@ func text(value string) string {
 	return fmt.Sprintf("{{json (printf `%%.%ds` %s)}}", maxField, value)
 }
 
-// labelsOf returns a template for some labels of a map, a JSON list in their order.
+// labelsOf returns a template that prints the values of some labels of a map, as a JSON list in
+// the order of keys.
 func labelsOf(field string, keys []string) string {
 	parts := make([]string, len(keys))
 	for i, key := range keys {
@@ -44,8 +44,8 @@ func labelsOf(field string, keys []string) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// labelValues gives the answers to labelsOf their keys. A label that is not there is empty
-// for podman; one that is too long is also left out.
+// labelValues maps keys to the values that labelsOf printed. podman prints a missing label as
+// empty; it is left out, as is one that is too long.
 func labelValues(keys, values []string) map[string]string {
 	labels := map[string]string{}
 	for i, key := range keys {
@@ -56,24 +56,23 @@ func labelValues(keys, values []string) map[string]string {
 	return labels
 }
 
-// A list is asked for again, see [listed], until podman has failed listSame times in
-// a row for the same reason, which then is not an object that was just made or removed;
-// and for no longer than listTime: on a busy machine `podman image ls` takes seconds, and
-// ten in a row have met images that were just removed.
+// A list is retried, see [listed], until podman has failed listSame times in a row for the same
+// reason: then the cause is not an object that was just made or removed. It is retried for
+// listTime at most: on a busy machine `podman image ls` takes seconds, and ten in a row have
+// hit images that were just removed.
 const (
 	listSame = 3
 	listTime = 5 * time.Minute
 )
 
-// listed runs a command that prints a JSON object a line, and returns them. A line that is too
-// long, or not JSON, is skipped and reported to [Podman.Observe]. If no line can be read, that
-// is the error.
+// listed runs a command that prints one JSON object per line, and returns the objects. A line
+// that is too long, or not JSON, is skipped and reported to [Podman.Observe]. It is an error if
+// no line can be read.
 //
-// podman may look closer at an object that another command has just removed, or is just
-// making, and fail with one of many messages ("no volume with name … found in database: no such
-// volume", "locating image with ID …: image not known", "locating item named
-// "manifest-sha256:…" for image with ID …: file does not exist", 4.3.1): then the
-// command is run again.
+// podman may inspect an object that another command has just removed, or is just making, and
+// fail with one of many messages ("no volume with name … found in database: no such volume",
+// "locating image with ID …: image not known", "locating item named "manifest-sha256:…" for
+// image with ID …: file does not exist", 4.3.1): then the command is run again.
 func listed[T any](ctx context.Context, p *Podman, args ...string) (list []T, err error) {
 	last, same := "", 0
 	for started := time.Now(); same < listSame && time.Since(started) < listTime; same++ {
@@ -88,7 +87,7 @@ func listed[T any](ctx context.Context, p *Podman, args ...string) (list []T, er
 	return nil, err
 }
 
-// linesOf is one try of listed.
+// linesOf is one attempt of listed.
 func linesOf[T any](ctx context.Context, p *Podman, args []string) ([]T, error) {
 	var list []T
 	var problem error
@@ -123,11 +122,11 @@ func linesOf[T any](ctx context.Context, p *Podman, args []string) ([]T, error) 
 	return list, nil
 }
 
-// errLongLine is the error of a line that is longer than it may be.
+// errLongLine is the error of a line that is too long.
 var errLongLine = errors.New("a line is too long")
 
-// lines hands on what is written to it line by line, empty ones not, and keeps no
-// more than one. each gets [errLongLine] for a line of more than max bytes.
+// lines calls each with every line of what is written to it, except empty ones. It
+// buffers one line at most. each gets [errLongLine] for a line of more than max bytes.
 type lines struct {
 	max  int
 	each func(line []byte, err error)

@@ -49,8 +49,8 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
-// Others' objects have labels as large as can be, in everything that podman lists: each list comes,
-// no label of theirs is one, and what is asked for of the rest is there.
+// Other people's objects have labels of the largest size, in everything that podman lists. Each
+// list is still read, their labels are ignored, and the rest is complete.
 func TestHugeLabels(t *testing.T) {
 	const each = 3 // of which `--format json` makes 36 MB
 	list := func(object map[string]any, labels string) string {
@@ -125,8 +125,8 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
-// A line that is too long, or not valid, is skipped, and the administrator's log has it; where no
-// line is one, that is the error.
+// A line that is too long, or not valid, is skipped and reported to the administrator's log. It
+// is an error if no line is valid.
 func TestPassedOver(t *testing.T) {
 	p, _ := answers(t, map[string]string{"ps": `{"ID": "` + huge + `"}` + "\nnone\n\n" + recordedPs})
 	var noted []string
@@ -147,8 +147,8 @@ func TestPassedOver(t *testing.T) {
 	}
 }
 
-// An image that says too much of itself is refused, as long as it is; others that are asked for with
-// it are asked for alone then.
+// An image with too large a configuration is refused. The other images of the same request are
+// then queried one by one.
 func TestTooLargeImage(t *testing.T) {
 	ports := map[string]struct{}{}
 	for i := range 65535 {
@@ -267,8 +267,8 @@ func FuzzImagesNamed(f *testing.F) {
 	})
 }
 
-// FuzzRows: of no line of a list comes a label that is empty, too long or was not asked for, nor a name
-// that is none.
+// FuzzRows: no line of a list yields a label that is empty, too long or was not requested, or
+// an invalid name.
 func FuzzRows(f *testing.F) {
 	for line := range strings.Lines(recordedPs + recordedImages) {
 		f.Add([]byte(line))

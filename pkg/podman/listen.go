@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// maxSockets bounds what is read of a table of sockets, in bytes: some 25,000 sockets.
-// Those that listen come first (Linux net/ipv4/tcp_ipv4.c, tcp_seek_last_pos); a service
-// may have a million of others.
+// maxSockets bounds what is read of a socket table, in bytes: about 25,000 sockets. Listening
+// sockets come first (Linux net/ipv4/tcp_ipv4.c, tcp_seek_last_pos); a service may have a
+// million others.
 const maxSockets = 4 << 20
 
-// Listening reports whether a process in a running container, which has that PID,
-// listens on one of the TCP ports, on an address that other containers reach. It
-// looks at the kernel's tables of the container's network namespace (proc(5),
-// /proc/PID/net/tcp), by podman exec where the container is on another machine.
+// Listening reports whether anything in a running container listens on one of the TCP ports, at
+// an address that other containers can reach. pid is the container's first process. It reads
+// the kernel's tables of the container's network namespace (proc(5), /proc/PID/net/tcp), with
+// podman exec if the container is on another machine.
 func (p *Podman) Listening(ctx context.Context, name string, pid int, ports []int) bool {
 	if p.Remote {
 		return p.listeningRemote(ctx, name, ports)
@@ -42,7 +42,7 @@ func listeningIn(file string, ports []int) bool {
 	return listening(io.LimitReader(f, maxSockets), ports)
 }
 
-// listeningRemote stops reading where there is more than maxSockets.
+// listeningRemote is Listening by podman exec. It stops reading after maxSockets bytes.
 func (p *Podman) listeningRemote(ctx context.Context, name string, ports []int) bool {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -72,9 +72,8 @@ func (b *firstBytes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// listening reads tables of sockets up to the first that listens on one of the ports:
-// the second field is ADDRESS:PORT in hexadecimal, the fourth the state, 0A for one that
-// listens.
+// listening reads socket tables up to the first socket that listens on one of the ports. The
+// second field is ADDRESS:PORT in hexadecimal, the fourth is the state, 0A for listening.
 func listening(tables io.Reader, ports []int) bool {
 	for lines := bufio.NewScanner(tables); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
@@ -90,8 +89,9 @@ func listening(tables io.Reader, ports []int) bool {
 	return false
 }
 
-// isLoopback knows 127.0.0.0/8, alone and mapped into IPv6, as programs in Java
-// listen, and ::1. The kernel prints an address as words of the machine's byte order.
+// isLoopback reports whether an address is in 127.0.0.0/8, is one of these mapped into IPv6, as
+// Java programs listen on, or is ::1. The kernel prints an address as words in the machine's
+// byte order.
 func isLoopback(address string) bool {
 	address = strings.TrimPrefix(address, "0000000000000000FFFF0000")
 	return len(address) == 8 && strings.HasSuffix(address, "7F") || address == "00000000000000000000000001000000"

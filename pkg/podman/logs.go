@@ -9,8 +9,7 @@ import (
 	"podman-executor/internal/process"
 )
 
-// Logs returns the last lines of what a service has said since a time, both
-// streams together.
+// Logs returns the last lines of a service's log since a time, both streams together.
 func (p *Podman) Logs(ctx context.Context, name string, since time.Time, lines int) ([]string, error) {
 	args := []string{"logs", "--tail", strconv.Itoa(lines)}
 	if !since.IsZero() {

@@ -14,12 +14,11 @@ import (
 // ErrRemote is the error of a directory on the machine of a podman service.
 var ErrRemote = errors.New("its files are on another machine (service_url)")
 
-// DiskUsage returns the disk space that directories take, in bytes, by their paths:
-// also where they hold files of other ids of podman's user namespace. One that
-// cannot be read is left out.
+// DiskUsage returns the disk space that directories take, in bytes, by path. It includes files
+// owned by other ids of podman's user namespace. A directory that cannot be read is left out.
 //
-// (`podman system df` has it for volumes, in a table that only people can read,
-// and it fails when a container is removed meanwhile, 4.3.1.)
+// (`podman system df` reports it for volumes, but only in a table for people, and fails if a
+// container is removed meanwhile, 4.3.1.)
 func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int64, error) {
 	if len(dirs) == 0 {
 		return nil, nil
@@ -29,7 +28,7 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 	}
 	out, err := p.patient().unshare(ctx, append([]string{"du", "--summarize", "--block-size=1", "--null", "--"}, dirs...)...)
 	var exit *ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.Code == 1) { // 1: something has gone meanwhile
+	if err != nil && !(errors.As(err, &exit) && exit.Code == 1) { // 1: something was removed meanwhile
 		return nil, err
 	}
 	sizes := map[string]int64{}
@@ -45,8 +44,8 @@ func (p *Podman) DiskUsage(ctx context.Context, dirs ...string) (map[string]int6
 	return sizes, nil
 }
 
-// RemoveTree removes a directory with everything in it, files of other ids of
-// podman's user namespace included. It follows no link.
+// RemoveTree removes a directory with everything in it, including files owned by other ids of
+// podman's user namespace. It follows no links.
 func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
 	if p.Remote {
 		return ErrRemote
@@ -55,17 +54,18 @@ func (p *Podman) RemoveTree(ctx context.Context, dir string) error {
 	return err
 }
 
-// RunInNamespace runs a program, an absolute path, where podman sees the host's files: for
-// rootless podman in its user and mount namespaces, which last from command to command; as
-// root right here. A podman service has no such place: it is podman on this machine.
+// RunInNamespace runs a program, an absolute path, where podman sees the host's files. For
+// rootless podman this is in its user and mount namespaces, which persist between commands; as
+// root there are none, and the program runs directly. It always uses podman on this machine,
+// never a podman service.
 func (p *Podman) RunInNamespace(ctx context.Context, program string, args ...string) error {
 	_, err := p.unshare(ctx, append([]string{"--", program}, args...)...)
 	return err
 }
 
-// unshare runs a program in podman's namespaces by `podman unshare`, and returns its
-// standard output, also where it fails. podman as root has none, and says so: then the
-// program is run right here.
+// unshare runs a program in podman's namespaces with `podman unshare`, and returns its standard
+// output, even if it fails. podman as root has no namespaces, and says so: then the program is
+// run directly.
 func (p *Podman) unshare(ctx context.Context, words ...string) ([]byte, error) {
 	local := *p
 	local.URL = ""

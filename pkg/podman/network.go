@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// CreateNetwork is `podman network create`: a network with DNS for the names of
-// its containers.
+// CreateNetwork is `podman network create`, for a network that resolves its containers' names.
 type CreateNetwork struct {
 	Name   string
 	Labels map[string]string
-	// IPv6 also gives it addresses of IPv6.
+	// IPv6 also gives it IPv6 addresses.
 	IPv6 bool
 	// MTU is the largest packet, in bytes; 0: podman's own.
 	MTU int
-	// Isolate is the option of that name: IsolateOthers, IsolateAll, or empty for podman's default.
+	// Isolate is the option isolate: IsolateOthers, IsolateAll, or empty for podman's default.
 	Isolate string
 }
 
@@ -39,8 +38,8 @@ func (p *Podman) CreateNetwork(ctx context.Context, c CreateNetwork) error {
 	return err
 }
 
-// RemoveNetworks removes networks with all containers that are on them. Those that
-// do not exist are no error.
+// RemoveNetworks removes networks with all containers on them. Networks that do not exist are
+// not an error.
 func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		_, err := p.Output(ctx, "network", "rm", "--force", "--", name)
@@ -51,8 +50,8 @@ func (p *Podman) RemoveNetworks(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// RemoveUnusedNetwork removes a network that no container is on; of one that is
-// used podman's refusal comes back. One that does not exist is not an error.
+// RemoveUnusedNetwork removes a network. If a container uses it, podman refuses, and its error
+// is returned. A network that does not exist is not an error.
 func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "network", "rm", "--", name)
 	if isExit(err, 1) && stderrHas(err, noSuchNetwork) {
@@ -64,7 +63,7 @@ func (p *Podman) RemoveUnusedNetwork(ctx context.Context, name string) error {
 // Network is one line of `podman network ls`.
 type Network struct {
 	Name string
-	// Labels are those that were asked for.
+	// Labels are the requested ones.
 	Labels  map[string]string
 	Created time.Time
 }

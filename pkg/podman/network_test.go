@@ -56,7 +56,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// TestRemoveNetworksMissing: one that is gone is as good as removed.
+// TestRemoveNetworksMissing: a network that does not exist counts as removed.
 func TestRemoveNetworksMissing(t *testing.T) {
 	tests := []struct {
 		code, said string

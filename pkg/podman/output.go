@@ -9,8 +9,8 @@ import (
 const (
 	// maxOutput bounds what is kept of a command's standard output, in bytes.
 	maxOutput = 16 << 20
-	// maxStderr bounds what is kept of a command's standard error, in bytes:
-	// its end, where podman says what went wrong.
+	// maxStderr bounds what is kept of the end of a command's standard error, in bytes. podman
+	// says there what went wrong.
 	maxStderr = 4 << 10
 )
 
@@ -34,11 +34,11 @@ func (b *bounded) Write(p []byte) (int, error) {
 // tail keeps the last maxStderr bytes written to it, and the first maxHead.
 type tail struct{ buffer, head []byte }
 
-// maxHead bounds what is kept of the beginning of a command's standard error, in
-// bytes: where a podman that crashes says why, before its stacks and registers.
+// maxHead bounds what is kept of the beginning of a command's standard error, in bytes. If
+// podman crashes, it says why there, before stacks and registers.
 const maxHead = 1 << 10
 
-// crashes are how Go's runtime begins that line (runtime/panic.go,
+// crashes are the prefixes of that line, as Go's runtime writes it (runtime/panic.go,
 // runtime/cgo/gcc_util.c).
 var crashes = []string{"panic: ", "fatal error: ", "runtime: ", "runtime/cgo: "}
 
@@ -63,9 +63,9 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// message returns the tail as one line, without podman's prefix, and without its
-// warnings if there is anything else: they are about things that succeeded later, such as
-// the first tries of a pull. For a crash it is only the reason.
+// message returns the tail as one line, without podman's prefix. Warnings are left out if there
+// is anything else: they are about things that succeeded later, such as the first attempts of a
+// pull. For a crash it is only the reason.
 func (t *tail) message() string {
 	if crash := t.crash(); crash != "" {
 		return crash
@@ -87,7 +87,7 @@ func (t *tail) message() string {
 	return strings.Join(errs, "; ")
 }
 
-// begin returns the beginning of what was written, if only the end is kept.
+// begin returns the beginning of what was written, if the tail does not have it.
 func (t *tail) begin() string {
 	if len(t.buffer) < maxStderr {
 		return ""
@@ -95,8 +95,8 @@ func (t *tail) begin() string {
 	return string(t.head)
 }
 
-// retried reports whether podman says that it has tried again by itself
-// (containers/common pkg/retry/retry.go).
+// retried reports whether podman says that it has already retried (containers/common
+// pkg/retry/retry.go).
 func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
 
 var _ io.Writer = (*tail)(nil)

@@ -1,6 +1,5 @@
-// Package podman builds podman's command lines and runs them. It decides nothing: what to
-// run, from which image and with which mounts is the caller's to know. It has never heard
-// of GitLab.
+// Package podman builds podman's command lines and runs them. It decides nothing: the caller
+// knows what to run, from which image and with which mounts. It knows nothing of GitLab.
 //
 // # Command lines
 //
@@ -9,21 +8,22 @@
 //
 // # Running podman
 //
-// A [Podman] is one program with its environment, which is built from nothing, see
-// [Environment]. Its methods run one command each. A command gets the time of its
-// [Timeouts]; one that finds podman's database locked is tried again. [Podman.Observe] is
-// told of each command that has ended.
+// A [Podman] is one program with its environment, which is built from scratch, see
+// [Environment]. Its methods run one command each. [Timeouts] limit a command's time. A command
+// that finds podman's database locked is retried. [Podman.Observe] is called after each
+// command.
 //
 // # Answers
 //
-// podman is asked for single fields, by templates that print one JSON object a line: what
-// an image says of itself may be of any size.
+// podman is asked for single fields, with templates that print one JSON object per line,
+// because what an image says about itself may have any size.
 //
 // # Errors
 //
 // A command that fails is an *[ExitError], one that took too long a *[TimeoutError]. podman
-// ends with 125 for most failures, so functions such as [NoSuchContainer] and [PullRefused]
-// look at what it said; the texts, and the versions in which they were seen, are in said.go.
+// exits with 125 for most failures, so functions such as [NoSuchContainer] and [PullRefused]
+// look at its error message; the texts, and the versions in which they were seen, are in
+// said.go.
 package podman
 
 import (
@@ -47,15 +47,15 @@ type Podman struct {
 	Program string
 	// URL is the address of a podman service; empty for podman on this machine.
 	URL string
-	// Remote reports that the service is on another machine, with other files; URL is
-	// then a socket that leads there.
+	// Remote reports whether the service is on another machine, with other files; URL is
+	// then a socket that is forwarded there.
 	Remote bool
 	// Env is podman's whole environment, NAME=value; see [Environment].
 	Env []string
 	// Timeouts bound its commands.
 	Timeouts Timeouts
-	// Observe, if not nil, is called after each command. The
-	// arguments hold no secrets, the caller may log them.
+	// Observe, if not nil, is called after each command. The arguments hold no secrets, so they
+	// may be logged.
 	Observe func(Command)
 }
 
@@ -67,9 +67,9 @@ type Command struct {
 	Err error
 }
 
-// Find returns the podman program: the given path, or podman on [Path] where it
-// is empty. A program that is writable by its group or by others is refused:
-// whoever can replace podman decides what every job runs.
+// Find returns the podman program: the given path, or podman on [Path] if it is empty. It
+// refuses a program that its group or others can write to: whoever can replace podman decides
+// what every job runs.
 func Find(program string) (string, error) {
 	if program == "" {
 		program = "podman"
@@ -103,15 +103,14 @@ func FindProgram(program string) (string, error) {
 	return program, nil
 }
 
-// Environment returns podman's environment, built from nothing: the caller's
-// own holds the job's secrets, and variables such as CONTAINERS_CONF or
-// CONTAINER_HOST that would turn podman into another one. No variable of a job is
-// ever added: nobody can list all variables that programs of the host react to. Only HOME, USER,
-// XDG_RUNTIME_DIR and the D-Bus address are taken over; extra variables,
-// NAME=value, come last and win.
+// Environment returns podman's environment, built from scratch: the caller's own holds the
+// job's secrets, and may hold variables such as CONTAINERS_CONF or CONTAINER_HOST, which would
+// change what podman does. No variable of a job is ever added: nobody can list all variables
+// that the host's programs react to. Only HOME, USER, XDG_RUNTIME_DIR and the D-Bus address are
+// taken over; extra variables, NAME=value, come last and win.
 //
-// TMPDIR is /var/tmp, podman's own default: the caller's may be private to it,
-// or a small tmpfs, and podman unpacks image layers there.
+// TMPDIR is /var/tmp, podman's own default. podman unpacks image layers there, and the caller's
+// TMPDIR may be private to it, or a small tmpfs.
 func Environment(getenv func(string) string, uid int, extra []string) []string {
 	runtimeDir := getenv("XDG_RUNTIME_DIR")
 	if runtimeDir == "" && uid != 0 {

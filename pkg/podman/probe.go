@@ -11,8 +11,8 @@ import (
 // probeTime is how long a probe's script may take.
 const probeTime = time.Minute
 
-// Probe is `podman run` of a short shell script, in a container that is removed after
-// it: it shows that containers of an image start.
+// Probe is `podman run` of a short shell script, in a container that is removed afterwards. It
+// shows that containers of an image start.
 type Probe struct {
 	// Options are the administrator's, appended as they stand.
 	Options []string
@@ -34,14 +34,14 @@ func (p Probe) Args() []string {
 const (
 	// probeEnd is the last line of a probe's output.
 	probeEnd = "end of the probe\n"
-	// probeTries is how often a probe is run whose output is incomplete.
+	// probeTries is how often a probe is run while its output is incomplete.
 	probeTries = 3
 )
 
 // Probe runs the script and returns what it prints. podman 4.3.1 may lose the output of a
-// container that ends at once, and end with 0 itself (seen once in 231 runs on a busy
-// machine): then it is run again. Steps read their script first, and then nothing is lost
-// (none of 542).
+// container that ends at once, and still exit with 0 (seen once in 231 runs on a busy machine),
+// so the script is run again then. Steps do not have this problem (none of 542), because they
+// read their script first.
 func (p *Podman) Probe(ctx context.Context, probe Probe) (string, error) {
 	probe.Script += "; echo " + strings.TrimSpace(probeEnd)
 	for range probeTries {

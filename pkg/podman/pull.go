@@ -28,11 +28,11 @@ func (p Pull) Args() []string {
 var ErrPlatform = errors.New("the image is made for another platform")
 
 // ErrImageGone is the error of an image that was removed right after it was found or pulled.
-// Pulling takes no time if the storage already has the image.
+// The pull is quick if the storage already has the image.
 var ErrImageGone = errors.New("the image was removed before it could be used")
 
-// Pull pulls an image and returns it by its ID, also with an error where the storage
-// has the image by now, and this one is not of use.
+// Pull pulls an image and returns it. It also returns the image with an error if the image is
+// in the storage now but cannot be used.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 	out, err := p.Output(ctx, pull.Args()...)
 	if err != nil {

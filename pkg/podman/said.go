@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// Of most failures podman ends with 125: only its standard error says what has failed. All
-// texts that are looked for are here, in lower case, each with where it comes from and the
-// versions of podman in which it was seen. A new version may change any of them.
+// podman exits with 125 for most failures, and only its standard error says which. All texts
+// that the driver looks for are here, in lower case, each with its source and the podman
+// versions in which it was seen. A new version may change any of them.
 var (
 	// libpod/define/errors.go, ErrNoSuchCtr; 4.3.1 and 5.4.2.
 	noSuchContainer = []string{"no such container", "no container with name or id"}
 	// containers/storage errors.go, ErrDuplicateName: `the container name "x" is already in
 	// use by …`. 4.3.1; later versions add "or use --replace".
 	nameTaken = [2]string{"the container name ", "is already in use"}
-	// What the OCI runtime says, crun or runc, repeated by podman: 4.3.1 and 5.4.2.
+	// Said by the OCI runtime, crun or runc, and repeated by podman: 4.3.1 and 5.4.2.
 	noSuchProgram = [2]string{"executable file", "not found"}
 	// `workdir "/x" does not exist on container …`
 	noWorkdir = [2]string{`workdir "`, "does not exist on container"}
@@ -31,43 +31,43 @@ var (
 	// label for image "ID": you may need to remove the image to resolve the error: …`.
 	// 4.3.1 and 5.4.2.
 	namedID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
-	// What podman says of an image that it has pulled and cannot read, behind "checking
-	// platform of image ". 4.3.1 and 5.4.2.
+	// Said after "checking platform of image ", for an image that podman has pulled and cannot
+	// read. 4.3.1 and 5.4.2.
 	unreadable = []string{"json: cannot unmarshal", "parsing image platform"}
 
 	// 4.3.1 and 5.4.2.
 	noSuchVolume = "no such volume"
-	// libpod's LookupVolume, for a name that is that of no volume, where two or more begin
-	// with it; 4.3.1 and 5.4.2.
+	// libpod's LookupVolume, for a name that no volume has but two or more begin with; 4.3.1
+	// and 5.4.2.
 	ambiguousVolume = "more than one result for volume name"
-	// `volume create` of a name that there is.
+	// `volume create` of a name that exists.
 	volumeThere = "already exists"
-	// `network rm` of a name that there is not.
+	// `network rm` of a name that does not exist.
 	noSuchNetwork = "network not found"
-	// `secret create` of a name that there is.
+	// `secret create` of a name that exists.
 	secretThere = "secret name in use"
-	// `no secret with name or id "NAME": no such secret`, 4.3.1 and 5.4.2; and of a secret
-	// whose value is gone, since podman was killed while it removed it, "deleting secret
-	// NAME: ID: no secret data with ID" (4.3.1), in 5.4.2 "no such secret".
+	// `no secret with name or id "NAME": no such secret`, 4.3.1 and 5.4.2. Also for a secret
+	// whose value is gone because podman was killed while removing it: "deleting secret NAME:
+	// ID: no secret data with ID" (4.3.1), in 5.4.2 "no such secret".
 	noSuchSecret = []string{"no such secret", "no secret data with id"}
 
 	// `podman unshare` as root, which needs no user namespace.
 	notRootless = "use unshare with rootless"
 	// SQLite's SQLITE_BUSY, with podman from 4.8 on, and "database table is locked".
 	databaseLocked = [2]string{"database ", "is locked"}
-	// errno(3), ENOSPC and EDQUOT, in the words of podman and of what it runs.
+	// errno(3), ENOSPC and EDQUOT, in the words of podman and of the programs that it runs.
 	fullDisk = []string{"no space left on device", "disk quota exceeded", "database or disk is full"}
-	// fork(2), EAGAIN: what was to be started, and the error.
+	// fork(2), EAGAIN: the operation, and the error.
 	noProcess = []string{"fork/exec", "cannot fork", "fork: ", "clone: ", "pthread_create", noThread}
 	tryAgain  = "resource temporarily unavailable"
 )
 
-// noThread is what Go's runtime says, podman's or this program's, that gets no thread.
+// noThread is what Go's runtime says, podman's or this program's, if it cannot start a thread.
 const noThread = "failed to create new os thread"
 
-// What registries, and podman itself, say of images that nobody can get: a second try
-// will not help. A name has no spaces, so no image name of a job looks like one of these.
-// podman 4 and 5.
+// Said by registries, and by podman itself, about images that cannot be pulled: a retry will
+// not help. A name has no spaces, so no image name of a job looks like one of these. podman 4
+// and 5.
 var refusals = []string{
 	"manifest unknown",
 	"name unknown",
@@ -87,7 +87,7 @@ var refusals = []string{
 	"is blocked in",
 }
 
-// What networks and registries say when they are down or overloaded. It wins over the
+// Said when networks and registries are down or overloaded. Outages take precedence over
 // refusals: "lookup host: not found" is an outage.
 var outages = []string{
 	"dial tcp", "connection refused", "connection reset", "no such host", "server misbehaving",
@@ -101,7 +101,7 @@ var (
 	// Unavailable", "invalid status code from registry 502 (Bad Gateway)", "StatusCode:
 	// 500, …".
 	serverError = regexp.MustCompile(`(status: |statuscode: |registry )5[0-9][0-9]\b`)
-	// Said of podman's own helpers, with "not found" in it.
+	// Said about podman's own helpers; it contains "not found".
 	missingHelper = "executable file not found"
 	// containers/storage errors.go, ErrLayerUnknown: a layer that podman had, and did not
 	// fetch, was removed with the other images that have it, before the pull was done.
@@ -112,7 +112,8 @@ var (
 	insufficientIDs = regexp.MustCompile(`potentially insufficient uids or gids available in user namespace \(requested ([0-9]{1,10}):([0-9]{1,10}) for `)
 )
 
-// stderrOf returns what podman said, in lower case; false: the error is not podman's.
+// stderrOf returns what podman said, in lower case. It returns false if the error is not
+// podman's.
 func stderrOf(err error) (string, bool) {
 	var exit *ExitError
 	if !errors.As(err, &exit) {
@@ -136,13 +137,13 @@ func isExit(err error, code int) bool {
 	return errors.As(err, &exit) && exit.Code == code
 }
 
-// Failed reports whether podman itself has failed and said why: not that it could not be
+// Failed reports whether podman itself failed and said why. It is false if podman could not be
 // run, or took too long.
 func Failed(err error) bool { return isExit(err, ExitPodman) }
 
-// refusesRoot reports whether `podman unshare` did not run its program, since podman runs as
-// root. The program's own words, which may quote names of a job's files, do not count: none of
-// those that are run there ends with podman's 125.
+// refusesRoot reports whether `podman unshare` did not run its program because podman runs as
+// root. What the program itself says, which may quote names of a job's files, cannot cause
+// this: none of the programs run there exits with 125.
 func refusesRoot(err error) bool { return isExit(err, ExitPodman) && stderrHas(err, notRootless) }
 
 // NoSuchContainer reports whether a command failed because there is no such container.
@@ -153,8 +154,8 @@ func NameTaken(err error) bool {
 	return stderrHas(err, nameTaken[0]) && stderrHas(err, nameTaken[1])
 }
 
-// NoSuchProgram reports whether a container could not be started because its image lacks
-// the program of its command. `podman start` ends with 125 then, as for much else.
+// NoSuchProgram reports whether a container could not be started because its image lacks the
+// program of its command. `podman start` exits with 125 then, as for many other failures.
 func NoSuchProgram(err error) bool {
 	stderr, ok := stderrOf(err)
 	return ok && SaysNoSuchProgram(stderr)
@@ -165,25 +166,27 @@ func SaysNoSuchProgram(stderr string) bool {
 	return strings.Contains(stderr, noSuchProgram[0]) && strings.Contains(stderr, noSuchProgram[1])
 }
 
-// NoWorkdir reports whether a container could not be started because its image lacks the
-// directory that it was to start in.
+// NoWorkdir reports whether a container could not be started because its image lacks its
+// working directory.
 func NoWorkdir(err error) bool {
 	return stderrHas(err, noWorkdir[0]) && stderrHas(err, noWorkdir[1])
 }
 
-// NoSuchCDIDevice reports whether a container could not be started because the machine
-// does not know a CDI device of it.
+// NoSuchCDIDevice reports whether a container could not be started because the machine does not
+// know one of its CDI devices.
 func NoSuchCDIDevice(err error) bool { return stderrHas(err, noSuchCDIDevice) }
 
-// imageUnknown tells an image that is not there from a storage that is broken.
+// imageUnknown reports whether a command failed because there is no such image, not because the
+// storage is broken.
 func imageUnknown(err error) bool { return stderrHas(err, noSuchImage...) }
 
-// volumeUnknown tells a volume that is not there from a podman that fails.
+// volumeUnknown reports whether a command failed because there is no such volume, not because
+// podman is broken.
 func volumeUnknown(err error) bool { return stderrHas(err, noSuchVolume) }
 
-// onlyGoneSecrets reports whether all that a command complains of are secrets that are not
-// there, or of which nothing is left but a name, which podman cannot remove. podman removes
-// the others, and has no --ignore (4.3.1 and 5.4.2).
+// onlyGoneSecrets reports whether a command complains only about secrets that do not exist, or
+// of which only the name is left, which podman cannot remove. podman removes the others, and
+// has no --ignore (4.3.1 and 5.4.2).
 func onlyGoneSecrets(err error) bool {
 	stderr, ok := stderrOf(err)
 	if !ok || stderr == "" {
@@ -197,26 +200,24 @@ func onlyGoneSecrets(err error) bool {
 	return true
 }
 
-// Locked reports whether podman could not do a thing because another process had its
-// database.
+// Locked reports whether a command failed because another process had locked podman's database.
 func Locked(err error) bool {
 	return isExit(err, ExitPodman) && stderrHas(err, databaseLocked[0]) && stderrHas(err, databaseLocked[1])
 }
 
-// DiskFull reports whether a command, or a system call, failed for want of space on a
-// disk.
+// DiskFull reports whether a command, or a system call, failed because a disk is full.
 func DiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || stderrHas(err, fullDisk...)
 }
 
 // NoProcesses reports whether a command, or a system call, failed because the user, or the
-// cgroup, has no process left to start.
+// cgroup, has reached its limit of processes.
 func NoProcesses(err error) bool {
 	return errors.Is(err, syscall.EAGAIN) || stderrHas(err, tryAgain) && stderrHas(err, noProcess...) || stderrHas(err, noThread)
 }
 
-// PullRefused reports whether a pull failed because the image does not exist, may not be
-// had with these credentials, or is made for other platforms.
+// PullRefused reports whether a pull failed because the image does not exist, may not be pulled
+// with these credentials, or is for other platforms.
 func PullRefused(err error) bool {
 	if errors.Is(err, ErrPlatform) {
 		return true
@@ -225,12 +226,11 @@ func PullRefused(err error) bool {
 	return ok && !outage(stderr) && !strings.Contains(stderr, missingHelper) && hasOne(stderr, refusals)
 }
 
-// PullWorthRetrying reports whether a pull failed for a reason that may be over in some
-// seconds, and podman has not tried again by itself. podman 4.3.1 tries four times, with a
-// second between, where connections are refused, reset or closed, and where the registry
-// says "toomanyrequests", podman 5 also after a status 502 to 504; after another 5xx, where
-// a name has no address, and where an image or a layer was removed meanwhile, it gives up
-// at once.
+// PullWorthRetrying reports whether a pull failed for a reason that may pass in a few seconds,
+// and podman has not retried itself. podman 4.3.1 tries four times, a second apart, if a
+// connection is refused, reset or closed, or if the registry says "toomanyrequests"; podman 5
+// also after status 502 to 504. It gives up at once after any other 5xx, if a name has no
+// address, or if an image or a layer was removed meanwhile.
 func PullWorthRetrying(err error) bool {
 	if errors.Is(err, ErrImageGone) || stderrHas(err, layerGone) {
 		return true
@@ -244,8 +244,8 @@ func outage(stderr string) bool {
 	return serverError.MatchString(stderr) || hasOne(stderr, outages)
 }
 
-// PullLacksID reports whether a pull failed because the image has a file of a user or
-// group that the user namespace does not have, and returns the id, the larger one.
+// PullLacksID reports whether a pull failed because the user namespace lacks the user or group
+// that owns a file of the image. It returns that id, the larger of the two.
 func PullLacksID(err error) (int64, bool) {
 	stderr, ok := stderrOf(err)
 	ids := insufficientIDs.FindStringSubmatch(stderr)
@@ -257,10 +257,10 @@ func PullLacksID(err error) (int64, bool) {
 	return max(uid, gid), true
 }
 
-// ImageUnreadable reports whether an image was refused for what it says of itself: it has
-// too much of it, see [ErrImageTooLarge], or podman cannot read it, such as a number where
-// a text has to be. After such a pull the image is still in the storage, and podman
-// lists no images (4.3.1 and 5.4.2): the caller should remove it, by its name.
+// ImageUnreadable reports whether an image was refused for its configuration: it is too large,
+// see [ErrImageTooLarge], or podman cannot read it, for example because it has a number instead
+// of a string. After such a pull the image is still in the storage, and podman cannot list any
+// images (4.3.1 and 5.4.2), so the caller should remove it, by its name.
 func ImageUnreadable(err error) bool {
 	if errors.Is(err, ErrImageTooLarge) {
 		return true
@@ -274,8 +274,8 @@ func ImageUnreadable(err error) bool {
 	return stored && hasOne(stderr, unreadable)
 }
 
-// ImagesNamed returns the IDs in what podman said where it failed to list images: of those
-// that it failed for. Only a pull, or what somebody has built, brings such an image.
+// ImagesNamed returns the IDs of the images that made podman fail to list images, from its
+// error message. Such an image can only come from a pull or a build.
 func ImagesNamed(err error) []string {
 	var exit *ExitError
 	if !errors.As(err, &exit) {

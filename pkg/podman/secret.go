@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// SecretVariable is a variable of a container whose value is a podman secret. podman reads
-// it at each start of the container, and for each `podman exec` in it
-// (libpod/container_internal_common.go, oci_conmon_exec_common.go): the secret has to be
-// there for as long as the container is used.
+// SecretVariable is a variable of a container whose value is a podman secret. podman reads it
+// at each start of the container, and for each `podman exec` in it
+// (libpod/container_internal_common.go, oci_conmon_exec_common.go): the secret must exist for
+// as long as the container is used.
 type SecretVariable struct {
 	// Variable is the variable's name, Secret the secret's.
 	Variable, Secret string
 }
 
-// NewSecret is `podman secret create`. The value goes by standard input, and comes to a
+// NewSecret is `podman secret create`. The value is passed on standard input, and reaches a
 // container byte for byte.
 type NewSecret struct {
 	// Name has 64 bytes at most (containers/common pkg/secrets/secrets.go,
@@ -22,15 +22,16 @@ type NewSecret struct {
 	Name string
 	// Labels are public.
 	Labels map[string]string
-	// Dir is where podman on this machine keeps the value, and makes it where it is not
-	// there; empty: with the values of all secrets. As long as there is the secret, its
-	// value has to be there, or podman does not remove it.
+	// Dir is where podman on this machine keeps the value; podman creates it if it is missing.
+	// Empty: with the values of all other secrets. The value must stay there as long as the
+	// secret exists, or podman does not remove the secret.
 	Dir string
 	// Value has 1 to 511999 bytes.
 	Value []byte
 }
 
-// Args returns the command line. The driver is named: containers.conf may have another.
+// Args returns the command line. It names the secret driver, since containers.conf may set
+// another.
 func (s NewSecret) Args() []string {
 	o := options{"secret", "create", "--driver", "file"}
 	if s.Dir != "" {
@@ -40,8 +41,8 @@ func (s NewSecret) Args() []string {
 	return append(o, "--", s.Name, "-")
 }
 
-// CreateSecret makes a secret. One of that name, which an earlier attempt has left, is
-// replaced.
+// CreateSecret makes a secret. It replaces one with the same name that an earlier attempt has
+// left.
 func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
 	_, err := p.outputOf(ctx, s.Value, s.Args()...)
 	if !stderrHas(err, secretThere) {
@@ -54,8 +55,8 @@ func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
 	return err
 }
 
-// secretsAtOnce bounds the names of one `podman secret rm`, so that all that it says
-// fits into what is kept of it.
+// secretsAtOnce bounds the names in one `podman secret rm`, so that its whole error message is
+// kept.
 const secretsAtOnce = 24
 
 // RemoveSecrets removes secrets. Those that do not exist are not an error.

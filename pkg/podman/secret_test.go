@@ -57,7 +57,7 @@ func TestCreateSecretAgain(t *testing.T) {
 	}
 }
 
-// What is gone is as good as removed. The words are those of podman 4.3.1 and 5.4.2.
+// A missing secret counts as removed. The words are those of podman 4.3.1 and 5.4.2.
 func TestRemoveSecrets(t *testing.T) {
 	gone := "Error: no secret with name or id \"n\": no such secret\n"
 	for _, test := range []struct {

@@ -11,8 +11,8 @@ import (
 	"podman-executor/internal/process"
 )
 
-// Streams are what a container's process is attached to. Standard output and
-// error that are files are handed on as they are, without a copy.
+// Streams are what a container's process is attached to. If standard output and error are
+// files, they are passed on as they are, without copying.
 type Streams struct {
 	// Stdin is read to its end; the container's standard input stays open
 	// after that, until the container ends or is told to stop.
@@ -20,24 +20,22 @@ type Streams struct {
 	Stdout, Stderr io.Writer
 }
 
-// detachKeys would make podman leave the container alone, and end with 0. podman
-// also looks for them without a terminal, in reads of one byte each; its default
-// is two of them, and an empty list is none that its service takes.
+// detachKeys make podman detach from the container and exit with 0. podman looks for them even
+// without a terminal, in reads of one byte each. Its default is a sequence of two keys, and its
+// service does not accept an empty one.
 const detachKeys = "ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 
-// Start starts a container that was made by [Podman.Create], attaches to it and
-// waits for its end. A process that ends with a code other than 0, and podman's
-// own failures, come back as an *[ExitError]: for the codes that can be either,
-// ask [Podman.State].
+// Start starts a container that was made by [Podman.Create], attaches to it and waits for its
+// end. A process that ends with a code other than 0, and podman's own failures, are an
+// *[ExitError]. Some codes can mean either: [Podman.State] tells them apart.
 //
-// When ctx ends, the container's standard input ends: that tells its
-// process to stop. (Signals do not do: podman sends them to the first process
-// only, a shell that waits for its child; `podman exec` is slow, and leaves
-// a process behind where podman is a service.) After the grace period it gets
-// SIGKILL. The container itself stays.
+// When ctx ends, the container's standard input ends, which tells its process to stop. (Signals
+// are no alternative: podman sends them only to the first process, a shell that waits for its
+// child; and `podman exec` is slow, and leaves a process behind with a podman service.) After
+// the grace period the process gets SIGKILL. The container itself stays.
 //
-// The same happens, and a *[TimeoutError] comes back, where podman hangs before the
-// container runs, see [Timeouts.Command].
+// The same happens, with a *[TimeoutError], if podman hangs before the container runs, see
+// [Timeouts.Command].
 func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.Duration) error {
 	args := []string{"start", "--attach", "--interactive", "--detach-keys", detachKeys, "--sig-proxy=false", "--", name}
 	stdin, feed, err := os.Pipe()
@@ -76,13 +74,12 @@ func (p *Podman) Start(ctx context.Context, name string, s Streams, grace time.D
 	return err
 }
 
-// watchLooks is how often in a row a container may be seen not to run, or not be
-// seen at all, until `podman start` is taken for one that hangs.
+// watchLooks is how often a container must be found not running, or its state be unknown,
+// before `podman start` counts as hanging.
 const watchLooks = 2
 
-// watch ends a context where `podman start` hangs before the container runs. A
-// container that was seen running once is not looked at again: its time is
-// limited by the job's timeout.
+// watch ends a context if `podman start` hangs before the container runs. Once the container
+// was seen running, watch returns: the job's timeout limits the rest.
 func (p *Podman) watch(ctx context.Context, name string, end context.CancelCauseFunc) {
 	limit := p.Timeouts.Command
 	if limit == 0 {
@@ -103,14 +100,14 @@ func (p *Podman) watch(ctx context.Context, name string, end context.CancelCause
 }
 
 const (
-	// killTime is how long a container may take to end that gets SIGKILL.
+	// killTime is how long a container may take to end after SIGKILL.
 	killTime = 5 * time.Second
-	// killPause is the time between two tries to kill a container that is not up yet.
+	// killPause is the time between two attempts to kill a container that is not up yet.
 	killPause = 200 * time.Millisecond
 )
 
-// killUntil kills a container until the podman that is attached to it has ended, for no
-// longer than killTime.
+// killUntil kills a container, repeatedly, until the podman that is attached to it has ended,
+// for killTime at most.
 func (p *Podman) killUntil(ctx context.Context, name string, ended <-chan struct{}) {
 	bounded, cancel := context.WithTimeout(ctx, killTime)
 	defer cancel()
@@ -128,15 +125,15 @@ func (p *Podman) killUntil(ctx context.Context, name string, ended <-chan struct
 	}
 }
 
-// Kill sends SIGKILL to a container's first process. One that does not run is an
-// error.
+// Kill sends SIGKILL to a container's first process. It is an error if the container does not
+// run.
 func (p *Podman) Kill(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "kill", "--signal", "KILL", "--", name)
 	return err
 }
 
-// Init makes a container ready without starting it: what keeps podman from
-// starting it comes back as an error.
+// Init prepares a container without starting it. Whatever would keep podman from starting it is
+// returned as an error.
 func (p *Podman) Init(ctx context.Context, name string) error {
 	_, err := p.Output(ctx, "init", "--", name)
 	return err

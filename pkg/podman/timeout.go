@@ -10,9 +10,8 @@ import (
 type Timeouts struct {
 	// Pull is for `image pull`.
 	Pull time.Duration `json:"pull,omitempty"`
-	// Command is for everything else. `start --attach` takes as long as the
-	// container runs: of it, this bounds how long the container may take to run,
-	// see [Podman.Start].
+	// Command is for everything else. `start --attach` takes as long as the container runs, so
+	// there it only bounds the time until the container runs, see [Podman.Start].
 	Command time.Duration `json:"command,omitempty"`
 }
 
@@ -20,16 +19,16 @@ type Timeouts struct {
 type TimeoutError struct {
 	// Verb is the command, such as "image pull".
 	Verb string
-	// Limit is the bound that it has passed.
+	// Limit is the bound that it exceeded.
 	Limit time.Duration
 }
 
-// Error returns verb and bound.
+// Error returns the verb and the bound.
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("podman %s: stopped because it took longer than %s", e.Verb, e.Limit)
 }
 
-// IsPull reports whether it was Timeouts.Pull, not Timeouts.Command.
+// IsPull reports whether Timeouts.Pull was exceeded, not Timeouts.Command.
 func (e *TimeoutError) IsPull() bool { return e.Verb == pullVerb }
 
 const pullVerb = "image pull"
@@ -42,16 +41,16 @@ func (t Timeouts) limit(verb string) time.Duration {
 	return t.Command
 }
 
-// patient returns the same podman without bounds: for what takes as long as it does, and
-// must not be stopped halfway.
+// patient returns the same podman without timeouts, for work of unknown length that must not be
+// stopped halfway.
 func (p *Podman) patient() *Podman {
 	patient := *p
 	patient.Timeouts = Timeouts{}
 	return &patient
 }
 
-// bound gives a command its time. The cause of the context's end reports whether
-// that was over, or the caller's.
+// bound returns a context that ends when the command's timeout is over. Its cause is a
+// *[TimeoutError] then, which distinguishes this from the end of the caller's context.
 func (p *Podman) bound(ctx context.Context, args []string) (context.Context, context.CancelFunc) {
 	name := verb(args)
 	limit := p.Timeouts.limit(name)

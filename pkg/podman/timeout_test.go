@@ -42,8 +42,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestTimeoutOfTheCaller: who gives a command less time than its bound is not told
-// of the bound.
+// TestTimeoutOfTheCaller: if the caller gives a command less time than its bound, the error
+// does not mention the bound.
 func TestTimeoutOfTheCaller(t *testing.T) {
 	p, _ := fake(t, "waits")
 	p.Timeouts = Timeouts{Command: time.Hour}

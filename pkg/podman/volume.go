@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// NewVolume is a volume that has to be there.
+// NewVolume is a volume that must exist.
 type NewVolume struct {
 	Name string
-	// Labels are for one that is made; one that exists stays as it is.
+	// Labels are for a volume that is created; an existing one stays as it is.
 	Labels map[string]string
 }
 
-// EnsureVolumes makes sure that named volumes exist: with one command where they
-// all do, as they do for all jobs of a project but the first.
+// EnsureVolumes makes sure that named volumes exist. If they all do, as for all jobs of a
+// project but the first, that takes one command.
 func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error {
 	if len(volumes) == 0 {
 		return nil
@@ -24,8 +24,8 @@ func (p *Podman) EnsureVolumes(ctx context.Context, volumes ...NewVolume) error 
 	for _, v := range volumes {
 		args = append(args, v.Name)
 	}
-	// podman prints those that are there, and fails if one is not. It also takes
-	// a name for the beginning of another one, where only that one is there.
+	// podman prints those that exist, and fails if one does not. It also accepts the beginning
+	// of a volume's name, if only one volume's name begins with it.
 	out, err := p.Output(ctx, args...)
 	if err != nil && !volumeUnknown(err) && !stderrHas(err, ambiguousVolume) {
 		return err
@@ -57,13 +57,13 @@ func (p *Podman) makeVolume(ctx context.Context, v NewVolume) error {
 // Volume is one line of `podman volume ls`.
 type Volume struct {
 	Name, Mountpoint string
-	// Labels are those that were asked for.
+	// Labels are the requested ones.
 	Labels map[string]string
 }
 
-// Volumes lists the volumes that a filter selects, such as "label=KEY", or
-// "dangling=true" for those that no container has, with some of their labels. It is one
-// filter: of several, podman 4.3.1 lists what any of them selects.
+// Volumes lists the volumes that a filter selects, such as "label=KEY", or "dangling=true" for
+// those that no container uses, with some of their labels. It takes only one filter: with
+// several, podman 4.3.1 lists what any of them selects.
 func (p *Podman) Volumes(ctx context.Context, filter string, labels ...string) ([]Volume, error) {
 	format := `{"Name": {{json .Name}}, "Mountpoint": {{json .Mountpoint}}, "Labels": ` + labelsOf(".Labels", labels) + `}`
 	rows, err := listed[struct {
@@ -77,13 +77,13 @@ func (p *Podman) Volumes(ctx context.Context, filter string, labels ...string) (
 	return list, err
 }
 
-// ErrVolumeInUse is the error of a volume that a container has, running or not.
+// ErrVolumeInUse is the error of a volume that a container uses, running or not.
 var ErrVolumeInUse = errors.New("the volume is in use")
 
-// RemoveVolume removes a volume that no container has: podman itself looks, under
-// its lock. One that does not exist is not an error. There is no time
-// limit: podman forgets a volume before it removes the files (libpod/runtime_volume_linux.go,
-// removeVolume), and would leave them if it were stopped.
+// RemoveVolume removes a volume, unless a container uses it: podman itself checks that, under
+// its lock. A volume that does not exist is not an error. There is no time limit: podman
+// forgets a volume before it removes the files (libpod/runtime_volume_linux.go, removeVolume),
+// and would leave them behind if it were stopped.
 func (p *Podman) RemoveVolume(ctx context.Context, name string) error {
 	_, err := p.patient().Output(ctx, "volume", "rm", "--", name)
 	switch {

@@ -176,8 +176,8 @@ func TestServiceAliases(t *testing.T) {
 	}
 }
 
-// Of two services with one alias the first has it, and the author of the second is
-// told where the alias is the author's own. A service without any does not start.
+// If two services have the same alias, the first gets it. A notice tells the job's author if
+// the alias was the author's own. A service without any does not start.
 func TestServiceAliasesTaken(t *testing.T) {
 	const added = "[[general.podman.services]]\nname = \"x\"\nalias = [\"db\"]\n"
 	const unnamed = "[[general.podman.services]]\nname = %q\n"

@@ -10,15 +10,17 @@ import (
 	"testing"
 )
 
-// The walls of the house. The policy decides and does nothing; podman does and decides nothing.
-// Neither knows of the other, nor podman of GitLab; how processes are started and ended knows of
-// none of them. The protocol of the runner knows neither. What reads a request, builds command lines
-// or judges the end of a step waits for nothing and runs nothing.
+// The walls between packages. The policy decides and does nothing; podman does and decides
+// nothing. Neither imports the other, and podman knows nothing of GitLab. The package that
+// starts and ends processes imports none of them, and the runner's protocol neither of the two.
+// Packages that read a request, build command lines or judge the end of a step wait for nothing
+// and run nothing.
 func TestImports(t *testing.T) {
 	decides := []string{"context", "os/exec", "podman-executor/internal/driver", "podman-executor/internal/process", "podman-executor/internal/site"}
 	tests := []struct {
 		files string
-		// never has paths, and what stands for all paths that begin so, but for those of but.
+		// never has import paths, and prefixes that stand for all paths that begin with them,
+		// except those in but.
 		never, but []string
 	}{
 		{"*.go", []string{"os/exec", "syscall", "net", "net/...", "podman-executor/...", "gitlab.com/..."}, []string{"net/netip"}}, // it only parses addresses

@@ -17,23 +17,23 @@ import (
 	"podman-executor/internal/job"
 )
 
-// The environment of each child of a program is looked at after each script, see
-// [world.checkChildren]: what a job chose is in none of them, neither a name nor a value.
-// The fake podman writes its own down. What else a script has a program call, such as a
-// launcher, is a shell script, into which [recorded] puts a line that does.
+// After each script the environment of each child of a program is checked, see
+// [world.checkChildren]: it must not have any name or value that a job chose. The fake podman
+// records its own environment. Other programs that a script provides, such as a launcher, are
+// shell scripts, into which [recorded] inserts a line that does so.
 
-// childrenDir has a file for each call of such a shell script, and one with all of the fake
-// podman.
+// childrenDir has a file for each call of such a shell script, and one with all calls of the
+// fake podman.
 const childrenDir = "home/children"
 
-// environmentNames are all that a child may have in its environment, beside the names that
+// environmentNames are all names that a child may have in its environment, besides those that
 // the policy adds to it (general.podman.environment).
 var environmentNames = []string{
-	// podman.Environment, made from nothing but what gitlab-runner's own process has.
+	// podman.Environment, made only from the environment of gitlab-runner's own process.
 	"PATH", "TMPDIR", "LC_ALL", "HOME", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
-	// Of Slurm's launchers: the driver's name for a step's container.
+	// For Slurm's launchers: the driver's name for a step's container.
 	"SLURM_JOB_NAME", "SBATCH_JOB_NAME",
-	// Of sbatch: lines of its job script are no options of other schedulers.
+	// For sbatch: do not take lines of its job script for other schedulers' options.
 	"SBATCH_IGNORE_PBS",
 }
 
@@ -44,7 +44,7 @@ var shellNames = []string{
 	"GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0",
 }
 
-// notable is how long a value must be to be looked for, in bytes: shorter ones stand
+// notable is how long a value must be to be looked for, in bytes: shorter ones may occur
 // anywhere.
 const notable = 6
 
@@ -53,7 +53,7 @@ type child struct {
 	what string
 	args []string
 	env  []string
-	// shell tells that bash has called it.
+	// shell means that bash has called it.
 	shell bool
 }
 
@@ -129,11 +129,11 @@ func words(text []byte) []string {
 	return slices.DeleteFunc(strings.Split(string(text), "\x00"), func(s string) bool { return s == "" })
 }
 
-// between stands between arguments and environment of a record.
+// between separates arguments and environment in a record.
 const between = "\x00 environment \x00"
 
-// recorded puts the line into a shell script that writes down how it is called. Not into
-// one of the name "script": that is what the runner hands to a step.
+// recorded inserts a line into a shell script that records how it is called; but not into one
+// named "script", which the runner passes to a step.
 func (w *world) recorded(name, text string) string {
 	const first = "#!/bin/sh\n"
 	body, ok := strings.CutPrefix(text, first)

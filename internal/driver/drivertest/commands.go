@@ -20,7 +20,7 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// commands are what scripts have beside testscript's own.
+// commands are the commands of scripts besides testscript's own.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"stage":  positive(stage),
 	"orphan": positive(orphan),
@@ -43,8 +43,8 @@ func positive(command func(*testscript.TestScript, []string)) func(*testscript.T
 	}
 }
 
-// patience is how long a program may take at most: one that hangs is to fail its
-// script, and not the whole test binary.
+// patience is how long a program may take at most: one that hangs must fail its script, not the
+// whole test binary.
 const patience = 2 * time.Minute
 
 // stage calls the program as the runner does, and wants that exit status:
@@ -182,8 +182,8 @@ func setVar(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// selected returns podman's calls, with the given verbs only where there are any, and
-// what is done at the same time in one order: see [inFrontOf].
+// selected returns podman's calls, only those with the given verbs if there are any. Calls that
+// are made at the same time are put into a fixed order: see [inFrontOf].
 func selected(ts *testscript.TestScript, verbs []string) []fakepodman.Call {
 	calls, err := fakepodman.ReadLog(worldOf(ts).log())
 	ts.Check(err)
@@ -244,8 +244,8 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 	fmt.Fprint(ts.Stdout(), worldOf(ts).normalised(out.String()))
 }
 
-// isTemplate knows what podman is asked for, where that is longer than a word: pkg/podman tests
-// it.
+// isTemplate reports whether an argument is a long --format template. These are tested in
+// pkg/podman.
 func isTemplate(arg string) bool { return len(arg) > 80 && strings.Contains(arg, "{{") }
 
 // printEnv prints environment and directory of the first call with that verb.
@@ -348,7 +348,7 @@ func writePlan(ts *testscript.TestScript, args []string) {
 	ts.Check(plan.Write(filepath.Join(w.dir, attempt), p))
 }
 
-// launch is what prepare makes for a launcher.
+// launch returns what prepare makes for a launcher.
 func (w *world) launch(program string) (*plan.Launch, error) {
 	l := &plan.Launch{
 		Program: program, Words: []string{"--quiet"}, Dir: filepath.Join(w.dir, "data/job"), AuthFile: filepath.Join(w.dir, "auth.json"),

@@ -13,7 +13,8 @@ import (
 // widest is how many characters a line of --help may have.
 const widest = 80
 
-// Help checks a program's --help: each option has a line, no other option is named, and the lines fit a terminal.
+// Help checks a program's --help: each option has a line, no other option is named, and the
+// lines fit a terminal.
 func Help(t *testing.T, p driver.Program) {
 	options, described := p.Options(), map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^    --([a-z-]+)`).FindAllStringSubmatch(p.Help, -1) {

@@ -13,7 +13,7 @@ import (
 	"podman-executor/internal/fakepodman"
 )
 
-// standard is the answer without a file, and what podman says where it fails.
+// standard returns the answer if there is no file, or what podman says if it fails.
 func (f *fake) standard() (answer, refusal string, err error) {
 	switch f.verb {
 	case "image-inspect":
@@ -25,7 +25,7 @@ func (f *fake) standard() (answer, refusal string, err error) {
 	return answer, "", err
 }
 
-// usual is the answer to what does not fail.
+// usual returns the answer of a command that does not fail.
 func (f *fake) usual() (string, error) {
 	last := f.args[len(f.args)-1]
 	switch f.verb {
@@ -35,7 +35,8 @@ func (f *fake) usual() (string, error) {
 		return `{"host": {"cgroupVersion": "v2", "cgroupControllers": ["cpuset", "cpu", "io", "memory", "pids"], "ociRuntime": {"name": "crun", "version": "crun version 1.8.1"}}, "store": {"graphDriverName": "overlay", "graphRoot": "/"}}` + "\n", nil
 	case "unshare":
 		if f.args[1] == "--" || f.args[1] == "--rootless-netns" {
-			// The driver calls itself, or what changes rules of networks, for what needs rights that nobody has here.
+			// The driver calls itself, or a script that changes firewall rules, which needs
+			// rights that tests do not have.
 			return "", nil
 		}
 		// As on a machine where all files are this user's.
@@ -67,16 +68,16 @@ func (f *fake) usual() (string, error) {
 	return "", nil
 }
 
-// The files with the names of what is not there.
+// The files with the names of what does not exist.
 const (
 	absentImages  = "absent-images"
 	absentVolumes = "absent-volumes"
-	// unreadableImages are those that are there.
+	// unreadableImages are those that exist but cannot be read.
 	unreadableImages = "unreadable-images"
 )
 
-// inspected is what podman says of images, or of volumes by their names alone: of
-// those that are there, and that it fails for the others.
+// inspected returns what podman says about images or volumes, by their names: its output for
+// those that exist, and its error for the others.
 func (f *fake) inspected(absentFile, unknown string) (answer, refusal string, err error) {
 	absent, err := f.absent(absentFile)
 	if err != nil {
@@ -99,7 +100,7 @@ func (f *fake) inspected(absentFile, unknown string) (answer, refusal string, er
 	return "[" + strings.Join(there, ", ") + "]\n", refusal, nil
 }
 
-// image is what podman says of one image.
+// image returns what podman says about one image.
 func (f *fake) image(name string) string {
 	if text, err := os.ReadFile(filepath.Join(f.dir, "images", name)); err == nil {
 		return string(text)
@@ -111,7 +112,8 @@ func (f *fake) image(name string) string {
 	return fmt.Sprintf(`{"Id": %q, "Digest": %q, "Size": 123456789, "RepoDigests": %s}`, fakepodman.ImageID(name), fakepodman.ImageDigest(name), digests)
 }
 
-// unreadable returns the ID of an image for which podman lists none; `image rm` removes it.
+// unreadable returns the ID of an image because of which podman lists none; `image rm` removes
+// it.
 func (f *fake) unreadable() string {
 	ids, err := f.absent(unreadableImages)
 	if err != nil || f.verb != "image-ls" {
@@ -125,7 +127,7 @@ func (f *fake) unreadable() string {
 	return ""
 }
 
-// make makes what was absent, where that is what podman is called for.
+// make creates what was absent, if the command is one that does.
 func (f *fake) make() error {
 	file, ok := map[string]string{"image-pull": absentImages, "volume-create": absentVolumes, "image-rm": unreadableImages}[f.verb]
 	if !ok {
