@@ -73,11 +73,11 @@ core = $(call names,test/suites/e2e/core.txt)
 
 .PHONY: test-core
 test-core: build setup-core bin/test/e2e.test $(AGAIN) ## run the end-to-end tests of test/suites/e2e/core.txt
-	$(call suite,core,e2e,--with examples -test.timeout=20m -test.parallel=3 -test.run='$(core)')
+	$(call suite,core,e2e,--with examples -test.timeout=40m -test.parallel=3 -test.run='$(core)')
 
 # What the results are called.
 E2E ?= e2e
-run_e2e = $(call suite,$(1),e2e,--with examples --with $(S3_SERVER) -test.timeout=40m -test.parallel=3 $(2))
+run_e2e = $(call suite,$(1),e2e,--with examples --with $(S3_SERVER) -test.timeout=80m -test.parallel=3 $(2))
 
 .PHONY: test-e2e
 test-e2e: build setup-registry bin/test/e2e.test $(S3_SERVER) $(AGAIN) ## run real jobs in real podman through a real gitlab-runner
@@ -115,9 +115,9 @@ run_remote = $(call suite,remote-$(1),remote,--by 'test/suites/remote/run $(1)' 
 
 .PHONY: test-remote
 test-remote: build setup-registry-remote bin/test/remote.test $(S3_SERVER) $(AGAIN) ## run jobs in podman of another user, by ssh and by its socket, and on hosts that die (REMOTECASES=all: more)
-	$(call run_remote,hosts,10m)
-	$(call run_remote,ssh,30m)
-	$(call run_remote,unix,10m)
+	$(call run_remote,hosts,30m)
+	$(call run_remote,ssh,60m)
+	$(call run_remote,unix,30m)
 
 .PHONY: test-cluster
 test-cluster: test-slurm test-remote ## run jobs on other machines: through Slurm, and in podman of other hosts
@@ -126,8 +126,8 @@ in_slurm := bin/test/slurm-cluster --host test/harness/host test/scripts/staged
 
 .PHONY: test-slurm
 test-slurm: build setup-slurm bin/test/cluster.test bin/test/launch.test bin/test/slurm-cluster $(AGAIN) ## run jobs through a real Slurm, of two nodes on this machine (as root only)
-	$(call suite,cluster,cluster,--by '$(in_slurm)' --with examples -test.timeout=30m $(CLUSTERFLAGS))
-	$(call suite,launch,launch,--by '$(in_slurm)' --with examples -test.timeout=30m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS))
+	$(call suite,cluster,cluster,--by '$(in_slurm)' --with examples -test.timeout=60m $(CLUSTERFLAGS))
+	$(call suite,launch,launch,--by '$(in_slurm)' --with examples -test.timeout=60m -test.parallel=4 -test.run='^TestSlurm' $(CLUSTERFLAGS))
 
 # What the image is built from, and its pages.
 IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Containerfile Makefile cmd go.mod go.sum image internal pkg
@@ -135,8 +135,8 @@ IMAGE_FILES := docs/image.md docs/migrating-from-pipglr.md .containerignore Cont
 .PHONY: test-image
 test-image: build setup-registry bin/test/image.test $(AGAIN) ## build the bundle image, and run what its page says, and jobs in it
 	GITLAB_RUNNER=$(RUNNER) test/harness/images/build go buildah bundle
-	$(call suite,image,image,$(IMAGE_FILES:%=--with %) -test.timeout=40m -test.skip='^TestNarrowIDs$$' $(IMAGEFLAGS))
-	$(call suite,image-65536,image,--by test/suites/image/as-another-user --with image -test.timeout=20m -test.run='^TestNarrowIDs$$')
+	$(call suite,image,image,$(IMAGE_FILES:%=--with %) -test.timeout=80m -test.skip='^TestNarrowIDs$$' $(IMAGEFLAGS))
+	$(call suite,image-65536,image,--by test/suites/image/as-another-user --with image -test.timeout=40m -test.run='^TestNarrowIDs$$')
 
 .PHONY: test-parity
 test-parity: build setup-images bin/test/parity ## run the same jobs by the docker executor and by the driver, and compare
