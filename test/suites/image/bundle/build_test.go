@@ -44,9 +44,9 @@ func TestBuildArguments(t *testing.T) {
 	}
 	m.do("podman rmi localhost/podman-executor/bundle-configured")
 	for _, c := range []struct{ argument, hint string }{
-		{"PRUNE_INTERVAL=often", "hint: give --build-arg PRUNE_INTERVAL= an OnCalendar= value"},
-		{"PRUNE_INTERVAL=daily|e id", "hint: give --build-arg PRUNE_INTERVAL="},
-		{"NESTED_PRIVILEGED=yes", "hint: give --build-arg NESTED_PRIVILEGED= true or false"},
+		{"PRUNE_INTERVAL=often", "hint: set --build-arg PRUNE_INTERVAL to an OnCalendar= value"},
+		{"PRUNE_INTERVAL=daily|e id", "hint: set --build-arg PRUNE_INTERVAL to"},
+		{"NESTED_PRIVILEGED=yes", "hint: set --build-arg NESTED_PRIVILEGED to true or false"},
 	} {
 		if out, err := configured(m, fmt.Sprintf("--build-arg '%s'", c.argument)); err == nil || !strings.Contains(out, c.hint) {
 			t.Errorf("%s: %v, want %q\n%s", c.argument, err, c.hint, out)
