@@ -28,8 +28,8 @@ const (
 
 	// stepTime is how long a command of the set-up may take, jobTime how long a job
 	// may take from its submission to its end.
-	stepTime = 2 * time.Minute
-	jobTime  = 3 * time.Minute
+	stepTime = 10 * time.Minute
+	jobTime  = 10 * time.Minute
 )
 
 // machine is somebody's machine: a directory in which they work, their podman, and
