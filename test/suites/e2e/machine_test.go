@@ -31,7 +31,7 @@ const (
 )
 
 // jobTime is how long a job may take from its submission to its end.
-const jobTime = 4 * time.Minute
+const jobTime = 8 * time.Minute
 
 // machine is a GitLab and a runner of one test's own.
 type machine struct {
