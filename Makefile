@@ -15,6 +15,8 @@ export GOWORK := off
 # The tools' versions stand in test/tools/go.mod.
 TOOL = go tool -modfile=$(CURDIR)/test/tools/go.mod
 GOTESTSUM = $(TOOL) gotestsum --format pkgname
+# For a machine five times slower than CI's, and with the race detector.
+GO_TEST_TIME := -timeout=40m
 # The Go modules that `make check` looks at, and the tags of all tests.
 MODULES := . test test/harness/gitlab-runner test/harness/s3 test/measure/bench/page test/tools
 TAGS := e2e,image,cluster,remote,dist
@@ -52,7 +54,7 @@ test: $(if $(LANES),test-lanes,test-unit test-core) ## run the unit tests, and a
 .PHONY: test-unit
 test-unit: ## run the tests that need neither podman nor a runner
 	@mkdir -p bin/test
-	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race -timeout=40m ./...
+	$(GOTESTSUM) --jsonfile bin/test/unit.json -- -race $(GO_TEST_TIME) ./...
 	@test/scripts/no-skips bin/test/unit.json
 
 .PHONY: fuzz

@@ -95,14 +95,14 @@ test-podman5: $(RUNNER) $(S3_SERVER) ## run the tests of security on podman 5, i
 .PHONY: test-gitlab
 test-gitlab: $(RUNNER) ## run the tests of the GitLab and the gitlab-runner that the other tests use
 	@test/harness/host/install gpg
-	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race -count=1 ./...
-	cd test/harness/gitlab-runner && $(GOTESTSUM) -- . ./standin/...
-	cd test/measure/bench/page && $(GOTESTSUM) -- -count=1 .
+	cd test && GITLAB_RUNNER=$(CURDIR)/$(RUNNER) $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/gitlab.json -- -race -count=1 $(GO_TEST_TIME) ./...
+	cd test/harness/gitlab-runner && $(GOTESTSUM) -- $(GO_TEST_TIME) . ./standin/...
+	cd test/measure/bench/page && $(GOTESTSUM) -- -count=1 $(GO_TEST_TIME) .
 	@test/scripts/no-skips bin/test/gitlab.json
 
 .PHONY: test-dist
 test-dist: ## run the tests of what `make dist` makes
-	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 -tags dist ./suites/dist
+	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 $(GO_TEST_TIME) -tags dist ./suites/dist
 	@test/scripts/no-skips bin/test/dist.json
 
 # The end-to-end tests of a kind, as a regular expression: see test/suites/remote/cases.txt. With REMOTECASES=all also those by ssh

@@ -32,4 +32,17 @@ func TestLookPath(t *testing.T) {
 	if got, err := LookPath("", "text"); err == nil {
 		t.Errorf("on no PATH: %q", got)
 	}
+	for _, tt := range []struct {
+		env  []string
+		want bool
+	}{
+		{[]string{"HOME=" + first, "PATH=" + path}, true},
+		{[]string{"PATH=" + first}, false},
+		{[]string{"XPATH=" + path}, false},
+		{nil, false},
+	} {
+		if got := OnPath(tt.env, "text"); got != tt.want {
+			t.Errorf("in the environment %q: %v", tt.env, got)
+		}
+	}
 }

@@ -1,6 +1,8 @@
-// The fake podman of the scripts of drivertest: it writes each call down, and answers from
-// files. It is a program of its own, not the test binary: it starts in a tenth of the time, most
-// of all beside the race detector's.
+// Command podman is the fake podman of drivertest's scripts. It records each call, and answers
+// from files.
+//
+// It is not the test binary under another name, as the driver's programs are: a small program
+// without the race detector starts in a tenth of the time.
 package main
 
 import (
