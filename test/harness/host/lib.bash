@@ -68,7 +68,15 @@ ready() {
 	[[ -e $stamp && -d $user_runtime ]] || return 1
 	{ read -r line && read -r mode; } <"$stamp" || return 1
 	[[ $line == "$(stamp_line)" ]] || return 1
+	! processes_ended || return 1
 	[[ $mode != namespace ]] || namespace_alive
+}
+
+# processes_ended tells whether somebody has ended the user's processes, podman's pause process among them, and left the files in
+# the runtime directory that say they run: every podman command then fails where a container is said to run.
+processes_ended() {
+	local pause
+	pause=$(cat "$user_runtime/libpod/tmp/pause.pid" 2>/dev/null) && [[ ! -d /proc/$pause ]]
 }
 
 # clean_environment keeps only what the README promises to pass on.

@@ -49,12 +49,12 @@ set_up() {
 	exec 9>&-
 }
 
-# forget_old_boot empties the runtime directory where it outlived a restart: podman takes the files in
-# it as proof that its containers and its pause process still run.
+# forget_old_boot empties the runtime directory where it outlived a restart, or all processes of the user: podman takes the files
+# in it as proof that its containers and its pause process still run.
 forget_old_boot() {
 	local boot
 	boot=$(</proc/sys/kernel/random/boot_id)
-	if [[ "$(cat "$volatile/boot" 2>/dev/null)" != "$boot" ]]; then
+	if [[ "$(cat "$volatile/boot" 2>/dev/null)" != "$boot" ]] || processes_ended; then
 		rm -rf --one-file-system "$user_runtime"
 		echo "$boot" >"$volatile/boot"
 	fi
