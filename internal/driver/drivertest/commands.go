@@ -228,7 +228,7 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 				separator = "\n  "
 			}
 			switch {
-			case arg == stub, arg == once:
+			case arg == once:
 				arg = "STUB"
 			case arg == loop:
 				arg = "LOOP"
