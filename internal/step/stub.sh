@@ -21,6 +21,7 @@
 
 say() { echo "podman-executor: error: $1" >&2; }
 advise() { echo "podman-executor: hint: $1" >&2; }
+swallower() { echo 'the entry point'; }
 
 # The runner container works for any user that the job's image may have. So a new volume, which
 # belongs to root, is opened to everybody, as docker's helper does (gitlab-runner
@@ -139,7 +140,11 @@ case $?,$1 in
 	;;
 0,file) set -- "$@" @DIR@/script ;;
 3,file) set -- "$@" @DIR@/script.ps1 ;;
-0,login | 3,*) set -- "$@" @DIR@/start ;;
+0,login)
+	swallower() { echo 'the entry point, or the profile of the login shell,'; }
+	set -- "$@" @DIR@/start
+	;;
+3,*) set -- "$@" @DIR@/start ;;
 *) exit ;;
 esac
 [ "$2" -eq 0 ] || umask "$3"
@@ -148,7 +153,7 @@ trap : TERM
 "$@" </dev/null
 set -- $?
 if [ ! -s @DIR@/started ] && [ "$1" -lt 128 ]; then
-	say 'the entry point, or the profile of the login shell, ended without running the script'
+	say "$(swallower) ended without running the script"
 	# shellcheck disable=SC2016 # for the author's eyes
 	advise 'an entry point has to run its arguments, as ["/bin/sh", "-c", "setup && exec \"$0\" \"$@\""] does: change image:entrypoint in .gitlab-ci.yml, or the policy'
 	[ "$1" -ne 0 ] || exit 1

@@ -338,8 +338,12 @@ func TestStubPath(t *testing.T) {
 }
 
 // swallowed is what the stub says of an entry point that does not run the script.
-const swallowed = "podman-executor: error: the entry point, or the profile of the login shell, ended without running the script\n" +
-	`podman-executor: hint: an entry point has to run its arguments, as ["/bin/sh", "-c", "setup && exec \"$0\" \"$@\""] does: change image:entrypoint in .gitlab-ci.yml, or the policy` + "\n"
+const (
+	swallowed = "podman-executor: error: the entry point" + withoutScript
+	// swallowedByProfile is what it says with a login shell.
+	swallowedByProfile = "podman-executor: error: the entry point, or the profile of the login shell," + withoutScript
+	withoutScript      = " ended without running the script\n" + `podman-executor: hint: an entry point has to run its arguments, as ["/bin/sh", "-c", "setup && exec \"$0\" \"$@\""] does: change image:entrypoint in .gitlab-ci.yml, or the policy` + "\n"
+)
 
 // TestStubSwallowed: an entry point that ends without running the script is no green job, and
 // the log says so.

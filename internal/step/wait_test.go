@@ -16,11 +16,11 @@ func TestStubProfileEnds(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
 		login := exists(filepath.Join(c.path, "bash"))
 		for profile, wanted := range map[string]result{
-			"exit 0\n":           {stderr: swallowed, code: 1},
-			"exit\n":             {stderr: swallowed, code: 1},
-			"exec true\n":        {stderr: swallowed, code: 1},
-			"echo hello\nexit 0": {"hello\n", swallowed, 1},
-			"exit 3\n":           {stderr: swallowed, code: 3},
+			"exit 0\n":           {stderr: swallowedByProfile, code: 1},
+			"exit\n":             {stderr: swallowedByProfile, code: 1},
+			"exec true\n":        {stderr: swallowedByProfile, code: 1},
+			"echo hello\nexit 0": {"hello\n", swallowedByProfile, 1},
+			"exit 3\n":           {stderr: swallowedByProfile, code: 3},
 			"return 0\n":         {stdout: "ran\n"},
 			"return 3\n":         {stdout: "ran\n"},
 			"trap : TERM\n":      {stdout: "ran\n"},
