@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"podman-executor/test/harness/gitlab"
 )
 
 // inEachMode runs a test where containers stay, and where one starts for each step.
@@ -99,9 +97,10 @@ func TestProfileOfTheImage(t *testing.T) {
 func TestGitConfigurationOfTheJob(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
+	image := build(t, "FROM localhost/podman-executor/git:latest\nUSER 1000\n")
+	// The first job leaves a repository of another user, in which git of the second would do nothing.
 	for range 2 {
-		j := in("localhost/podman-executor/user1000:latest", job("git configuration", "rm -rf .git && git init --quiet"))
-		j.Image = gitlab.Image{Name: "localhost/podman-executor/git:latest"}
+		j := in(image, job("git configuration", "rm -rf .git && git init --quiet"))
 		j.SetVariable("GIT_CONFIG_COUNT", "1")
 		j.SetVariable("GIT_CONFIG_KEY_0", "user.name")
 		j.SetVariable("GIT_CONFIG_VALUE_0", "somebody")
