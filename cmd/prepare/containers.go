@@ -37,10 +37,9 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 	if err != nil {
 		return err
 	}
-	if spec.HostOpen(f, user, have.user) {
-		open := p
-		open.HostOpen = true
-		if err := plan.Write(in.attempt, open); err != nil {
+	p.HostOpen, p.UnusedEntryPoint = spec.HostOpen(f, user, have.user), spec.UnusedEntryPoint(f, have.user)
+	if p.HostOpen || len(p.UnusedEntryPoint) > 0 {
+		if err := plan.Write(in.attempt, p); err != nil {
 			return err
 		}
 	}

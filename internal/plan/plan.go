@@ -69,6 +69,9 @@ type Plan struct {
 	// StepsDirs are the directories through which containers that stay for the whole job get
 	// their steps. Containers without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
+	// UnusedEntryPoint is the image's ENTRYPOINT if neither job nor policy want it to run; empty
+	// if the image has none.
+	UnusedEntryPoint []string `json:"unused_entry_point,omitempty"`
 	// Launch is how the author's steps are launched elsewhere; nil if they run in
 	// UserContainer.
 	Launch *Launch `json:"launch,omitempty"`

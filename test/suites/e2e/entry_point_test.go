@@ -59,6 +59,30 @@ func TestImageEntryPointWithShell(t *testing.T) {
 	})
 }
 
+// An image that finds its programs only behind its own ENTRYPOINT: the log says why a program is not found, and what to write.
+func TestImageThatNeedsItsEntryPoint(t *testing.T) {
+	t.Parallel()
+	image := build(t, "FROM "+busyboxImage+`
+RUN mkdir -p /opt/x && printf '#!/bin/sh\necho the tool ran\n' >/opt/x/x-tool && printf '#!/bin/sh\nPATH=/opt/x:$PATH exec "$@"\n' >/e && chmod 755 /opt/x/x-tool /e
+ENTRYPOINT ["/e"]
+`)
+	inEachMode(t, nil, func(t *testing.T, m *machine) {
+		run := m.run(in(image, job("not run", "x-tool")))
+		failed(t, run, "script_failure", 127)
+		logs(t, run, `podman-executor-run: warning: exit code 127: a program was not found or cannot run, and the image's ENTRYPOINT ["/e"] does not run`)
+		j := in(image, job("run by the job", "x-tool"))
+		j.Image.Entrypoint = []string{"/e"}
+		run = m.run(j)
+		succeeded(t, run)
+		logs(t, run, "the tool ran\n")
+	})
+	inEachMode(t, []string{"image_entry_point = true"}, func(t *testing.T, m *machine) {
+		run := m.run(in(image, job("run by the policy", "x-tool")))
+		succeeded(t, run)
+		logs(t, run, "the tool ran\n")
+	})
+}
+
 // An image's variables have their values in scripts, whatever they are called.
 func TestVariablesOfTheImage(t *testing.T) {
 	t.Parallel()
