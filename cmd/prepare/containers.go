@@ -38,7 +38,10 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 		return err
 	}
 	p.HostOpen, p.UnusedEntryPoint = spec.HostOpen(f, user, have.user), spec.UnusedEntryPoint(f, have.user)
-	if p.HostOpen || len(p.UnusedEntryPoint) > 0 {
+	if p.Owner, err = projectOwner(ctx, in, pm, f, have.user); err != nil {
+		return err
+	}
+	if p.HostOpen || len(p.UnusedEntryPoint) > 0 || p.Owner != "" {
 		if err := plan.Write(in.attempt, p); err != nil {
 			return err
 		}

@@ -96,6 +96,11 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 		return err
 	}
 	defer disconnect()
+	if p.Owner != "" && container == p.UserContainer {
+		if err := giveProject(ctx, call, p, &pm); err != nil {
+			return err
+		}
+	}
 	streams := podman.Streams{Stdin: step.Input(text, clean), Stdout: call.Stdout, Stderr: call.Stderr}
 	started := time.Now()
 	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)

@@ -47,7 +47,7 @@ func stub(killAfter time.Duration) string {
 // is started. sources and open are for the runner container: open are the directories of
 // volumes that it makes writable for every user. Its steps have the umask 0000, as with the
 // docker executor: an image's user that is not root must be able to change what they write
-// (gitlab-runner helpers/container/helperimage/linux_info.go:60).
+// (gitlab-runner helpers/container/helperimage/linux_info.go:60). Not with Sources.KeepUmask.
 func Command(where Where, entry EntryPoint, sources Sources, open ...string) []string {
 	return slices.Concat([]string{"-c", hide + stub(0), argumentZero}, arguments(where, entry, sources, open))
 }
@@ -81,7 +81,11 @@ func arguments(where Where, entry EntryPoint, sources Sources, open []string) []
 	}
 	var runner []string
 	if where == Runner {
-		runner = append([]string{"0000", sources.Root, sources.Project}, open...)
+		umask := "0000"
+		if sources.KeepUmask {
+			umask = "-"
+		}
+		runner = append([]string{umask, sources.Root, sources.Project}, open...)
 	}
 	return slices.Concat([]string{mode, strconv.Itoa(len(runner))}, runner, entry.Words)
 }

@@ -5,7 +5,7 @@
 # Any POSIX shell runs it. Its arguments are a mode, a number n, n words for the runner
 # container, and the words of the entry point. The mode says what comes after those words:
 # "shell" the image's best shell, "login" that shell as a login shell, "file" the script itself.
-# The n words are a umask, the directory of builds, the project's directory, and directories of
+# The n words are a umask or "-", the directory of builds, the project's directory, and directories of
 # volumes; n is 0 in the user container.
 #
 # The first line of its input has the script's size in bytes, its shell, and a Clean
@@ -131,7 +131,7 @@ receive "$@"
 case $?,$1 in
 0,shell)
 	[ $# -gt $(($2 + 2)) ] || {
-		[ "$2" -eq 0 ] || umask "$3"
+		[ "$2" -eq 0 ] || [ "$3" = - ] || umask "$3"
 		exec </dev/null
 		! command -v bash >/dev/null 2>&1 || exec bash @DIR@/script
 		exec sh @DIR@/script
@@ -147,7 +147,7 @@ case $?,$1 in
 3,*) set -- "$@" @DIR@/start ;;
 *) exit ;;
 esac
-[ "$2" -eq 0 ] || umask "$3"
+[ "$2" -eq 0 ] || [ "$3" = - ] || umask "$3"
 shift $(($2 + 2))
 trap : TERM
 "$@" </dev/null
