@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"podman-executor/test/harness/gitlab"
 )
 
 // inEachMode runs a test where containers stay, and where one starts for each step.
@@ -129,5 +131,36 @@ func TestGitConfigurationOfTheJob(t *testing.T) {
 		j.SetVariable("GIT_CONFIG_KEY_0", "user.name")
 		j.SetVariable("GIT_CONFIG_VALUE_0", "somebody")
 		succeeded(t, m.run(j))
+	}
+}
+
+// With FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR files keep their modes, and belong to the image's user; without it everybody may write.
+func TestUmaskFlag(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	named := build(t, "FROM "+userImage+"\nUSER builder\n")
+	for _, row := range []struct {
+		image, flag string
+		want        []string
+	}{
+		{debianImage, "false", []string{"777 0 .\n", "666 0 README\n"}},
+		{debianImage, "true", []string{"755 0 .\n", "644 0 README\n"}},
+		{userImage, "false", []string{"777 0 .\n", "666 0 README\n"}},
+		{userImage, "true", []string{"to 1000:1000\n", "755 1000 .\n", "644 1000 README\n"}},
+		{named, "true", []string{"to 1000:1000\n", "755 1000 .\n", "644 1000 README\n"}},
+	} {
+		j := in(row.image, m.clone("umask", "stat -c '%a %u %n' . README", "touch made modules/sub/made", "chmod 600 \"$KEY\" || echo somebody else's"))
+		j.SetVariable("FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR", row.flag)
+		j.Variables = append(j.Variables, gitlab.Variable{Key: "KEY", Value: "secret", File: true})
+		j.AddAfterScript("rm made")
+		// Twice: what the first job gave away, the second one's git still changes.
+		for range 2 {
+			run := m.run(j)
+			succeeded(t, run)
+			logs(t, run, row.want...)
+			if others := row.image != debianImage && row.flag == "false"; (count(run, "\nsomebody else's\n") > 0) != others {
+				t.Errorf("%s, flag %s: whose the file of a variable is", row.image, row.flag)
+			}
+		}
 	}
 }
