@@ -37,10 +37,12 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 	if err != nil {
 		return err
 	}
-	if spec.HostOpen(f, user, have.user) {
-		open := p
-		open.HostOpen = true
-		if err := plan.Write(in.attempt, open); err != nil {
+	p.HostOpen, p.UnusedEntryPoint = spec.HostOpen(f, user, have.user), spec.UnusedEntryPoint(f, have.user)
+	if p.Owner, err = projectOwner(ctx, in, pm, f, have.user); err != nil {
+		return err
+	}
+	if p.HostOpen || len(p.UnusedEntryPoint) > 0 || p.Owner != "" {
+		if err := plan.Write(in.attempt, p); err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func makeLaunch(in inputs, f spec.Facts, p plan.Plan, image podman.Image) error 
 	if err != nil {
 		return &driver.Fault{Err: err, Hint: writableHint(in.policy, "data_dir")}
 	}
-	p.Launch, p.HostOpen = &l, spec.HostOpen(f, l.Container, image)
+	p.Launch, p.HostOpen, p.UnusedEntryPoint = &l, spec.HostOpen(f, l.Container, image), spec.UnusedEntryPoint(f, image)
 	return plan.Write(in.attempt, p)
 }
 

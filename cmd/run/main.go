@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"podman-executor/internal/driver"
@@ -62,6 +64,9 @@ func run(ctx context.Context, call *driver.Call) error {
 	} else {
 		err = runInContainer(ctx, call, p, log, script, name)
 	}
+	if step.WhereOf(name) == step.User {
+		warnOfEntryPoint(call, p.UnusedEntryPoint, err)
+	}
 	entry := log.WithField("step", name).WithField("seconds", time.Since(started).Seconds())
 	if err != nil {
 		entry = entry.WithField("failure", err.Error())
@@ -91,6 +96,11 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 		return err
 	}
 	defer disconnect()
+	if p.Owner != "" && container == p.UserContainer {
+		if err := giveProject(ctx, call, p, &pm); err != nil {
+			return err
+		}
+	}
 	streams := podman.Streams{Stdin: step.Input(text, clean), Stdout: call.Stdout, Stderr: call.Stderr}
 	started := time.Now()
 	err = containerStep{podman: &pm, plan: p, dir: call.Getenv("TMPDIR"), container: container}.run(ctx, streams)
@@ -109,6 +119,29 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 	}
 	return err
 }
+
+// warnOfEntryPoint names an entry point that does not run, if the script did not find a program:
+// an image may have its programs on the PATH only behind its entry point. A shell ends with 127
+// then, with 126 if it cannot execute one.
+func warnOfEntryPoint(call *driver.Call, entry []string, err error) {
+	var exit *driver.ScriptError
+	if len(entry) == 0 || !errors.As(err, &exit) || exit.Code != 126 && exit.Code != 127 {
+		return
+	}
+	words := make([]string, len(entry))
+	for i, word := range entry {
+		words[i] = strconv.Quote(word)
+	}
+	list := strings.Join(words, ", ")
+	if len(list) > maxEntryPoint {
+		list = list[:maxEntryPoint] + "…"
+	}
+	call.Warn("exit code %d: a program was not found or cannot run, and the image's ENTRYPOINT [%s] does not run before scripts; "+
+		"if it sets up the image's programs, write it as image:entrypoint in .gitlab-ci.yml, or set image_entry_point in the policy", exit.Code, list)
+}
+
+// maxEntryPoint is how much of an image's entry point is shown, in bytes.
+const maxEntryPoint = 200
 
 // readScript returns a script and its shell, which is one that runs here.
 func readScript(name string) ([]byte, step.Shell, error) {

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"podman-executor/internal/shell/shelltest"
 	"podman-executor/internal/step"
 )
 
@@ -42,6 +44,15 @@ func startLoop(t *testing.T, shell string) loop {
 	return startLoopIn(t, shell, []string{"--user", "--map-root-user"}, "")
 }
 
+// environment is what an image could have beside PATH and HOME: variables with the names of the
+// loop's own, and of the stub's.
+var environment = func() (env []string) {
+	for _, name := range shelltest.Variables(Command(step.User, step.EntryPoint{}, step.Sources{})[1]) {
+		env = append(env, name+"=the image's "+name)
+	}
+	return env
+}()
+
 // startLoopIn starts a loop in further namespaces, when a shell has done something.
 func startLoopIn(t *testing.T, shell string, namespaces []string, first string) loop {
 	t.Helper()
@@ -62,7 +73,7 @@ func startLoopIn(t *testing.T, shell string, namespaces []string, first string) 
 		mount --bind "$1" ` + Pipes + ` && mount -o remount,bind,ro ` + Pipes + ` && shift && ` + first + ` exec "$@"`
 	unshare := append(namespaces, "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", mount, "sh", l.dir)
 	l.process = exec.Command("unshare", append(unshare, argv...)...)
-	l.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.home}
+	l.process.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.home}, environment...)
 	l.process.Stderr = os.Stderr
 	if err := l.process.Start(); err != nil {
 		t.Fatal(err)
@@ -130,6 +141,32 @@ func TestSteps(t *testing.T) {
 		}
 		if err := Dismiss(l.dir); err != nil {
 			t.Errorf("nobody is dismissed: %v", err)
+		}
+	})
+}
+
+// TestEnvironmentOfSteps: the environment of each step is the container's.
+func TestEnvironmentOfSteps(t *testing.T) {
+	if !slices.Contains(environment, "name=the image's name") || !slices.Contains(environment, "size=the image's size") {
+		t.Errorf("the names in the loop and the stub are wrong: %q", environment)
+	}
+	inShells(t, func(t *testing.T, l loop) {
+		for range 2 {
+			stdout, stderr, code, err := l.run(t.Context(), "env")
+			if code != 0 || err != nil {
+				t.Fatalf("%d, %v: %s", code, err, stderr)
+			}
+			var got []string
+			for line := range strings.Lines(stdout) {
+				name, _, _ := strings.Cut(line, "=")
+				if !strings.HasPrefix(name, "GIT_") && !slices.Contains([]string{"PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"}, name) {
+					got = append(got, strings.TrimSuffix(line, "\n"))
+				}
+			}
+			slices.Sort(got)
+			if want := slices.Sorted(slices.Values(environment)); !slices.Equal(got, want) {
+				t.Errorf("the script's environment is %q, want %q", got, want)
+			}
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"podman-executor/internal/shell/shelltest"
 	"podman-executor/internal/step"
 )
 
@@ -23,6 +24,8 @@ type container struct {
 	shell []string
 	path  string
 	dir   string
+	// env is the image's environment, but for PATH and HOME.
+	env []string
 }
 
 // inContainers runs a test in each shell that images have.
@@ -75,7 +78,7 @@ func (c container) run(t *testing.T, entry step.EntryPoint, input string, inputE
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(c.shell[0], args...)
-	cmd.Env, cmd.Dir = []string{"PATH=" + c.path, "HOME=" + c.dir}, c.dir
+	cmd.Env, cmd.Dir = append([]string{"PATH=" + c.path, "HOME=" + c.dir}, c.env...), c.dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -143,20 +146,39 @@ func TestLaunched(t *testing.T) {
 	})
 }
 
+// TestEnvironment: the environment of the script is the container's.
+func TestEnvironment(t *testing.T) {
+	inContainers(t, func(t *testing.T, c container) {
+		if err := os.MkdirAll(filepath.Join(c.dir, "private", "report"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c.env = []string{"report=the image's", "stub=the image's", "status=the image's"}
+		for _, name := range shelltest.Variables(Command(step.EntryPoint{}, time.Second)[1]) {
+			c.env = append(c.env, name+"=the image's")
+		}
+		got := c.run(t, step.EntryPoint{Shell: true}, c.input(t, "#!/bin/sh\nenv\n"), false)
+		for _, variable := range c.env {
+			if !strings.Contains("\n"+got.stdout, "\n"+variable+"\n") {
+				t.Errorf("the script's environment lacks %s: %+v", variable, got)
+			}
+		}
+	})
+}
+
 // The stub of a launched container kills a script that does not stop.
 func TestCommand(t *testing.T) {
 	entry := step.EntryPoint{Words: []string{"a b", "-c"}}
 	got := Command(entry, 4*time.Second)
 	want := step.Outer{Program: launchedProgram}.Command(step.User, entry, step.Sources{})
-	stub := want[3]
-	want[3] = strings.Replace(stub, "kill -s TERM -- -1;", "kill -s TERM -- -1; sleep 4; kill -s KILL -- -1;", 1)
-	if want[3] == stub {
+	program := want[1]
+	want[1] = strings.Replace(program, "kill -s TERM -- -1;", "kill -s TERM -- -1; sleep 4; kill -s KILL -- -1;", 1)
+	if want[1] == program {
 		t.Error("the stub tells nobody to stop")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"-", "file", "a b", "-c"}, got[4:]); diff != "" {
+	if diff := cmp.Diff([]string{"file", "0", "a b", "-c"}, got[3:]); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 }

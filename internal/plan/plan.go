@@ -69,6 +69,12 @@ type Plan struct {
 	// StepsDirs are the directories through which containers that stay for the whole job get
 	// their steps. Containers without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
+	// Owner is the user, UID:GID, who gets the project's files before the first of the author's
+	// scripts; empty if they stay as they are.
+	Owner string `json:"owner,omitempty"`
+	// UnusedEntryPoint is the image's ENTRYPOINT if neither job nor policy want it to run; empty
+	// if the image has none.
+	UnusedEntryPoint []string `json:"unused_entry_point,omitempty"`
 	// Launch is how the author's steps are launched elsewhere; nil if they run in
 	// UserContainer.
 	Launch *Launch `json:"launch,omitempty"`

@@ -168,9 +168,25 @@ func sources(f Facts) step.Sources {
 	submodules := f.Variable("GIT_SUBMODULE_STRATEGY")
 	return step.Sources{
 		Root: f.Data().Builds.At, Project: f.Job.ProjectDir,
+		KeepUmask:  keepsUmask(f),
 		Kept:       f.Variable("GIT_STRATEGY") == "none",
 		Submodules: submodules == "normal" || submodules == "recursive",
 	}
+}
+
+// keepsUmask reports whether the job wants its files to belong to the image's user, instead of
+// being writable for everybody. The runner has resolved the flag, which config.toml may also set
+// (gitlab-runner common/build.go:2024).
+func keepsUmask(f Facts) bool {
+	on, err := strconv.ParseBool(f.Variable("FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR"))
+	return on && err == nil && !f.Policy.General.Podman.StepScriptOnly
+}
+
+// AsksForOwner reports whether the job's files are to belong to the image's user, and the image
+// may have one that is not root.
+func AsksForOwner(f Facts, image podman.Image) bool {
+	name, _, _ := strings.Cut(user(f, image), ":")
+	return keepsUmask(f) && name != "" && name != "0" && name != "root"
 }
 
 // Labels returns the labels of one of the job's objects.

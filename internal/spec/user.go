@@ -44,6 +44,16 @@ func userEntry(g policy.Grant, image podman.Image) policy.EntryPoint {
 	return entry
 }
 
+// UnusedEntryPoint returns the image's ENTRYPOINT, unless it runs, or the job or the policy name
+// another.
+func UnusedEntryPoint(f Facts, image podman.Image) []string {
+	pm := f.Policy.General.Podman
+	if pm.ImageEntryPoint || len(pm.UserEntryPoint) > 0 || len(f.Job.Image.Entrypoint) > 0 {
+		return nil
+	}
+	return image.Config.Entrypoint
+}
+
 // buildAliases returns the names under which services reach the user container: "build", as in
 // docker (gitlab-runner executors/docker/docker.go:962), unless a service has that name.
 func buildAliases(f Facts) []string {

@@ -25,6 +25,9 @@ type Sources struct {
 	// project's below it.
 	Root    string `json:"root"`
 	Project string `json:"project"`
+	// KeepUmask means that steps in the runner container have the container's umask, and not
+	// 0000.
+	KeepUmask bool `json:"keep_umask,omitempty"`
 	// Kept means that the runner leaves them as they are (GIT_STRATEGY "none").
 	Kept bool `json:"kept,omitempty"`
 	// Submodules means that git updates submodules.

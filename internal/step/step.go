@@ -72,6 +72,7 @@ const Private = Dir + "/private"
 // EntryPoint is what comes before the script file on the command line.
 type EntryPoint struct {
 	Words []string
-	// Shell means that the image's best shell comes between the words and the file.
-	Shell bool
+	// Shell means that the image's best shell comes after the words, Login that this is a login
+	// shell, which reads the image's profile.
+	Shell, Login bool
 }

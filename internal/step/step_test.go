@@ -51,10 +51,11 @@ func TestCommand(t *testing.T) {
 		entry EntryPoint
 		want  []string
 	}{
-		{"user", User, EntryPoint{Shell: true}, []string{"-", "shell"}},
-		{"runner", Runner, EntryPoint{Shell: true}, []string{"0000", "shell", "/b", "/b/p", "/builds", "/cache", "--"}},
-		{"words and shell", User, EntryPoint{Words: words, Shell: true}, []string{"-", "shell", "a b", "--c"}},
-		{"words and file", Runner, EntryPoint{Words: words}, []string{"0000", "file", "/b", "/b/p", "/builds", "/cache", "--", "a b", "--c"}},
+		{"user", User, EntryPoint{Shell: true}, []string{"shell", "0"}},
+		{"runner", Runner, EntryPoint{Shell: true}, []string{"shell", "5", "0000", "/b", "/b/p", "/builds", "/cache"}},
+		{"words and shell", User, EntryPoint{Words: words, Shell: true}, []string{"shell", "0", "a b", "--c"}},
+		{"login shell", User, EntryPoint{Words: words, Shell: true, Login: true}, []string{"login", "0", "a b", "--c"}},
+		{"words and file", Runner, EntryPoint{Words: words}, []string{"file", "5", "0000", "/b", "/b/p", "/builds", "/cache", "a b", "--c"}},
 	}
 	for _, tt := range tests {
 		got := Command(tt.where, tt.entry, Sources{Root: "/b", Project: "/b/p"}, "/builds", "/cache")
@@ -66,7 +67,7 @@ func TestCommand(t *testing.T) {
 
 // TestTmpfs: the stub, the proof and the mount speak of one directory.
 func TestTmpfs(t *testing.T) {
-	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.Contains(stub(0), "\ndir="+Dir+"\n") || !strings.HasPrefix(Private, Dir+"/") {
+	if !strings.HasPrefix(Tmpfs, Dir+":") || !strings.Contains(stub(0), ">"+Dir+"/started") || !strings.HasPrefix(Private, Dir+"/") {
 		t.Errorf("the directory is %s, the mount %s", Dir, Tmpfs)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ var (
 	cleanFile string
 	//go:embed stub.sh
 	stubFile string
+	//go:embed login.sh
+	loginFile string
 )
 
 // hide runs once in a container. cleanFunctions have clean_or_say, which takes the words of
@@ -36,14 +39,15 @@ func stub(killAfter time.Duration) string {
 	if killAfter != 0 {
 		stop += fmt.Sprintf("; sleep %d; kill -s KILL -- -1", int(killAfter/time.Second))
 	}
-	return cleanFunctions + shell.Program(stubFile, "@DIR@", Dir, "@PWSH@", pwsh, "@STOP@", stop)
+	login := strings.TrimSuffix(shell.Program(loginFile), "\n")
+	return cleanFunctions + shell.Program(stubFile, "@DIR@", Dir, "@PWSH@", pwsh, "@STOP@", stop, "@LOGIN@", login)
 }
 
 // Command returns the arguments of `sh` for a container that runs one step each time that it
 // is started. sources and open are for the runner container: open are the directories of
 // volumes that it makes writable for every user. Its steps have the umask 0000, as with the
 // docker executor: an image's user that is not root must be able to change what they write
-// (gitlab-runner helpers/container/helperimage/linux_info.go:60).
+// (gitlab-runner helpers/container/helperimage/linux_info.go:60). Not with Sources.KeepUmask.
 func Command(where Where, entry EntryPoint, sources Sources, open ...string) []string {
 	return slices.Concat([]string{"-c", hide + stub(0), argumentZero}, arguments(where, entry, sources, open))
 }
@@ -51,8 +55,8 @@ func Command(where Where, entry EntryPoint, sources Sources, open ...string) []s
 // argumentZero is the name of a container's shell, for its own messages.
 const argumentZero = "podman-executor"
 
-// Outer is a program for `sh` that runs the stub, maybe more than once: by `eval` of its first
-// argument, with the other arguments as they are.
+// Outer is a program for `sh` that runs the stub, maybe more than once: the function `step`, with
+// the program's arguments, in a subshell.
 type Outer struct {
 	Program string
 	// KillAfter is how long a script may take to end when it is told to stop, in whole
@@ -62,19 +66,28 @@ type Outer struct {
 
 // Command returns the arguments of `sh` for a container with the program, see [Command].
 func (o Outer) Command(where Where, entry EntryPoint, sources Sources, open ...string) []string {
-	return slices.Concat([]string{"-c", hide + o.Program, argumentZero, stub(o.KillAfter)}, arguments(where, entry, sources, open))
+	program := hide + "step() {\n" + stub(o.KillAfter) + "}\n" + o.Program
+	return slices.Concat([]string{"-c", program, argumentZero}, arguments(where, entry, sources, open))
 }
 
 // arguments returns the arguments of the stub.
 func arguments(where Where, entry EntryPoint, sources Sources, open []string) []string {
 	mode := "file"
-	if entry.Shell {
+	switch {
+	case entry.Login:
+		mode = "login"
+	case entry.Shell:
 		mode = "shell"
 	}
+	var runner []string
 	if where == Runner {
-		return slices.Concat([]string{"0000", mode, sources.Root, sources.Project}, open, []string{"--"}, entry.Words)
+		umask := "0000"
+		if sources.KeepUmask {
+			umask = "-"
+		}
+		runner = append([]string{umask, sources.Root, sources.Project}, open...)
 	}
-	return slices.Concat([]string{"-", mode}, entry.Words)
+	return slices.Concat([]string{mode, strconv.Itoa(len(runner))}, runner, entry.Words)
 }
 
 // Input returns what a container's standard input gets for a script. clean is what the stub

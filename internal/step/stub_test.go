@@ -25,6 +25,8 @@ type container struct {
 	// inputEnds tells that the input ends with the script, as when the driver
 	// is killed. Otherwise it stays open.
 	inputEnds bool
+	// env is the image's environment, but for PATH and HOME.
+	env []string
 }
 
 // programs are what the stub and the scripts below need of an image.
@@ -96,7 +98,7 @@ func (c container) runWhile(t *testing.T, where Where, entry EntryPoint, input i
 		t.Fatal(err)
 	}
 	defer feed.Close()
-	for _, name := range []string{"script", "script.ps1", "started"} {
+	for _, name := range []string{"script", "script.ps1", "start", "login", "started"} {
 		_ = os.Remove(filepath.Join(c.dir, name))
 	}
 	args := append([]string{}, c.shell[1:]...)
@@ -105,7 +107,7 @@ func (c container) runWhile(t *testing.T, where Where, entry EntryPoint, input i
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(c.shell[0], args...)
-	cmd.Env = []string{"PATH=" + c.path, "HOME=" + c.home}
+	cmd.Env = append([]string{"PATH=" + c.path, "HOME=" + c.home}, c.env...)
 	cmd.Dir = c.home
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
 	if err := cmd.Start(); err != nil {
@@ -247,13 +249,8 @@ func TestStubBytes(t *testing.T) {
 
 func TestStubUmask(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
-		umasks := map[Where]string{Runner: "0000", User: "0022"}
-		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
-			// The profile of this machine may set another.
-			delete(umasks, User)
-		}
-		for where, umask := range umasks {
-			for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}} {
+		for where, umask := range map[Where]string{Runner: "0000", User: "0022"} {
+			for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}, {Words: []string{"env"}}} {
 				want(t, c.run(t, where, entry, c.input(t, "#!/bin/sh\numask\n")), result{stdout: umask + "\n"})
 			}
 		}
@@ -264,7 +261,7 @@ func TestStubUmask(t *testing.T) {
 // and only they take other users' repositories for their own.
 func TestStubOpensDirectories(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
-		const script = "#!/bin/sh\necho \"$GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0 $GIT_CONFIG_VALUE_0 $GIT_CONFIG_KEY_1 $GIT_CONFIG_VALUE_1 $GIT_CEILING_DIRECTORIES\"\n"
+		const script = "#!/bin/sh\necho \"$GIT_CONFIG_PARAMETERS $GIT_CEILING_DIRECTORIES\"\n"
 		mode := func() fs.FileMode {
 			for _, dir := range []string{c.builds, c.cache} {
 				info, err := os.Stat(dir)
@@ -277,27 +274,41 @@ func TestStubOpensDirectories(t *testing.T) {
 			}
 			return 0o777
 		}
-		want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "     \n"})
+		want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: " \n"})
 		if mode() == 0o777 {
 			t.Error("a step of the user has opened a directory")
 		}
-		want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "2 safe.directory * core.fsmonitor false " + c.builds + "/token/0/group\n"})
+		want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "'safe.directory=*' 'core.fsmonitor=false' " + c.builds + "/token/0/group\n"})
 		if m := mode(); m != 0o777 {
 			t.Errorf("a step of the runner has left a directory with mode %v", m)
 		}
 	})
 }
 
+// TestStubProfile: the shell reads no profile, as with the docker executor.
+func TestStubProfile(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		for _, name := range []string{".bash_profile", ".profile", ".bashrc"} {
+			if err := os.WriteFile(filepath.Join(c.home, name), []byte("umask 027; cd /; echo read; exit 3\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, entry := range []EntryPoint{{Shell: true}, {Words: []string{"env"}, Shell: true}, {Words: []string{"sh"}}} {
+			want(t, c.run(t, User, entry, c.input(t, "#!/bin/sh\numask; pwd\n")), result{stdout: "0022\n" + c.home + "\n"})
+		}
+	})
+}
+
 // TestStubUmaskOfProfile: a profile that sets the umask, as Fedora's does, does not
-// take the runner's steps theirs. The user's own steps have the image's.
+// take the runner's steps theirs. The user's own steps have the profile's.
 func TestStubUmaskOfProfile(t *testing.T) {
 	c := newContainer(t, "sh", true)
 	if err := os.WriteFile(filepath.Join(c.home, ".bash_profile"), []byte("umask 027\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\numask\n"
-	want(t, c.run(t, Runner, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "0000\n"})
-	want(t, c.run(t, User, EntryPoint{Shell: true}, c.input(t, script)), result{stdout: "0027\n"})
+	want(t, c.run(t, Runner, EntryPoint{Shell: true, Login: true}, c.input(t, script)), result{stdout: "0000\n"})
+	want(t, c.run(t, User, EntryPoint{Shell: true, Login: true}, c.input(t, script)), result{stdout: "0027\n"})
 }
 
 // TestStubPath: a login shell's profile replaces the PATH of the image; the
@@ -305,6 +316,9 @@ func TestStubUmaskOfProfile(t *testing.T) {
 func TestStubPath(t *testing.T) {
 	c := newContainer(t, "sh", true)
 	profile := filepath.Join(c.home, ".bash_profile")
+	run := func(script string) result {
+		return c.run(t, User, EntryPoint{Shell: true, Login: true}, c.input(t, script))
+	}
 	for text, path := range map[string]string{
 		"PATH=/profile/bin\n":            c.path + ":/profile/bin\n",
 		"PATH=" + c.path + "\n":          c.path + "\n",
@@ -314,38 +328,69 @@ func TestStubPath(t *testing.T) {
 		if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want(t, c.runScript(t, "#!/bin/sh\necho \"$PATH\"\n"), result{stdout: path})
+		want(t, run("#!/bin/sh\necho \"$PATH\"\n"), result{stdout: path})
 	}
 	// It is a login shell: what the profile exports is there.
 	if err := os.WriteFile(profile, []byte("export GREETING=hello\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want(t, c.runScript(t, "#!/bin/sh\necho \"$GREETING\"\n"), result{stdout: "hello\n"})
+	want(t, run("#!/bin/sh\necho \"$GREETING\"\n"), result{stdout: "hello\n"})
 }
 
-const swallowed = "the entry point, or the profile of the login shell, ended without running the script"
+// swallowed is what the stub says of an entry point that does not run the script.
+const (
+	swallowed = "podman-executor: error: the entry point" + withoutScript
+	// swallowedByProfile is what it says with a login shell.
+	swallowedByProfile = "podman-executor: error: the entry point, or the profile of the login shell," + withoutScript
+	withoutScript      = " ended without running the script\n" + `podman-executor: hint: an entry point has to run its arguments, as ["/bin/sh", "-c", "setup && exec \"$0\" \"$@\""] does: change image:entrypoint in .gitlab-ci.yml, or the policy` + "\n"
+)
 
-// TestStubSwallowed: an entry point that ends well without running the script is
-// no green job.
+// TestStubSwallowed: an entry point that ends without running the script is no green job, and
+// the log says so.
 func TestStubSwallowed(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
 		const ran = "#!/bin/sh\necho ran\n"
-		for _, entry := range []EntryPoint{
-			{Words: []string{"true"}, Shell: true},
-			{Words: []string{"true"}},
-			{Words: []string{"echo"}},
-			{Words: []string{"sh", "-c", "exit 0"}, Shell: true},
+		for _, tt := range []struct {
+			entry EntryPoint
+			code  int
+		}{
+			{EntryPoint{Words: []string{"true"}, Shell: true}, 1},
+			{EntryPoint{Words: []string{"true"}}, 1},
+			{EntryPoint{Words: []string{"echo"}}, 1},
+			{EntryPoint{Words: []string{"sh", "-c", "exit 0"}, Shell: true}, 1},
+			{EntryPoint{Words: []string{"sh", "-c", "exit 7"}, Shell: true}, 7},
+			{EntryPoint{Words: []string{"sh", "-c", `"$@"`}, Shell: true}, 1},
+			{EntryPoint{Words: []string{"nonexistent"}, Shell: true}, 127},
 		} {
-			got := c.run(t, User, entry, c.input(t, ran))
-			if got.code != 1 || strings.Contains(got.stdout, "ran\n") || !strings.HasSuffix(got.stderr, "podman-executor: error: "+swallowed+"\n") {
-				t.Errorf("%q: got %+v", entry.Words, got)
+			got := c.run(t, User, tt.entry, c.input(t, ran))
+			if got.code != tt.code || strings.Contains(got.stdout, "ran\n") || !strings.HasSuffix(got.stderr, swallowed) {
+				t.Errorf("%q: got %+v", tt.entry.Words, got)
 			}
 		}
-		// One that ends badly has spoken itself.
-		want(t, c.run(t, User, EntryPoint{Words: []string{"sh", "-c", "exit 7"}, Shell: true}, c.input(t, ran)), result{code: 7})
-		got := c.run(t, User, EntryPoint{Words: []string{"nonexistent"}, Shell: true}, c.input(t, ran))
-		if got.code != 127 || got.stdout != "" {
-			t.Errorf("an entry point that does not exist: got %+v", got)
+	})
+}
+
+// TestStubEntryPoints: whatever runs its arguments, or one word as a command, runs the script.
+func TestStubEntryPoints(t *testing.T) {
+	inShells(t, func(t *testing.T, c container) {
+		wrapper := filepath.Join(c.home, "wrapper")
+		if err := os.WriteFile(wrapper, []byte("#!/bin/sh\n(:) &\nexec \"$@\"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		entries := [][]string{
+			{"sh"}, {"sh", "-c"}, {"sh", "-ec"}, {"/bin/sh", "-c"}, {"env", "sh", "-c"}, {"env", "X=1"}, {"env", "X=1", "sh", "-c"},
+			{"sh", "-c", `exec "$@"`, "--"}, {"sh", "-c", `"$0" "$@"`}, {"sh", "-c", `exec "$0"`}, {wrapper}, {wrapper, "sh", "-c"}, {"sh", wrapper},
+		}
+		if exists(filepath.Join(c.path, "bash")) {
+			entries = append(entries, []string{"bash"}, []string{"bash", "-c"}, []string{"bash", "-l", "-c"}, []string{"bash", "-lc"}, []string{"bash", "-l"}, []string{"bash", "-c", "--"})
+		}
+		for _, words := range entries {
+			for _, login := range []bool{false, true} {
+				script := c.input(t, "#!/bin/sh\necho ran\nexit 7\n")
+				if got := c.run(t, User, EntryPoint{Words: words, Shell: true, Login: login}, script); got != (result{"ran\n", "", 7}) {
+					t.Errorf("%q, login shell %v: got %+v", words, login, got)
+				}
+			}
 		}
 	})
 }

@@ -13,15 +13,14 @@ import (
 // green job of a script that did not run.
 func TestStubProfileEnds(t *testing.T) {
 	const ran = "#!/bin/sh\necho ran\n"
-	const message = "podman-executor: error: " + swallowed + "\n"
 	inShells(t, func(t *testing.T, c container) {
 		login := exists(filepath.Join(c.path, "bash"))
 		for profile, wanted := range map[string]result{
-			"exit 0\n":           {stderr: message, code: 1},
-			"exit\n":             {stderr: message, code: 1},
-			"exec true\n":        {stderr: message, code: 1},
-			"echo hello\nexit 0": {"hello\n", message, 1},
-			"exit 3\n":           {code: 3},
+			"exit 0\n":           {stderr: swallowedByProfile, code: 1},
+			"exit\n":             {stderr: swallowedByProfile, code: 1},
+			"exec true\n":        {stderr: swallowedByProfile, code: 1},
+			"echo hello\nexit 0": {"hello\n", swallowedByProfile, 1},
+			"exit 3\n":           {stderr: swallowedByProfile, code: 3},
 			"return 0\n":         {stdout: "ran\n"},
 			"return 3\n":         {stdout: "ran\n"},
 			"trap : TERM\n":      {stdout: "ran\n"},
@@ -33,7 +32,7 @@ func TestStubProfileEnds(t *testing.T) {
 				if !login { // sh reads no profile
 					wanted = result{stdout: "ran\n"}
 				}
-				want(t, c.run(t, where, EntryPoint{Shell: true}, c.input(t, ran)), wanted)
+				want(t, c.run(t, where, EntryPoint{Shell: true, Login: true}, c.input(t, ran)), wanted)
 			}
 		}
 	})
@@ -43,10 +42,7 @@ func TestStubProfileEnds(t *testing.T) {
 // and ends as it does: what a script does about SIGTERM is not cut short.
 func TestStubTerminated(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
-		entries := []EntryPoint{{Words: []string{"env"}, Shell: true}, {Words: []string{"sh"}}}
-		if _, err := os.Stat(filepath.Join(c.path, "bash")); err == nil {
-			entries = append(entries, EntryPoint{Shell: true})
-		}
+		entries := []EntryPoint{{Words: []string{"env"}, Shell: true}, {Words: []string{"sh"}}, {Shell: true, Login: true}}
 		up, end := filepath.Join(c.home, "up"), filepath.Join(c.home, "end")
 		script := "#!/bin/sh\necho >" + up + "\nwhile ! [ -e " + end + " ]; do :; done\necho the end\nexit 7\n"
 		for _, entry := range entries {

@@ -68,8 +68,9 @@ type Grant struct {
 // EntryPoint is what comes before the script file on a container's command line.
 type EntryPoint struct {
 	Words []string
-	// Shell reports whether the image's best shell comes after the words.
-	Shell bool
+	// Shell reports whether the image's best shell comes after the words, Login whether this
+	// is a login shell.
+	Shell, Login bool
 }
 
 // Denial is the error of a request that the policy does not allow, or that is invalid.
@@ -139,7 +140,10 @@ func (p *Policy) Decide(r Request) (Grant, error) {
 // choose them.
 func (p *Policy) decideRunner(_ Request, g *Grant) *Denial {
 	pm := p.General.Podman
-	g.RunnerEntry = EntryPoint{Words: slices.Clone(pm.RunnerEntryPoint), Shell: len(pm.RunnerEntryPoint) == 0}
+	g.RunnerEntry = EntryPoint{Words: slices.Clone(pm.RunnerEntryPoint)}
+	if len(pm.RunnerEntryPoint) == 0 {
+		g.RunnerEntry = pm.shell()
+	}
 	if !pm.StepScriptOnly {
 		g.RunnerImage = mustParseImage(pm.RunnerImage)
 	}

@@ -15,7 +15,7 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 		g.UserEntry = EntryPoint{Words: slices.Clone(pm.UserEntryPoint)}
 		return nil
 	}
-	g.UserEntry = EntryPoint{Shell: true}
+	g.UserEntry = pm.shell()
 	// [""] means: no entry point (gitlab-runner executors/docker/docker.go:1371).
 	if len(r.Entrypoint) == 0 || slices.Equal(r.Entrypoint, []string{""}) {
 		g.ImageEntry = pm.ImageEntryPoint && len(r.Entrypoint) == 0
@@ -27,6 +27,9 @@ func (p *Policy) decideEntrypoint(r Request, g *Grant) *Denial {
 	g.UserEntry.Words = slices.Clone(r.Entrypoint)
 	return nil
 }
+
+// shell is the image's best shell.
+func (pm *Podman) shell() EntryPoint { return EntryPoint{Shell: true, Login: pm.LoginShell} }
 
 // badEntrypoint returns why words cannot be an entry point. Empty: they can.
 func badEntrypoint(words []string) string {

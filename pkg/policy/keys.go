@@ -66,8 +66,8 @@ type Podman struct {
 	// an entry, appended unchanged.
 	RunnerOptions []string `toml:"runner_options" podman:"create OPTIONS"`
 	// RunnerEntryPoint are the words before the script file in the runner container. Empty:
-	// `bash -l -c`, or `sh` if the image has no bash.
-	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash -l -c"`
+	// `bash`, or `sh` if the image has no bash.
+	RunnerEntryPoint []string `toml:"runner_entry_point" default:"bash, or sh"`
 	// RunnerBinary is the gitlab-runner program on this host that is mounted into the runner
 	// container: an absolute path, or "none" to use the image's.
 	//
@@ -86,8 +86,15 @@ type Podman struct {
 	// override the job's `image:entrypoint`.
 	//
 	// Empty: the job's `image:entrypoint` followed by the shell. Without an
-	// `image:entrypoint`: `bash -l -c`, or `sh` if the image has no bash.
-	UserEntryPoint []string `toml:"user_entry_point" default:"bash -l -c"`
+	// `image:entrypoint`: `bash`, or `sh` if the image has no bash.
+	UserEntryPoint []string `toml:"user_entry_point" default:"bash, or sh"`
+	// LoginShell makes that shell a login shell, as Jacamar CI does with `bash -l -c`: it
+	// reads the image's /etc/profile and ~/.profile first. It applies to both containers.
+	//
+	// A profile may set other variables, another umask or another directory than the image,
+	// or end the script. The image's `PATH` comes before what the profile sets. `sh` reads no
+	// profile.
+	LoginShell bool `toml:"login_shell"`
 	// StepScriptOnly runs only the job's own scripts in a container. bash runs
 	// gitlab-runner's own steps on the host, as the runner's user, in `data_dir`.
 	//

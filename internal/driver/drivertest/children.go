@@ -41,7 +41,7 @@ var environmentNames = []string{
 // git: see [step.Host].
 var shellNames = []string{
 	"PWD", "OLDPWD", "SHLVL", "_",
-	"GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0",
+	"GIT_CEILING_DIRECTORIES", "GIT_CONFIG_PARAMETERS",
 }
 
 // notable is how long a value must be to be looked for, in bytes: shorter ones may occur

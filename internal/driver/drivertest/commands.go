@@ -228,7 +228,7 @@ func printArgv(ts *testscript.TestScript, verbs []string) {
 				separator = "\n  "
 			}
 			switch {
-			case arg == stub, arg == once:
+			case arg == once:
 				arg = "STUB"
 			case arg == loop:
 				arg = "LOOP"
@@ -338,6 +338,10 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Launch, err = w.launch(value)
 		case "options":
 			p.Launch.Variable, p.Launch.Options = "SCHEDULER_PARAMETERS", strings.Fields(value)
+		case "owner":
+			p.Owner, p.Sources.Project = value, "/builds/it's"
+		case "entry":
+			p.UnusedEntryPoint = strings.Split(value, ",")
 		case "grace":
 			p.Grace, err = time.ParseDuration(value)
 		default:

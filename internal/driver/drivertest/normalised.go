@@ -10,12 +10,11 @@ import (
 	"podman-executor/internal/step"
 )
 
-// once, stub and loop are the shell programs of the containers, too long for goldens;
+// once and loop are the shell programs of the containers, too long for goldens;
 // internal/step, internal/handover test them.
 var (
-	once       = step.Command(step.User, step.EntryPoint{}, step.Sources{})[1]
-	staying    = handover.Command(step.User, step.EntryPoint{}, step.Sources{})
-	loop, stub = staying[1], staying[3]
+	once = step.Command(step.User, step.EntryPoint{}, step.Sources{})[1]
+	loop = handover.Command(step.User, step.EntryPoint{}, step.Sources{})[1]
 )
 
 var volatile = []struct {

@@ -188,7 +188,7 @@ func TestEntryPointThatSwallowsTheScript(t *testing.T) {
 	j.Image = gitlab.Image{Name: "debian:trixie-slim", Entrypoint: []string{"echo", "EP"}}
 	run := m.run(j)
 	failed(t, run, "script_failure", 1)
-	logs(t, run, "podman-executor: error: the entry point, or the profile of the login shell, ended without running the script")
+	logs(t, run, "podman-executor: error: the entry point ended without running the script", "podman-executor: hint: an entry point has to run its arguments")
 }
 
 // ENV PATH of an image holds in jobs, although the login shell's profile sets
