@@ -137,6 +137,7 @@ func (e *examination) checkFiles(context.Context) {
 				e.add(r)
 			}
 		}
+		e.checkPlaces(user)
 		e.checkContainersConf()
 		if r, ok := preflight.Linger(e.podman.Getenv("XDG_RUNTIME_DIR"), user); ok {
 			e.add(r)
@@ -144,6 +145,25 @@ func (e *examination) checkFiles(context.Context) {
 	}
 	if dir := e.policy.General.DataDir; dir != "" {
 		e.checkSpace(dir)
+	}
+}
+
+// checkPlaces warns of directories that jobs can do with, and that make trouble later.
+func (e *examination) checkPlaces(user preflight.User) {
+	add := func(r preflight.Result, found bool) {
+		if found {
+			e.add(r)
+		}
+	}
+	add(preflight.OtherHome(e.podman.Getenv("HOME"), user))
+	if dir := e.podman.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		if room, err := preflight.ReadRoom(dir); err == nil {
+			add(preflight.InMemory(dir, room))
+		}
+	}
+	dir := site.StateDir(e.call, e.policy)
+	if room, err := preflight.ReadRoom(dir); err == nil {
+		add(preflight.Networked("general.state_dir", dir, room))
 	}
 }
 
@@ -165,12 +185,12 @@ func (e *examination) checkTrust() {
 }
 
 func (e *examination) checkSpace(dir string) {
-	free, err := preflight.Free(dir)
+	room, err := preflight.ReadRoom(dir)
 	if err != nil {
 		e.fail("free space", err, "make "+dir+" readable by gitlab-runner's user")
 		return
 	}
-	e.add(preflight.Space(dir, free, int64(e.policy.General.MinFreeSpace)))
+	e.add(preflight.Space(dir, room, int64(e.policy.General.MinFreeSpace)))
 }
 
 // checkServices checks each podman that jobs may get, and the images there.

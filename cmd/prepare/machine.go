@@ -49,11 +49,11 @@ func report(in inputs, results ...preflight.Result) error {
 }
 
 func checkFree(in inputs, dir string) error {
-	free, err := preflight.Free(dir)
+	room, err := preflight.ReadRoom(dir)
 	if err != nil {
 		return &driver.Fault{Err: err, Hint: "make " + dir + " readable by gitlab-runner's user"}
 	}
-	r := preflight.Space(dir, free, int64(in.policy.General.MinFreeSpace))
+	r := preflight.Space(dir, room, int64(in.policy.General.MinFreeSpace))
 	if r.Hint != "" {
 		r.Hint += "; or lower " + in.policy.Where("general.min_free_space")
 	}

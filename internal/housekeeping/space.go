@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/preflight"
 	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 )
@@ -23,7 +24,7 @@ func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
 	if info.GraphAllocated <= 0 {
 		return nil, errors.New("podman does not report how full its storage is")
 	}
-	if !k.tooFull(info) {
+	if !k.tooFull(t, info) {
 		return nil, nil
 	}
 	store := k.store(t)
@@ -47,15 +48,29 @@ func (k *keeper) makeRoom(ctx context.Context, t target) ([]row, error) {
 		} else if info, err = t.podman.Info(ctx); err != nil {
 			return rows, errors.Join(append(problems, fmt.Errorf("asking how full podman's storage is: %w", err))...)
 		}
-		if !k.tooFull(info) {
+		if !k.tooFull(t, info) {
 			return rows, errors.Join(problems...)
 		}
 	}
-	return rows, errors.Join(append(problems, stillTooFull(info))...)
+	return rows, errors.Join(append(problems, stillTooFull(t, info))...)
 }
 
-func (k *keeper) tooFull(info podman.Info) bool {
-	return float64(info.GraphUsed)/float64(info.GraphAllocated) > float64(k.options.StorageBelow)/100
+func (k *keeper) tooFull(t target, info podman.Info) bool {
+	limit := float64(k.options.StorageBelow) / 100
+	return float64(info.GraphUsed)/float64(info.GraphAllocated) > limit || inodesUsed(t, info) > limit
+}
+
+// inodesUsed returns the part of the inodes of the storage's file system that is used, from 0 to
+// 1. It is 0 where it has no fixed number of them, and on another machine.
+func inodesUsed(t target, info podman.Info) float64 {
+	if t.podman.URL != "" {
+		return 0
+	}
+	room, err := preflight.ReadRoom(info.GraphRoot)
+	if err != nil || room.AllInodes == 0 {
+		return 0
+	}
+	return 1 - float64(room.Inodes)/float64(room.AllInodes)
 }
 
 // forSpace returns what may be removed to free disk space, in that order.
@@ -96,9 +111,13 @@ func device(name string) (uint64, error) {
 	return uint64(info.Sys().(*syscall.Stat_t).Dev), nil
 }
 
-func stillTooFull(info podman.Info) error {
+func stillTooFull(t target, info podman.Info) error {
+	full, what := info.GraphUsed*100/info.GraphAllocated, "full"
+	if inodes := int64(inodesUsed(t, info) * 100); inodes > full {
+		full, what = inodes, "full by its number of inodes (`df -i`)"
+	}
 	return &driver.Fault{
-		Err: fmt.Errorf("the file system of podman's storage is still %d %% full, and nothing more can be removed", info.GraphUsed*100/info.GraphAllocated),
+		Err: fmt.Errorf("the file system of podman's storage is still %d %% %s, and nothing more can be removed", full, what),
 		Hint: "see what takes up the space (`podman system df`; `df` and `du` for other files in " + info.GraphRoot +
 			"), or use a larger disk",
 	}

@@ -158,29 +158,6 @@ func TestReadStorage(t *testing.T) {
 	want(t, Driver("overlay"), OK, "overlay", "")
 }
 
-func TestSpace(t *testing.T) {
-	const gb = 1_000_000_000
-	want(t, Space("/x", 5*gb, 0), OK, "5000 MB in /x", "")
-	want(t, Space("/x", 5*gb, 5*gb), OK, "5000 MB in /x", "")
-	want(t, Space("/x", 5*gb-1, 5*gb), Error, "only 4999 MB are free in /x; general.min_free_space requires 5000 MB", "free space there")
-	want(t, Space("/x", gb/2, 0), Warning, "500 MB in /x", "free space there")
-	want(t, Space("/x", gb/2, gb/4), OK, "500 MB in /x", "")
-}
-
-func TestFree(t *testing.T) {
-	dir := t.TempDir()
-	there, err := Free(dir)
-	if err != nil || there <= 0 {
-		t.Errorf("Free = %d, %v", there, err)
-	}
-	if _, err := Free(filepath.Join(dir, "not", "made", "yet")); err != nil {
-		t.Errorf("of a directory to be made: %v", err)
-	}
-	if _, err := Free(strings.Repeat("/x", 5000)); err == nil {
-		t.Error("of a name that is too long: no error")
-	}
-}
-
 func TestControllers(t *testing.T) {
 	want(t, Controllers("v2", []string{"cpu", "memory", "pids"}, true), OK, "cgroup v2 with cpu, memory, pids", "")
 	want(t, Controllers("v2", []string{"memory", "pids"}, false), Warning, "limits on cpu are accepted but not enforced", "Delegate=")

@@ -1,10 +1,8 @@
 package preflight
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/BurntSushi/toml"
 )
@@ -85,42 +83,5 @@ func Driver(name string) Result {
 		r.Detail = "vfs copies the whole image for each container: jobs start slowly, and the disk fills"
 		r.Hint = `set driver = "overlay" under [storage] in storage.conf; this only affects new storage: ` + "`podman system reset` removes the old one and everything in it"
 	}
-	return r
-}
-
-// Free returns how many bytes the user can still write to the file system of a directory, which
-// need not exist yet.
-func Free(dir string) (int64, error) {
-	var fs syscall.Statfs_t
-	for {
-		err := syscall.Statfs(dir, &fs)
-		if err == nil {
-			return int64(fs.Bavail) * fs.Bsize, nil
-		}
-		if err != syscall.ENOENT || dir == "/" {
-			return 0, fmt.Errorf("checking the free space of %s: %w", dir, err)
-		}
-		dir = filepath.Dir(dir)
-	}
-}
-
-// little is the free space, in bytes, below which the table warns if no limit is set: most
-// images do not fit.
-const little = 1 << 30
-
-// Space checks that there is enough free space in a directory; least is 0 if no limit is set.
-// Both are in bytes.
-func Space(dir string, free, least int64) Result {
-	r := Result{Check: "free space", Detail: fmt.Sprintf("%d MB in %s", free/1e6, dir)}
-	switch {
-	case least > 0 && free < least:
-		r.Level = Error
-		r.Detail = fmt.Sprintf("only %d MB are free in %s; general.min_free_space requires %d MB", free/1e6, dir, least/1e6)
-	case least == 0 && free < little:
-		r.Level = Warning
-	default:
-		return r
-	}
-	r.Hint = "free space there: `podman system df` shows what images and volumes use"
 	return r
 }
