@@ -35,12 +35,12 @@ var limitRows = []Row{
 	},
 	{
 		Name: "runtime-dir-full", Says: `/run/\S*: (?:no space left on device|disk quota exceeded)|cannot write to file descriptor: no space left on device`,
-		Cause: "gitlab-runner's runtime directory (XDG_RUNTIME_DIR), a small file system in memory, is full", Cure: "see what fills it (`df -h`, `df -i` and `du --inodes` on it); podman 5.0 to 5.4.0 leave files there, later ones do not; `RuntimeDirectorySize=` and `RuntimeDirectoryInodesMax=` in logind.conf set its size",
+		Cause: "gitlab-runner's runtime directory (XDG_RUNTIME_DIR), a small file system in memory, is full", Cure: "see what fills it (`df -h`, `df -i`), podman 5.0 to 5.4.0 leave files there; RuntimeDirectorySize= and RuntimeDirectoryInodesMax= in logind.conf set its size",
 		Fixtures: []string{"runtime-dir-full", "runtime-dir-inodes"}, Versions: both,
 	},
 	{
 		Name: "disk-full", Says: `no space left on device|disk quota exceeded|database or disk is full`, Errno: []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT},
-		Cause: "a file system is full, or out of inodes", Cure: "compare `df -h` and `df -i`, and free space where podman has its storage (`podman system df`), in /var/tmp, where it unpacks images, or in the TMPDIR of gitlab-runner",
+		Cause: "the disk is full, or out of inodes", Cure: "compare `df -h` and `df -i`, and free space where podman has its storage (`podman system df`), in /var/tmp, where it unpacks images, or in the TMPDIR of gitlab-runner",
 		Fixtures: []string{"disk-full", "disk-full-volume", "inodes"}, Versions: both,
 	},
 	{

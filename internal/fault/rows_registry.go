@@ -51,7 +51,7 @@ var registryRows = []Row{
 	},
 	{
 		Name: "denied", Whose: Authors, Verbs: pulls, Says: `: denied|access to the resource is denied|: unauthorized|authentication required|40[13] \((?:forbidden|unauthorized)\)|statuscode: 40[13]|invalid username/password`,
-		Cause: "the registry does not give this job the image, or has none of that name", Cure: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)",
+		Cause: "the registry does not give out the image, or has none of that name", Cure: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)",
 		Fixtures: []string{"denied", "unauthorized"}, Versions: both,
 	},
 }
