@@ -53,7 +53,9 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 	var both sync.WaitGroup
 	if p.RunnerContainer != "" {
 		runner := spec.Runner(f, p, have.runner, runnerMount(hostRunner, have.runner))
-		both.Go(func() { runnerError = create(ctx, in, pm, runner, in.policy.Where("general.podman.runner_image"), "runner_options", "container") })
+		both.Go(func() {
+			runnerError = create(ctx, in, pm, runner, in.policy.Where("general.podman.runner_image"), "runner_options", "container")
+		})
 	}
 	both.Go(func() { userError = create(ctx, in, pm, user, "", "custom_options", "container") })
 	both.Wait()
