@@ -25,8 +25,22 @@ const rowsMark = "<!-- rows -->\n"
 // faultPackage has the rows, and in testdata what podman said.
 const faultPackage = "podman-executor/internal/fault"
 
-// longID is an id as podman prints it.
-var longID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+var (
+	// longID is an id as podman prints it, and unique what else differs from time to time.
+	longID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+	unique = regexp.MustCompile(`(metacopy-check|\.tmp-f)[0-9]+`)
+	// logged is a line of podman's log.
+	logged = regexp.MustCompile(`\Atime="[^"]*" level=\w+ msg="(.*)"\z`)
+)
+
+// shown returns what podman says as the page has it.
+func shown(text string) string {
+	text = logged.ReplaceAllString(text, "$1")
+	return longID.ReplaceAllString(unique.ReplaceAllString(text, "${1}…"), "ID")
+}
+
+// ownCase are names that begin a sentence as they are.
+var ownCase = regexp.MustCompile(`\A(gitlab-runner|netavark)\b`)
 
 func troubleshootingPage() ([]byte, error) {
 	source, err := build.Import(faultPackage, ".", build.FindOnly)
@@ -58,7 +72,7 @@ type symptom struct{ verb, text string }
 // symptomsOf returns what podman says about a row, newer versions last.
 func symptomsOf(row fault.Row, dir string) (list []symptom, err error) {
 	if row.Words != "" {
-		return []symptom{{"run", row.Words}}, nil
+		return []symptom{{append(row.Verbs, "run")[0], row.Words}}, nil
 	}
 	for _, name := range row.Fixtures {
 		for _, version := range row.Versions {
@@ -69,7 +83,8 @@ func symptomsOf(row fault.Row, dir string) (list []symptom, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if s := symptomIn(row, string(text)); !slices.Contains(list, s) {
+			s := symptomIn(row, string(text))
+			if !slices.ContainsFunc(list, func(other symptom) bool { return shown(other.text) == shown(s.text) }) {
 				list = append(list, s)
 			}
 		}
@@ -98,7 +113,7 @@ func symptomIn(row fault.Row, fixture string) symptom {
 func renderRow(page *bytes.Buffer, row fault.Row, symptoms []symptom) {
 	fmt.Fprintf(page, "### %s\n\n```\n", row.Name)
 	for _, s := range symptoms {
-		page.WriteString(longID.ReplaceAllString(s.text, "ID") + "\n")
+		page.WriteString(shown(s.text) + "\n")
 	}
 	page.WriteString("```\n\n")
 	f, _ := fault.Of(&podman.ExitError{Verb: symptoms[0].verb, Stderr: symptoms[0].text})
@@ -106,5 +121,9 @@ func renderRow(page *bytes.Buffer, row fault.Row, symptoms []symptom) {
 	if row.Source != "" {
 		seen = "not made here; the words are from " + row.Source
 	}
-	fmt.Fprintf(page, "%s. **Fix** (%s): %s. *Seen: %s.*\n\n", capital(f.Cause), row.Whose, f.Cure, seen)
+	cause := f.Cause
+	if !ownCase.MatchString(cause) {
+		cause = capital(cause)
+	}
+	fmt.Fprintf(page, "%s. **Fix** (%s): %s. *Seen: %s.*\n\n", cause, row.Whose, f.Cure, seen)
 }

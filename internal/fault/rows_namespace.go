@@ -11,7 +11,7 @@ var namespaceRows = []Row{
 	},
 	{
 		Name: "no-new-privs", Says: `new[ug]idmap: (?:write to|open of) [ug]id_map failed: operation not permitted|should have setuid or have filecaps|cannot set up namespace using \S+: exit status 1`,
-		Cause: "`newuidmap` has not the rights it needs", Cure: "remove NoNewPrivileges= (and what implies it) from gitlab-runner's unit; if it is not that, install the package of `newuidmap` again, which makes it setuid (Debian: `apt install --reinstall uidmap`, Fedora: `dnf reinstall shadow-utils`)",
+		Cause: "`newuidmap` lacks the rights it needs", Cure: "remove NoNewPrivileges= from gitlab-runner's unit, or reinstall the package, which makes it setuid (Debian: `apt install --reinstall uidmap`, Fedora: `dnf reinstall shadow-utils`)",
 		Fixtures: []string{"no-new-privs", "newuidmap-mode"}, Versions: both,
 	},
 	{
