@@ -113,7 +113,7 @@ func TestRows(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", r.Name, err)
 		case names[r.Name], !regexp.MustCompile(`\A[a-z0-9-]+\z`).MatchString(r.Name):
-			t.Errorf("%q: the name is there twice, or is no anchor", r.Name)
+			t.Errorf("%q: the name is there twice, or cannot be an anchor", r.Name)
 		case r.Cause == "" || r.Cure == "":
 			t.Errorf("%s: no cause, or no cure", r.Name)
 		case (len(r.Versions) == 0) == (r.Source == "") || (r.Words == "") != (r.Source == ""):
