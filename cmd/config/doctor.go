@@ -9,6 +9,7 @@ import (
 
 	"podman-executor/internal/containersconf"
 	"podman-executor/internal/driver"
+	"podman-executor/internal/fault"
 	"podman-executor/internal/preflight"
 	"podman-executor/internal/remote"
 	"podman-executor/internal/site"
@@ -62,7 +63,16 @@ func (e *examination) add(results ...preflight.Result) { e.results = append(e.re
 
 // fail adds the result of a check that could not be made.
 func (e *examination) fail(check string, err error, hint string) {
-	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Hint: hint})
+	e.add(preflight.Result{Check: check, Level: preflight.Error, Detail: err.Error(), Hint: hintOf(err, "", hint)})
+}
+
+// hintOf returns the hint for an error: that of internal/fault, or otherwise the given one. place
+// is where the policy names the image in question.
+func hintOf(err error, place, otherwise string) string {
+	if _, known := fault.Of(err); !known {
+		return otherwise
+	}
+	return driver.Hint(site.Judge(err, place, otherwise))
 }
 
 // print prints the table, with each hint below its check.

@@ -9,6 +9,7 @@ import (
 
 	podmanconfig "github.com/containers/common/pkg/config"
 
+	"podman-executor/internal/images"
 	"podman-executor/internal/preflight"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
@@ -29,7 +30,7 @@ var shellNeeds = []string{"sh", "head", "wc"}
 // checkImages starts a container of each image that the policy names.
 func (e *examination) checkImages(ctx context.Context) {
 	pm := e.policy.General.Podman
-	var images []examined
+	var list []examined
 	if !pm.StepScriptOnly {
 		runner := examined{key: "runner_image", name: pm.RunnerImage, options: pm.RunnerOptions, needs: slices.Concat(shellNeeds, []string{"bash", "git"})}
 		switch pm.RunnerBinary {
@@ -38,12 +39,12 @@ func (e *examination) checkImages(ctx context.Context) {
 		case "":
 			runner.wants = []string{"gitlab-runner"}
 		}
-		images = append(images, runner)
+		list = append(list, runner)
 	}
 	if pm.DefaultImage != "" {
-		images = append(images, examined{key: "default_image", name: pm.DefaultImage, options: pm.CustomOptions, needs: shellNeeds})
+		list = append(list, examined{key: "default_image", name: pm.DefaultImage, options: pm.CustomOptions, needs: shellNeeds})
 	}
-	for _, image := range images {
+	for _, image := range list {
 		e.add(e.examine(ctx, image))
 	}
 }
@@ -53,13 +54,16 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 	key := "general.podman." + x.key
 	where := e.policy.Where(key)
 	failed := func(err error, hint string) preflight.Result {
-		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Hint: hint}
+		return preflight.Result{Check: x.key, Level: preflight.Error, Detail: err.Error(), Hint: hintOf(err, where, hint)}
 	}
 	name, err := policy.ParseImage(x.name)
 	if err != nil {
 		return failed(err, "fix "+where)
 	}
 	image, err := e.podman.Local(ctx, name.String(), podman.Platform{})
+	if errors.Is(err, podman.ErrNoImage) && images.IsLocalhost(name.String()) {
+		return failed(images.ErrLocalhost, fmt.Sprintf("build or load the image of %s on this host, as gitlab-runner's user", where))
+	}
 	if errors.Is(err, podman.ErrNoImage) && !slices.Equal(e.policy.General.Podman.ImagePullPolicy, policy.PullPolicies{podmanconfig.PullPolicyNever}) {
 		image, err = e.podman.Pull(ctx, podman.Pull{Name: name.String(), AuthFile: e.policy.General.Podman.RegistryAuthFile})
 	}
@@ -67,7 +71,7 @@ func (e *examination) examine(ctx context.Context, x examined) preflight.Result 
 		return failed(err, preflight.ReadSubIDs(preflight.CurrentUser(), false).Enlarge(max(id, preflight.LastID)))
 	}
 	if err != nil {
-		return failed(err, fmt.Sprintf("check %s, and that this host can reach its registry", where))
+		return failed(err, fmt.Sprintf("check %s, and run `%s pull %s` as gitlab-runner's user", where, e.podman.Program, name))
 	}
 	script := `for p in "$@"; do command -v "$p" >/dev/null || echo "$p"; done`
 	out, err := e.podman.Probe(ctx, podman.Probe{Options: x.options, Image: image.ID, Script: script, Words: slices.Concat(x.needs, x.wants)})

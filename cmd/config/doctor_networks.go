@@ -36,7 +36,7 @@ func (e *examination) checkNetworks(ctx context.Context) {
 	if err != nil {
 		result = preflight.Result{
 			Check: preflight.NetworksCheck, Level: preflight.Warning, Detail: err.Error(),
-			Hint: "jobs with services need networks: run `" + e.podman.Program + " network create` and `run --network` as gitlab-runner's user; podman needs netavark and aardvark-dns",
+			Hint: hintOf(err, "", "jobs with services need networks: run `"+e.podman.Program+" network create test` and `run --network test` as gitlab-runner's user"),
 		}
 	}
 	e.add(result)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/pin"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
 	"podman-executor/internal/spec"
 	"podman-executor/internal/trust"
 	"podman-executor/pkg/podman"
@@ -53,9 +55,11 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 	var both sync.WaitGroup
 	if p.RunnerContainer != "" {
 		runner := spec.Runner(f, p, have.runner, runnerMount(hostRunner, have.runner))
-		both.Go(func() { runnerError = create(ctx, in, pm, runner, "runner_options", "container") })
+		both.Go(func() {
+			runnerError = create(ctx, in, pm, runner, in.policy.Where("general.podman.runner_image"), "runner_options", "container")
+		})
 	}
-	both.Go(func() { userError = startFault(create(ctx, in, pm, user, "custom_options", "container")) })
+	both.Go(func() { userError = create(ctx, in, pm, user, "", "custom_options", "container") })
 	both.Wait()
 	if runnerError != nil {
 		return runnerError
@@ -99,9 +103,10 @@ func makeStepsDirs(p plan.Plan) error {
 	return nil
 }
 
-// create creates a container. keys are the policy's keys, in [general.podman], that shape it:
-// podman most likely refuses one of their values.
-func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, keys ...string) error {
+// create creates a container. place is where the policy names its image, see [site.Judge]. keys
+// are the policy's keys, in [general.podman], that shape it: if podman's words are unknown, it
+// most likely refuses one of their values.
+func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, place string, keys ...string) error {
 	err := unlessTaken(ctx, in.log, pm, c.Name, func() error {
 		_, err := pm.Create(ctx, c)
 		return err
@@ -109,7 +114,8 @@ func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, 
 	if err == nil {
 		return nil
 	}
-	return &driver.Fault{Err: fmt.Errorf("creating the container %s: %w", c.Name, err), Hint: checkKeys(in.policy, pm, keys...)}
+	hint := cmp.Or(checkKeys(in.policy, keys...), runAsRunner(pm, "run --rm "+shortID(c.Image)+" true"))
+	return site.Judge(fmt.Errorf("creating the container %s: %w", c.Name, err), place, hint)
 }
 
 // pinned mounts the sources of the job's volumes at paths that no job can change. It returns

@@ -1,12 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	podmanconfig "github.com/containers/common/pkg/config"
+
 	"podman-executor/internal/driver"
+	"podman-executor/internal/fault"
 	"podman-executor/internal/images"
 	"podman-executor/internal/job"
 	"podman-executor/internal/preflight"
@@ -20,11 +23,6 @@ import (
 // runAsRunner returns the hint to try a podman command by hand.
 func runAsRunner(pm *podman.Podman, command string) string {
 	return "run `" + pm.Program + " " + command + "` as gitlab-runner's user"
-}
-
-// runAndCheckSpace returns the hint to do that, and to check whether the disk is full.
-func runAndCheckSpace(pm *podman.Podman, command string) string {
-	return runAsRunner(pm, command) + ", and check the free disk space"
 }
 
 // writableHint returns the hint to let the driver write to the directory that a key of
@@ -71,8 +69,8 @@ func limitsFault(p *policy.Policy, reason string) error {
 }
 
 // checkKeys returns the hint to look at those of the keys in [general.podman] that the policy
-// has. If it has none of them, the hint is about the machine.
-func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
+// has; empty if it has none of them.
+func checkKeys(p *policy.Policy, keys ...string) string {
 	var places []string
 	for _, k := range keys {
 		if key := "general.podman." + k; p.Line(key) > 0 {
@@ -80,36 +78,23 @@ func checkKeys(p *policy.Policy, pm *podman.Podman, keys ...string) string {
 		}
 	}
 	if len(places) == 0 {
-		return runAndCheckSpace(pm, "info")
+		return ""
 	}
 	return "check " + strings.Join(places, ", ")
 }
 
-// startFault returns the error for a user container that podman could not start, with what its
-// image or the machine lacks.
-func startFault(err error) error {
-	switch {
-	case podman.NoSuchProgram(err):
-		return &driver.Refusal{Err: err, Hint: site.NoShellHint}
-	case podman.NoSuchCDIDevice(err):
-		return &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
-	}
-	return err
-}
-
-// serviceFault turns an error of starting a service into a refusal or a fault. machine is the
-// hint for the administrator.
-func serviceFault(service policy.ServiceGrant, err error, machine string) error {
+// serviceFault turns an error of starting a service into a refusal or a fault. otherwise is the
+// hint for words of podman that nobody knows.
+func serviceFault(p *policy.Policy, service policy.ServiceGrant, err error, otherwise string) error {
 	err = fmt.Errorf("starting the service %s: %w", service.Image, err)
-	switch {
-	case errors.Is(err, job.ErrTooMuch):
+	if errors.Is(err, job.ErrTooMuch) {
 		return &driver.Refusal{Err: err, Hint: "remove some of the `variables:` of the service or the job in .gitlab-ci.yml, or put large values into files"}
-	case podman.NoSuchProgram(err) && !service.Added:
-		return &driver.Refusal{Err: err, Hint: "check `entrypoint:` and `command:` of the service in .gitlab-ci.yml"}
-	case podman.NoWorkdir(err) && !service.Added:
-		return &driver.Refusal{Err: err, Hint: "create the WORKDIR of the service's image in its Containerfile (RUN mkdir)"}
 	}
-	return &driver.Fault{Err: err, Hint: cmp.Or(driver.Hint(err), machine)}
+	place := ""
+	if service.Added {
+		place = p.Where("general.podman.services")
+	}
+	return site.Judge(err, place, otherwise)
 }
 
 // launcherFault returns the error for a launcher, or for a job that cannot be launched.
@@ -123,8 +108,9 @@ func launcherFault(p *policy.Policy, err error) error {
 
 // imageFault turns the error of an image into a refusal if the job's author can fix it, and
 // into a fault if the administrator must.
-func imageFault(p *policy.Policy, w imageWanted, err error) error {
+func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
+	otherwise := runAsRunner(pm, "pull "+w.name.String())
 	var state *images.StateError
 	id, lacksID := podman.PullLacksID(err)
 	switch {
@@ -133,25 +119,36 @@ func imageFault(p *policy.Policy, w imageWanted, err error) error {
 	case errors.As(err, &state):
 		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + "; also check XDG_RUNTIME_DIR"}
 	case w.adminKey != "":
-		return &driver.Fault{Err: wrapped, Hint: administratorsImageHint(p.Where("general.podman."+w.adminKey), err)}
+		where := p.Where("general.podman." + w.adminKey)
+		return site.Judge(wrapped, where, administratorsImageHint(where, otherwise, err))
 	}
 	if hint := authorsImageHint(w, err); hint != "" {
 		return &driver.Refusal{Err: wrapped, Hint: hint}
 	}
-	return &driver.Fault{Err: wrapped, Hint: "check that this host can reach the registry and has free disk space"}
+	if _, known := fault.Of(err); !known && podman.PullRefused(err) {
+		return &driver.Refusal{Err: wrapped, Hint: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
+	}
+	return site.Judge(wrapped, "", otherwise)
 }
 
 // administratorsImageHint is for an image that the policy names at that place.
-func administratorsImageHint(where string, err error) string {
-	if errors.Is(err, podman.ErrNoImage) {
+func administratorsImageHint(where, otherwise string, err error) string {
+	switch {
+	case errors.Is(err, images.ErrLocalhost):
+		return fmt.Sprintf("build or load the image of %s on this host, as gitlab-runner's user", where)
+	case errors.Is(err, podman.ErrNoImage):
 		return fmt.Sprintf("pull the image of %s on this host, or allow pulling with image_pull_policy", where)
 	}
-	return fmt.Sprintf("check %s, and that this host can reach its registry", where)
+	return fmt.Sprintf("check %s, and %s", where, otherwise)
 }
 
 // authorsImageHint is for an image that the job names; empty if its author can do nothing.
 func authorsImageHint(w imageWanted, err error) string {
 	switch {
+	case errors.Is(err, images.ErrLocalhost) && slices.Contains(w.pull, podmanconfig.PullPolicyAlways):
+		return fmt.Sprintf("check the name of `image:` in .gitlab-ci.yml; for an image that is on this host, choose `pull_policy: if-not-present` if this runner allows it (now: %s)", w.pull)
+	case errors.Is(err, images.ErrLocalhost):
+		return "check the name of `image:` in .gitlab-ci.yml, or ask the administrator of this runner for the image"
 	case podman.ImageUnreadable(err):
 		return "fix the configuration of the image (ENTRYPOINT, EXPOSE, HEALTHCHECK, …) where it is built, or use another image"
 	case errors.Is(err, podman.ErrNoImage):
@@ -160,8 +157,6 @@ func authorsImageHint(w imageWanted, err error) string {
 		return fmt.Sprintf("with the pull policy %s this job asks no registry; choose another `pull_policy:` in .gitlab-ci.yml if this runner allows it, or ask its administrator (`podman-executor-cleanup --open-repository`)", w.pull)
 	case errors.Is(err, podman.ErrPlatform) || w.platform != (policy.Platform{}) && podman.PullRefused(err):
 		return fmt.Sprintf("check the name and tag of the image in .gitlab-ci.yml, that it exists for the `platform:` %s, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)", w.platform)
-	case podman.PullRefused(err):
-		return "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"
 	}
 	return ""
 }
@@ -176,3 +171,6 @@ func lacksIDFault(err error, id int64, administrators bool) error {
 	}
 	return &driver.Refusal{Err: err, Hint: ids.Authors(id)}
 }
+
+// shortID returns an image's ID as short as podman prints it.
+func shortID(id string) string { return id[:min(len(id), 12)] }

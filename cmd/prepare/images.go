@@ -84,7 +84,7 @@ func findImages(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts,
 	}
 	since := time.Now()
 	if err := s.finder.Look(ctx, requests...); err != nil {
-		return imageFault(in.policy, list[0], err)
+		return imageFault(in.policy, pm, list[0], err)
 	}
 	for _, w := range list {
 		image, err := s.image(ctx, w, since)
@@ -170,7 +170,7 @@ func (s search) find(ctx context.Context, w imageWanted, since time.Time) (image
 	for range findTries {
 		found, err := s.finder.Find(ctx, w.request())
 		if err != nil {
-			return found, imageFault(s.in.policy, w, err)
+			return found, imageFault(s.in.policy, s.podman, w, err)
 		}
 		release, there, err := s.records.HoldImage(ctx, found.ID, since, found.Pulled)
 		if err != nil {
@@ -181,14 +181,14 @@ func (s search) find(ctx context.Context, w imageWanted, since time.Time) (image
 			there, err = s.podman.ImageExists(ctx, found.ID)
 		}
 		if err != nil {
-			return found, imageFault(s.in.policy, w, err)
+			return found, imageFault(s.in.policy, s.podman, w, err)
 		}
 		if there {
 			return found, nil
 		}
 		since = time.Time{} // the record is this job's own now, and proves nothing
 	}
-	return images.Found{}, imageFault(s.in.policy, w, podman.ErrImageGone)
+	return images.Found{}, imageFault(s.in.policy, s.podman, w, podman.ErrImageGone)
 }
 
 // credentialsOf collects the credentials that the job may pull with.

@@ -51,7 +51,7 @@ func makeVolumes(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	if err := pm.EnsureVolumes(ctx, volumes...); err != nil {
 		return &driver.Fault{
 			Err:  fmt.Errorf("creating the job's volumes: %w", err),
-			Hint: runAndCheckSpace(pm, "volume ls"),
+			Hint: runAsRunner(pm, "volume ls"),
 		}
 	}
 	dataDir, data := in.policy.General.DataDir, f.Data()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +18,6 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// networkHint is for a machine on which podman cannot create networks.
-const networkHint = "run `podman network create` and `podman run --network` as gitlab-runner's user; podman needs netavark and aardvark-dns"
-
 // startServices makes the job's network and starts its services on it. It returns the lines of
 // /etc/hosts with which the user container finds them.
 func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, version string, images []podman.Image) (hosts []string, err error) {
@@ -28,12 +26,8 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 	}
 	if network, ok := spec.Network(f, p, preflight.Isolation(version)); ok {
 		if err := pm.CreateNetwork(ctx, network); err != nil {
-			return nil, &driver.Fault{Err: fmt.Errorf("creating the job's network: %w", err), Hint: networkHint}
+			return nil, site.Judge(fmt.Errorf("creating the job's network: %w", err), "", runAsRunner(pm, "network create test"))
 		}
-	}
-	hint := networkHint
-	if in.policy.Line("general.podman.service_container") > 0 {
-		hint = checkKeys(in.policy, pm, "service_container") + "; else " + hint
 	}
 	defer clearRuntimeDir(in.log, p)
 	v := variables{in: in, podman: pm, facts: f, plan: p}
@@ -41,7 +35,8 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 		c := spec.Service(f, p, i, images[i], hosts)
 		lines, err := startService(ctx, &v, i, c)
 		if err != nil {
-			return nil, serviceFault(service, err, hint)
+			hint := runAsRunner(pm, "run --rm "+service.Image.String())
+			return nil, serviceFault(in.policy, service, err, cmp.Or(checkKeys(in.policy, "service_container"), hint))
 		}
 		hosts = append(hosts, lines...)
 		if i == 0 && p.Network != "" {

@@ -116,7 +116,7 @@ func (v *variables) secretOf(ctx context.Context, value string) (string, error) 
 	if err != nil {
 		return "", &driver.Fault{
 			Err:  fmt.Errorf("creating a podman secret for a variable: %w", err),
-			Hint: runAndCheckSpace(v.podman, "secret ls"),
+			Hint: runAsRunner(v.podman, "secret ls"),
 		}
 	}
 	return name, nil

@@ -28,6 +28,9 @@ func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
 	if limit, limited := s.plan.Memory[s.container]; limited {
 		e.limit = &limit
 	}
+	if s.container == s.plan.RunnerContainer {
+		e.place = "general.podman.runner_image in the policy"
+	}
 	stepsDir, stays := s.plan.StepsDirs[s.container]
 	c := handover.Container{Podman: s.podman, Name: s.container, Dir: stepsDir, Grace: s.plan.Grace}
 	if e.stays = stays; stays {

@@ -21,8 +21,9 @@ type stepEnd struct {
 	stays, service bool
 	// limit is the container's memory limit; nil if it has none.
 	limit *plan.Memory
-	// podman and container are the program and the container's name, for hints.
-	podman, container string
+	// podman and container are the program and the container's name, for hints. place is where
+	// the policy names the container's image, empty if the job does.
+	podman, container, place string
 
 	// looks are podman's answers about the container, in order.
 	looks []look
@@ -238,7 +239,7 @@ func ranOutOfMemory(e stepEnd, script *driver.ScriptError) (question, error) {
 	return noQuestion, script
 }
 
-// notStarted distinguishes an image without a shell from a podman that cannot start containers.
+// notStarted distinguishes an image that lacks something from a podman that cannot start containers.
 // podman's message has gone to the job log, but podman repeats it when asked to prepare the
 // container once more. If it reports no error now, a container that has run before may have run
 // in this step as well.
@@ -251,14 +252,7 @@ func notStarted(e stepEnd, exit error, state podman.State) (question, error) {
 	} else if hasEnded(state) {
 		return noQuestion, failedWhile(exit, state)
 	}
-	err := fmt.Errorf("starting the job's container: %w", exit)
-	if podman.NoSuchProgram(exit) {
-		return noQuestion, &driver.Refusal{Err: err, Hint: site.NoShellHint}
-	}
-	if podman.NoSuchCDIDevice(exit) {
-		return noQuestion, &driver.Fault{Err: err, Hint: site.NoCDIDeviceHint}
-	}
-	return noQuestion, &driver.Fault{Err: err, Hint: "see podman's output above"}
+	return noQuestion, site.Judge(fmt.Errorf("starting the job's container: %w", exit), e.place, "see podman's output above")
 }
 
 // handedOver is [outcome] for a container that stays for the whole job.

@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/fault"
 	"podman-executor/internal/launch"
 	"podman-executor/internal/plan"
 	"podman-executor/internal/site"
 	"podman-executor/internal/slurm"
-	"podman-executor/pkg/podman"
 )
 
 // launchedOutcome returns the result of a launched step. job is what Slurm reports about its
@@ -36,8 +36,9 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 			Err:  fmt.Errorf("the container was killed while the script ran; the launcher %s exited with code %d", launcher, o.Launcher),
 			Hint: "it was stopped from outside, for example by a shutdown of its machine",
 		}
-	case podman.SaysNoSuchProgram(o.Stderr):
-		return &driver.Refusal{Err: errors.New("the container could not be started on the machine that the launcher chose"), Hint: site.NoShellHint}
+	}
+	if f, known := fault.Starting(o.Stderr); known {
+		return site.Blame(f, errors.New("the container could not be started on the machine that the launcher chose"), "")
 	}
 	return &driver.Fault{
 		Err:  fmt.Errorf("the launcher %s exited with code %d before the script began", launcher, o.Launcher),

@@ -98,7 +98,7 @@ func TestOutcome(t *testing.T) {
 
 		{"not started", stepEnd{err: said(127, "x"), looks: looks(exited(0))}, askStart, ""},
 		{"not started, ended before with that code", stepEnd{err: said(127, "x"), looks: looks(exited(127)), run: earlierRun}, askStart, ""},
-		{"not started: no shell", stepEnd{err: said(127, "x"), looks: looks(exited(0)), start: &startAnswer{said(127, "executable file `sh` not found")}}, noQuestion, "refusal: starting the job's container: "},
+		{"not started: no shell", stepEnd{err: said(127, "x"), looks: looks(exited(0)), start: &startAnswer{said(127, "crun: executable file `sh` not found in $PATH")}}, noQuestion, "refusal: starting the job's container: "},
 		{"not started: no device", stepEnd{err: said(126, "x"), looks: looks(exited(0)), start: &startAnswer{said(126, "unresolvable CDI devices")}}, noQuestion, "fault: starting the job's container: "},
 		{"not started: says why", stepEnd{err: said(125, "x"), looks: looks(exited(0)), start: &startAnswer{said(125, "why")}}, noQuestion, "fault: starting the job's container: asking: podman start: exit status 125: why"},
 		{"not started: says nothing now", stepEnd{err: said(125, "x"), looks: looks(exited(0)), start: &startAnswer{}}, noQuestion, "fault: running the step: podman start: exit status 125: x; the container is exited"},
@@ -183,7 +183,7 @@ func TestLaunchedOutcome(t *testing.T) {
 		{"Slurm's job has completed", launch.Outcome{Started: true, Reported: true, Status: 3, Launcher: 3}, &slurm.Job{ID: 7, State: "COMPLETED"}, "script 3"},
 		{"the launcher fails after it", launch.Outcome{Started: true, Reported: true, Launcher: 1}, nil, "fault: the script succeeded, then the launcher srun exited with code 1"},
 		{"killed", launch.Outcome{Started: true, Launcher: 137}, nil, "fault: the container was killed while the script ran; the launcher srun exited with code 137"},
-		{"no shell", launch.Outcome{Launcher: 127, Stderr: "executable file `sh` not found"}, nil, "refusal: the container could not be started on the machine that the launcher chose"},
+		{"no shell", launch.Outcome{Launcher: 127, Stderr: "crun: executable file `sh` not found in $PATH"}, nil, "refusal: the container could not be started on the machine that the launcher chose"},
 		{"not started", launch.Outcome{Launcher: 1}, nil, "fault: the launcher srun exited with code 1 before the script began"},
 		{"too little time, of the author's", launch.Outcome{Started: true, Launcher: 1}, timeout, "refusal: job 7 was ended by Slurm: " + timeout.EndedBySlurm() + " (TIMEOUT): TimeLimit"},
 		{"too little memory, of the partition's", launch.Outcome{Started: true, Launcher: 1}, memoryGone, "fault: job 7 was ended by Slurm: " + memoryGone.EndedBySlurm() + " (OUT_OF_MEMORY)"},

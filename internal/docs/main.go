@@ -1,7 +1,7 @@
 // Command docs makes the reference pages under docs/ from the types that they describe, so that
 // a page cannot contradict the program:
 //
-//	go run podman-executor/internal/docs policy OUTPUT
+//	go run podman-executor/internal/docs PAGE OUTPUT
 //
 // `make docs` runs it through the go:generate lines beside the types.
 package main
@@ -13,7 +13,8 @@ import (
 
 // pages are the pages that can be made, by the first argument.
 var pages = map[string]func() ([]byte, error){
-	"policy": policyPage,
+	"policy":          policyPage,
+	"troubleshooting": troubleshootingPage,
 }
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 || pages[args[0]] == nil {
-		return fmt.Errorf("want the name of a page (policy) and a file to write, got %q", args)
+		return fmt.Errorf("want the name of a page (policy, troubleshooting) and a file to write, got %q", args)
 	}
 	page, err := pages[args[0]]()
 	if err != nil {

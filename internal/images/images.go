@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containers/common/pkg/config"
@@ -31,6 +32,14 @@ const (
 // ErrNotReadable is the error of an image of the local storage that only other
 // projects are known to be allowed to read.
 var ErrNotReadable = errors.New("the image in the local storage was pulled with credentials of other projects, and only its registry can say whether this project may read it")
+
+// ErrLocalhost is the error of an image below localhost/ that would have to be pulled. podman
+// gives that name to images that were built or imported on this host.
+var ErrLocalhost = errors.New("no registry has images of localhost/, it is podman's name for images that were built on this host")
+
+// IsLocalhost reports whether no registry has an image of that name. A registry on this host is
+// named with its port.
+func IsLocalhost(name string) bool { return strings.HasPrefix(name, "localhost/") }
 
 // Finder finds the images of one job.
 type Finder struct {
@@ -126,7 +135,7 @@ func (f *Finder) Find(ctx context.Context, r Request) (Found, error) {
 
 // Refused reports whether another try cannot give the job that image either.
 func Refused(err error) bool {
-	return podman.PullRefused(err) || podman.ImageUnreadable(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable)
+	return podman.PullRefused(err) || podman.ImageUnreadable(err) || errors.Is(err, podman.ErrNoImage) || errors.Is(err, ErrNotReadable) || errors.Is(err, ErrLocalhost)
 }
 
 func (f *Finder) try(ctx context.Context, r Request, policy config.PullPolicy) (Found, error) {
@@ -158,6 +167,9 @@ func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 	if err == nil || ctx.Err() != nil || isStateError(err) {
 		return found, err
 	}
+	if IsLocalhost(r.Name) && foreign == nil && !errors.Is(err, podman.ErrNoImage) {
+		return found, err // no registry can help
+	}
 	found, err = f.pull(ctx, r, look)
 	if err == nil || ctx.Err() != nil || isStateError(err) || foreign == nil {
 		return found, err
@@ -171,6 +183,9 @@ func (f *Finder) missing(ctx context.Context, r Request) (Found, error) {
 // on. If the registry refuses, the local image is not used: it may be one that only another
 // project may read.
 func (f *Finder) newer(ctx context.Context, r Request) (Found, error) {
+	if IsLocalhost(r.Name) {
+		return f.missing(ctx, r)
+	}
 	found, pullError := f.pull(ctx, r, nil)
 	if pullError == nil || ctx.Err() != nil || podman.PullRefused(pullError) || isStateError(pullError) {
 		return found, pullError
@@ -213,6 +228,9 @@ func (f *Finder) lookUp(ctx context.Context, r Request) (podman.Image, error) {
 // pull pulls the image while no other job pulls from its repository. If it had to wait, look,
 // unless nil, may find what the other job has pulled.
 func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)) (Found, error) {
+	if IsLocalhost(r.Name) {
+		return Found{}, ErrLocalhost
+	}
 	waited := false
 	unlock, err := Lock(ctx, f.Locks, r.Repository, func() {
 		waited = true

@@ -103,3 +103,35 @@ func TestLookWherePodmanHangs(t *testing.T) {
 		t.Errorf("got %v after %q", err, calls())
 	}
 }
+
+// No registry is asked for an image below localhost/; one that is there is used, and a broken
+// storage is not a missing image.
+func TestLocalhost(t *testing.T) {
+	f, calls := finder(t)
+	for _, test := range []struct {
+		name   string
+		policy config.PullPolicy
+		want   error
+	}{
+		{"localhost/x:1", config.PullPolicyAlways, ErrLocalhost},
+		{"localhost/x:1", config.PullPolicyMissing, ErrLocalhost},
+		{"localhost/x:1", config.PullPolicyNewer, ErrLocalhost},
+		{"localhost/x:1", config.PullPolicyNever, podman.ErrNoImage},
+	} {
+		r := never(test.name)
+		r.Policies = []config.PullPolicy{test.policy}
+		if _, err := f.Find(t.Context(), r); !errors.Is(err, test.want) || !Refused(err) {
+			t.Errorf("%s, %v: %v", test.name, test.policy, err)
+		}
+	}
+	for _, call := range calls() {
+		if strings.Contains(call, "pull") {
+			t.Errorf("a registry was asked: podman %s", call)
+		}
+	}
+	for name, want := range map[string]bool{"localhost/x": true, "localhost:5000/x": false, "localhost.example.com/x": false, "docker.io/localhost/x": false} {
+		if IsLocalhost(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"podman-executor/internal/driver"
+	"podman-executor/internal/fault"
 	"podman-executor/pkg/podman"
 )
 
@@ -14,16 +15,13 @@ import (
 // where the fault occurred.
 func Explain(err error) string {
 	var late *podman.TimeoutError
-	switch {
-	case errors.As(err, &late):
+	if errors.As(err, &late) {
 		return timeoutHint(late)
-	case podman.DiskFull(err):
-		return "the disk is full: free space where podman has its storage (`podman system df`), in /var/tmp, where it unpacks images, and in the TMPDIR of gitlab-runner"
-	case podman.Locked(err):
-		return "another process keeps podman's database locked: find it with `fuser` on db.sql of podman's storage, and check whether the disk is slow"
-	case podman.NoProcesses(err):
-		return "no process could be started: raise TasksMax= of gitlab-runner's unit and of its user's slice, and `ulimit -u` of its user, or run fewer jobs at a time"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	}
+	if f, known := fault.Of(err); known && f.Whose != fault.Authors {
+		return f.Hint()
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return permissionHint(err)
 	}
 	return ""
@@ -48,10 +46,3 @@ func permissionHint(err error) string {
 	}
 	return "set gitlab-runner's TMPDIR to a directory on a local disk that its user can write to"
 }
-
-// Hints for a container that podman cannot start because something is missing, in prepare or in
-// run.
-const (
-	NoShellHint     = "the image has no `sh`; use an image with a POSIX shell"
-	NoCDIDeviceHint = "set gpus and devices in the policy to CDI devices that this machine has: `nvidia-ctk cdi list` lists NVIDIA's; their files are in /etc/cdi"
-)

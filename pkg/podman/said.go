@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
-// podman exits with 125 for most failures, and only its standard error says which. All texts
-// that the driver looks for are here, in lower case, each with its source and the podman
+// podman exits with 125 for most failures, and only its standard error says which. The texts that
+// decide what this package does are here, in lower case, each with its source and the podman
 // versions in which it was seen. A new version may change any of them.
 var (
 	// libpod/define/errors.go, ErrNoSuchCtr; 4.3.1 and 5.4.2.
@@ -18,12 +17,6 @@ var (
 	// containers/storage errors.go, ErrDuplicateName: `the container name "x" is already in
 	// use by …`. 4.3.1; later versions add "or use --replace".
 	nameTaken = [2]string{"the container name ", "is already in use"}
-	// Said by the OCI runtime, crun or runc, and repeated by podman: 4.3.1 and 5.4.2.
-	noSuchProgram = [2]string{"executable file", "not found"}
-	// `workdir "/x" does not exist on container …`
-	noWorkdir = [2]string{`workdir "`, "does not exist on container"}
-	// container-device-interface pkg/cdi/registry.go.
-	noSuchCDIDevice = "unresolvable cdi devices"
 
 	// containers/storage errors.go, ErrImageUnknown, and libpod's own; 4.3.1.
 	noSuchImage = []string{"image not known", "no such image"}
@@ -55,15 +48,7 @@ var (
 	notRootless = "use unshare with rootless"
 	// SQLite's SQLITE_BUSY, with podman from 4.8 on, and "database table is locked".
 	databaseLocked = [2]string{"database ", "is locked"}
-	// errno(3), ENOSPC and EDQUOT, in the words of podman and of the programs that it runs.
-	fullDisk = []string{"no space left on device", "disk quota exceeded", "database or disk is full"}
-	// fork(2), EAGAIN: the operation, and the error.
-	noProcess = []string{"fork/exec", "cannot fork", "fork: ", "clone: ", "pthread_create", noThread}
-	tryAgain  = "resource temporarily unavailable"
 )
-
-// noThread is what Go's runtime says, podman's or this program's, if it cannot start a thread.
-const noThread = "failed to create new os thread"
 
 // Said by registries, and by podman itself, about images that cannot be pulled: a retry will
 // not help. A name has no spaces, so no image name of a job looks like one of these. podman 4
@@ -154,28 +139,6 @@ func NameTaken(err error) bool {
 	return stderrHas(err, nameTaken[0]) && stderrHas(err, nameTaken[1])
 }
 
-// NoSuchProgram reports whether a container could not be started because its image lacks the
-// program of its command. `podman start` exits with 125 then, as for many other failures.
-func NoSuchProgram(err error) bool {
-	stderr, ok := stderrOf(err)
-	return ok && SaysNoSuchProgram(stderr)
-}
-
-// SaysNoSuchProgram is [NoSuchProgram] for what podman has written to standard error.
-func SaysNoSuchProgram(stderr string) bool {
-	return strings.Contains(stderr, noSuchProgram[0]) && strings.Contains(stderr, noSuchProgram[1])
-}
-
-// NoWorkdir reports whether a container could not be started because its image lacks its
-// working directory.
-func NoWorkdir(err error) bool {
-	return stderrHas(err, noWorkdir[0]) && stderrHas(err, noWorkdir[1])
-}
-
-// NoSuchCDIDevice reports whether a container could not be started because the machine does not
-// know one of its CDI devices.
-func NoSuchCDIDevice(err error) bool { return stderrHas(err, noSuchCDIDevice) }
-
 // imageUnknown reports whether a command failed because there is no such image, not because the
 // storage is broken.
 func imageUnknown(err error) bool { return stderrHas(err, noSuchImage...) }
@@ -203,17 +166,6 @@ func onlyGoneSecrets(err error) bool {
 // Locked reports whether a command failed because another process had locked podman's database.
 func Locked(err error) bool {
 	return isExit(err, ExitPodman) && stderrHas(err, databaseLocked[0]) && stderrHas(err, databaseLocked[1])
-}
-
-// DiskFull reports whether a command, or a system call, failed because a disk is full.
-func DiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || stderrHas(err, fullDisk...)
-}
-
-// NoProcesses reports whether a command, or a system call, failed because the user, or the
-// cgroup, has reached its limit of processes.
-func NoProcesses(err error) bool {
-	return errors.Is(err, syscall.EAGAIN) || stderrHas(err, tryAgain) && stderrHas(err, noProcess...) || stderrHas(err, noThread)
 }
 
 // PullRefused reports whether a pull failed because the image does not exist, may not be pulled

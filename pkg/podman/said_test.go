@@ -3,8 +3,6 @@ package podman
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,60 +147,6 @@ func TestNameTaken(t *testing.T) {
 	}
 	if NameTaken(nil) {
 		t.Error("no error says so")
-	}
-}
-
-func TestNoSuchProgram(t *testing.T) {
-	tests := []struct {
-		said string
-		want bool
-	}{
-		{"unable to start container abc: crun: executable file `sh` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found", true},
-		{`runc: runc create failed: unable to start container process: exec: "sh": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found`, true},
-		{"OCI runtime attempted to invoke a command that was not found", false},
-		{"crun: open executable: Permission denied: OCI permission denied", false},
-		{"no such container", false},
-	}
-	for _, tt := range tests {
-		if got := NoSuchProgram(&ExitError{Code: 127, Stderr: tt.said}); got != tt.want {
-			t.Errorf("NoSuchProgram(%q) = %v", tt.said, got)
-		}
-	}
-	if NoSuchProgram(errors.New("executable file `sh` not found")) {
-		t.Error("an error that is not podman's is taken for one")
-	}
-}
-
-func TestNoSuchCDIDevice(t *testing.T) {
-	if !NoSuchCDIDevice(&ExitError{Stderr: "unable to start container abc: setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=all"}) ||
-		NoSuchCDIDevice(&ExitError{Stderr: "stat /dev/nvidia0: no such file or directory"}) || NoSuchCDIDevice(errors.New("unresolvable CDI devices")) {
-		t.Error("a missing CDI device is taken for something else, or the other way round")
-	}
-}
-
-// TestMachineFaults: what podman, or the kernel, says when the machine has no more
-// of something.
-func TestMachineFaults(t *testing.T) {
-	tests := []struct {
-		err         error
-		full, procs bool
-	}{
-		{&ExitError{Code: 125, Stderr: "writing blob: storing blob to file \"/var/tmp/x\": write /var/tmp/x: no space left on device"}, true, false},
-		{&ExitError{Code: 125, Stderr: "mkdir /x: disk quota exceeded"}, true, false},
-		{&ExitError{Code: 125, Stderr: "saving state: database or disk is full"}, true, false},
-		{fmt.Errorf("writing the plan: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), true, false},
-		{&ExitError{Code: 125, Stderr: "fork/exec /usr/bin/conmon: resource temporarily unavailable"}, false, true},
-		{&ExitError{Code: 2, Stderr: "runtime: failed to create new OS thread (have 5 already; errno=11)"}, false, true},
-		{fmt.Errorf("running podman ps: %w", &os.PathError{Op: "fork/exec", Path: "/usr/bin/podman", Err: syscall.EAGAIN}), false, true},
-		{&ExitError{Code: 126, Stderr: "crun: clone: Resource temporarily unavailable: OCI runtime error"}, false, true},
-		{&ExitError{Code: 125, Stderr: "dial tcp: lookup x: Resource temporarily unavailable"}, false, false},
-		{errors.New("no space left on device"), false, false},
-		{nil, false, false},
-	}
-	for _, tt := range tests {
-		if full, procs := DiskFull(tt.err), NoProcesses(tt.err); full != tt.full || procs != tt.procs {
-			t.Errorf("%v: disk full %v, no processes %v", tt.err, full, procs)
-		}
 	}
 }
 

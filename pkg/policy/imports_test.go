@@ -13,8 +13,8 @@ import (
 // The walls between packages. The policy decides and does nothing; podman does and decides
 // nothing. Neither imports the other, and podman knows nothing of GitLab. The package that
 // starts and ends processes imports none of them, and the runner's protocol neither of the two.
-// Packages that read a request, build command lines or judge the end of a step wait for nothing
-// and run nothing.
+// Packages that read a request, build command lines, know podman's words or judge the end of a
+// step wait for nothing and run nothing.
 func TestImports(t *testing.T) {
 	decides := []string{"context", "os/exec", "podman-executor/internal/driver", "podman-executor/internal/process", "podman-executor/internal/site"}
 	tests := []struct {
@@ -27,6 +27,7 @@ func TestImports(t *testing.T) {
 		{"../podman/*.go", []string{"podman-executor/...", "gitlab.com/..."}, []string{"podman-executor/internal/process"}},
 		{"../../internal/process/*.go", []string{"podman-executor/...", "gitlab.com/..."}, nil},
 		{"../../internal/driver/*.go", []string{"podman-executor/pkg/...", "podman-executor/internal/site"}, nil},
+		{"../../internal/fault/*.go", append([]string{"os", "podman-executor/pkg/policy", "podman-executor/internal/...", "gitlab.com/..."}, decides...), nil},
 		{"../../internal/request/*.go", decides, nil},
 		{"../../internal/spec/*.go", decides, nil},
 		{"../../cmd/run/outcome*.go", []string{"context", "net", "net/...", "os", "os/...", "syscall", "time"}, nil},

@@ -325,7 +325,7 @@ func TestRegistryThatStaysDown(t *testing.T) {
 	m := start(t, defaults(r.policy()))
 	run := m.run(pulledBy(r.account, f.image("reader/app:1"), job("down", "echo ran")))
 	failed(t, run, "runner_system_failure", 0)
-	logs(t, run, "podman-executor-prepare: error: getting the image", "500 Internal Server Error", "hint: check that this host can reach the registry")
+	logs(t, run, "podman-executor-prepare: error: getting the image", "500 Internal Server Error", "hint: the registry has an error of its own (500)")
 	if n := f.total("/manifests/"); n != 9 {
 		t.Errorf("the registry was asked %d times, want 3 tries of each of 3 prepares", n)
 	}
