@@ -76,11 +76,6 @@ func runningProgram(runner job.Process, log *site.Log) string {
 // variable returns a variable of the job as the runner has expanded it.
 func (in inputs) variable(name string) string { return in.call.Getenv(request.Prefix + name) }
 
-// note prints one line for the job log.
-func (in inputs) note(format string, args ...any) {
-	fmt.Fprintln(in.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
-}
-
 // data returns where the job's builds and cache are.
 func (in inputs) data() job.Data {
 	return in.job.Data(in.policy.General.DataDir, in.policy.General.Podman.StepScriptOnly)

@@ -15,11 +15,11 @@ import (
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
 	never := func() { t.Error("it waits for nobody") }
-	unlock, err := Lock(t.Context(), dir, "r.example.com/a", never)
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, never)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := Lock(t.Context(), dir, "r.example.com/b", never)
+	other, err := Lock(t.Context(), dir, "r.example.com/b", nil, never)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestLock(t *testing.T) {
 	waits := make(chan struct{})
 	locked := make(chan error)
 	go func() {
-		again, err := Lock(context.Background(), dir, "r.example.com/a", func() { close(waits) })
+		again, err := Lock(context.Background(), dir, "r.example.com/a", nil, func() { close(waits) })
 		if err == nil {
 			again()
 		}
@@ -66,7 +66,7 @@ func TestLockIsOneAlone(t *testing.T) {
 	for i := range 32 {
 		all.Go(func() {
 			for range 50 {
-				unlock, err := Lock(context.Background(), dir, fmt.Sprintf("r.example.com/%d", i%2), func() {})
+				unlock, err := Lock(context.Background(), dir, fmt.Sprintf("r.example.com/%d", i%2), nil, func() {})
 				if err != nil {
 					t.Error(err)
 					return
@@ -89,7 +89,7 @@ func TestLockIsOneAlone(t *testing.T) {
 // Locks left by killed drivers are removed; held locks stay.
 func TestLocksLeftBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
-	unlock, err := Lock(t.Context(), dir, "r.example.com/held", func() {})
+	unlock, err := Lock(t.Context(), dir, "r.example.com/held", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLocksLeftBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	other, err := Lock(t.Context(), dir, "r.example.com/other", func() {})
+	other, err := Lock(t.Context(), dir, "r.example.com/other", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestLocksLeftBehind(t *testing.T) {
 		t.Errorf("%d files are there, want the two that are held", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := Lock(ctx, dir, "r.example.com/held", cancel); !errors.Is(err, context.Canceled) {
+	if _, err := Lock(ctx, dir, "r.example.com/held", nil, cancel); !errors.Is(err, context.Canceled) {
 		t.Errorf("what is held was locked again: %v", err)
 	}
 	other()
@@ -115,17 +115,17 @@ func TestLocksLeftBehind(t *testing.T) {
 
 func TestLockIsGivenUp(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := Lock(t.Context(), dir, "r.example.com/a", func() {})
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := Lock(ctx, dir, "r.example.com/a", cancel); !errors.Is(err, context.Canceled) {
+	if _, err := Lock(ctx, dir, "r.example.com/a", nil, cancel); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	var state *StateError
-	if _, err := Lock(t.Context(), "/dev/null/locks", "r.example.com/a", func() {}); !errors.As(err, &state) {
+	if _, err := Lock(t.Context(), "/dev/null/locks", "r.example.com/a", nil, func() {}); !errors.As(err, &state) {
 		t.Errorf("got %v", err)
 	}
 }
