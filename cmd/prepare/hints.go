@@ -132,6 +132,8 @@ func imageFault(p *policy.Policy, w imageWanted, err error) error {
 		return lacksIDFault(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
 		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + "; also check XDG_RUNTIME_DIR"}
+	case podman.RateLimited(err):
+		return &driver.Fault{Err: wrapped, Hint: rateLimitHint(p, w)}
 	case w.adminKey != "":
 		return &driver.Fault{Err: wrapped, Hint: administratorsImageHint(p.Where("general.podman."+w.adminKey), err)}
 	}
@@ -139,6 +141,14 @@ func imageFault(p *policy.Policy, w imageWanted, err error) error {
 		return &driver.Refusal{Err: wrapped, Hint: hint}
 	}
 	return &driver.Fault{Err: wrapped, Hint: "check that this host can reach the registry and has free disk space"}
+}
+
+// rateLimitHint is for a registry that limits how much an account, or an address without one, may
+// pull.
+func rateLimitHint(p *policy.Policy, w imageWanted) string {
+	host, _, _ := strings.Cut(w.name.String(), "/")
+	return "wait, or pull with an account that has a higher limit: the job's variable DOCKER_AUTH_CONFIG, or general.podman.registry_auth_file in " +
+		p.File() + "; or set up a mirror of " + host + " in this host's registries.conf"
 }
 
 // administratorsImageHint is for an image that the policy names at that place.

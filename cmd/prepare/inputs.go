@@ -96,6 +96,7 @@ func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Endpoi
 		Job:      in.job, Policy: in.policy, Grant: grant, Runner: in.runner, Attempt: in.attempt,
 		Dirs: leftovers.Roots{
 			TempDir: filepath.Dir(in.attempt), RuntimeDir: job.RuntimeDir(pm.Getenv), SecretsDir: secret.Parent(in.stateDir),
+			PullDir: pm.Getenv("TMPDIR"),
 		},
 		Podman: plan.Podman{
 			Program: pm.Program, URL: host.URL, Identity: host.Identity, KnownHosts: host.KnownHosts,

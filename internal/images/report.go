@@ -35,11 +35,12 @@ func (f Fetch) String() string {
 	}
 	switch {
 	case f.Reused == 0:
+	case f.Layers == 1:
+		reused = "its layer was already here"
 	case f.Reused == f.Layers:
 		reused = fmt.Sprintf("all %d layers were already here", f.Layers)
-		if f.Layers == 1 {
-			reused = "its layer was already here"
-		}
+	case f.Reused == 1:
+		reused = fmt.Sprintf("1 of %d layers was already here", f.Layers)
 	default:
 		reused = fmt.Sprintf("%d of %d layers were already here", f.Reused, f.Layers)
 	}

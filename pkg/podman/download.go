@@ -23,7 +23,8 @@ type Progress struct {
 	// fetched. (podman can fetch parts of a layer of the format zstd:chunked, without a
 	// temporary file. Such a layer does not count as fetched.)
 	Complete bool
-	// Trying is why podman tries again, in its own words; empty if it does not.
+	// Trying is why podman tries again, in its own words, [maxTrying] bytes at most; empty if it
+	// does not.
 	Trying string
 }
 
@@ -31,6 +32,8 @@ const (
 	// DownloadPrefix begins the names of the directories that pulls have, see [download]. A
 	// number follows.
 	DownloadPrefix = "podman-executor-pull-"
+	// maxTrying bounds what a registry may say in one line of a job log.
+	maxTrying = 300
 	// measured is how often a pull's progress is looked at.
 	measured = time.Second
 	// littleWritten is how much podman may write, in bytes, for an image whose layers the
@@ -92,7 +95,7 @@ func (d *download) env(env []string) []string {
 // hidden reports whether a pull failed because podman does not have the directory: the mount
 // namespace that it joins may have another /var/tmp.
 func (d *download) hidden(err error) bool {
-	return d.dir != "" && stderrHas(err, strings.ToLower(d.dir)) && stderrHas(err, "no such file or directory")
+	return d.dir != "" && stderrHas(err, noTempDir[0]) && stderrHas(err, strings.ToLower(d.dir)+": "+noTempDir[1])
 }
 
 // takes notes what a line of podman's standard error says of the pull, and reports whether it
@@ -112,7 +115,8 @@ func (d *download) takes(line string) bool {
 	}
 	if again := retrying.FindStringSubmatch(line); again != nil {
 		if text, err := strconv.Unquote(again[1]); err == nil {
-			_, d.seen.Trying, _ = strings.Cut(text, "Error: ")
+			_, text, _ = strings.Cut(text, "Error: ")
+			d.seen.Trying = strings.ToValidUTF8(text[:min(len(text), maxTrying)], "")
 		}
 		return false // as for other commands, it belongs to what podman said
 	}
