@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestLock(t *testing.T) {
@@ -55,6 +56,32 @@ func entries(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	return len(list)
+}
+
+// Who waits hears of each tick.
+func TestLockTicks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "locks")
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticks, waits, locked := make(chan time.Time), make(chan struct{}), make(chan error)
+	go func() {
+		again, err := Lock(context.Background(), dir, "r.example.com/a", ticks, func() { waits <- struct{}{} })
+		if err == nil {
+			again()
+		}
+		locked <- err
+	}()
+	<-waits
+	for range 2 {
+		ticks <- time.Time{}
+		<-waits
+	}
+	unlock()
+	if err := <-locked; err != nil {
+		t.Error(err)
+	}
 }
 
 // Unlocking removes the file, and two never hold the lock at the same time, even with many that
