@@ -17,8 +17,10 @@ import (
 
 const (
 	// downloadAge is how long nothing may have changed in what a pull has downloaded, before it
-	// counts as left behind: podman may have no file of it open for a moment.
-	downloadAge = 10 * time.Minute
+	// counts as left behind. podman has no file of it open while it waits for the storage, which
+	// another podman may lock for as long as it unpacks a layer. It is how long a pull may take,
+	// unless the policy has another limit.
+	downloadAge = time.Hour
 	// maxDownload bounds how many files are looked at in one directory. Images have fewer
 	// layers.
 	maxDownload = 10000
