@@ -23,7 +23,7 @@ type front struct {
 	host string
 	// proxy asks the registry.
 	proxy *httputil.ReverseProxy
-	mu   sync.Mutex
+	mu    sync.Mutex
 	// asked are the requests that had an account, and those that need none:
 	// "GET /v2/… by USER".
 	asked []string
