@@ -59,7 +59,7 @@ func (t *throttled) Write(p []byte) (int, error) {
 // busybox's.
 func (r *registry) large(name string, bytes int) {
 	r.Helper()
-	local := build(r.T, fmt.Sprintf("FROM %s\nRUN dd if=/dev/urandom of=/large bs=%d count=1 iflag=fullblock\n", busyboxImage, bytes))
+	local := build(r.T, fmt.Sprintf("FROM %s\nRUN head -c %d /dev/urandom >/large\n", busyboxImage, bytes))
 	r.push(local, name)
 	podman(r.T, "rmi", "--force", local)
 }
@@ -74,7 +74,7 @@ func TestPullProgress(t *testing.T) {
 	r := startRegistry(t)
 	r.large("reader/large:1", 12e6)
 	image := r.slow(300e3).image("reader/large:1")
-	m := start(t, defaults(r.policy(), `image_pull_policy = "always"`))
+	m := start(t, defaults(r.policy(), "-image_pull_policy"))
 	run := m.run(pulledBy(r.account, image, job("slow", "echo ran")))
 	succeeded(t, run)
 	logs(t, run, "Pulling image "+image+"\n", "Using image "+image+" in the user container: sha256:", "ran")
@@ -136,7 +136,7 @@ func TestCancelledPullsLeaveNothing(t *testing.T) {
 	f := r.slow(400e3)
 	image := f.image("reader/large:1")
 	tmp := t.TempDir()
-	m := start(t, defaults(storageEnvironment("CONTAINERS_REGISTRIES_CONF="+r.config, "TMPDIR="+tmp), `image_pull_policy = "always"`))
+	m := start(t, defaults(storageEnvironment("CONTAINERS_REGISTRIES_CONF="+r.config, "TMPDIR="+tmp), "-image_pull_policy"))
 	downloading := func() {
 		t.Helper()
 		for end := time.Now().Add(jobTime); len(downloads(t, tmp)) < 3; time.Sleep(50 * time.Millisecond) {
