@@ -1,10 +1,13 @@
 package podman
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +49,7 @@ const (
 // copy/progress_bars.go; 4.3.1 and 5.4.2).
 var (
 	copyingBlob   = regexp.MustCompile(`\ACopying blob (?:sha256:)?([0-9a-f]{12,64})\b`)
-	copyingConfig = regexp.MustCompile(`\ACopying config (?:sha256:)?[0-9a-f]{12,64}\b`)
+	copyingConfig = regexp.MustCompile(`\ACopying config (?:sha256:)?([0-9a-f]{12,64})\b`)
 	otherSteps    = regexp.MustCompile(`\A(?:Trying to pull [^ ]+\.\.\.|Getting image source signatures|Checking if image destination supports signatures|Writing manifest to image destination|Storing signatures)\z`)
 	// containers/common pkg/retry/retry.go, printed by logrus.
 	retrying = regexp.MustCompile(`\Atime=[^ ]+ level=warning msg=("Failed, retrying in .*")\z`)
@@ -63,6 +66,8 @@ type download struct {
 	mu     sync.Mutex
 	layers map[string]bool
 	seen   Progress
+	// final means that all layers have come, and that the files were counted then.
+	final bool
 }
 
 // newDownload makes the directory, in podman's TMPDIR. Without one, as for a podman service,
@@ -108,9 +113,12 @@ func (d *download) takes(line string) bool {
 		d.seen.Layers = len(d.layers)
 		return true
 	}
-	if copyingConfig.MatchString(line) {
+	if config := copyingConfig.FindStringSubmatch(line); config != nil {
 		// The layers' files are there until the image is stored.
-		d.seen.Complete = d.measure()
+		if files, ok := d.files(); ok {
+			d.count(withoutConfig(files, config[1]))
+			d.seen.Complete, d.final = true, true
+		}
 		return true
 	}
 	if again := retrying.FindStringSubmatch(line); again != nil {
@@ -127,32 +135,73 @@ func (d *download) takes(line string) bool {
 func (d *download) progress() Progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.measure()
+	if files, ok := d.files(); ok && !d.final {
+		d.count(files)
+	}
 	return d.seen
 }
 
-// measure sums up the files, and reports whether podman's directory was there. What has come
-// never becomes less: podman removes the files before it ends.
-func (d *download) measure() bool {
+// file is one that podman has fetched, or is fetching.
+type file struct {
+	name string
+	size int64
+}
+
+// files returns podman's files, the latest last, and whether their directory is there.
+func (d *download) files() (list []file, ok bool) {
 	if d.dir == "" {
-		return false
+		return nil, false
 	}
 	dirs, _ := filepath.Glob(filepath.Join(d.dir, "*storage*"))
-	var bytes int64
-	files := 0
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return false
+			return nil, false
 		}
 		for _, entry := range entries {
 			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-				bytes, files = bytes+info.Size(), files+1
+				list = append(list, file{filepath.Join(dir, entry.Name()), info.Size()})
 			}
 		}
 	}
-	d.seen.Bytes, d.seen.Fetched = max(d.seen.Bytes, bytes), max(d.seen.Fetched, files)
-	return len(dirs) > 0
+	slices.SortFunc(list, func(a, b file) int {
+		return cmp.Or(cmp.Compare(len(a.name), len(b.name)), strings.Compare(a.name, b.name))
+	})
+	return list, len(dirs) > 0
+}
+
+// count notes what has come. That never becomes less: podman removes the files before it ends.
+func (d *download) count(files []file) {
+	var bytes int64
+	for _, f := range files {
+		bytes += f.size
+	}
+	d.seen.Bytes, d.seen.Fetched = max(d.seen.Bytes, bytes), max(d.seen.Fetched, len(files))
+}
+
+const (
+	// maxConfig is how large an image's configuration is at most, in bytes (containers/image
+	// internal/iolimits).
+	maxConfig = 4 << 20
+	// configTries is how often a file is looked at that podman may be writing.
+	configTries = 3
+)
+
+// withoutConfig leaves out the image's configuration, which is no layer: podman may already have
+// written it to the latest file.
+func withoutConfig(files []file, digest string) []file {
+	last := len(files) - 1
+	if last < 0 || files[last].size > maxConfig {
+		return files
+	}
+	for range configTries {
+		text, err := os.ReadFile(files[last].name)
+		if err == nil && strings.HasPrefix(fmt.Sprintf("%x", sha256.Sum256(text)), digest) {
+			return files[:last]
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return files
 }
 
 // ended notes how much podman has written in all. If it has written much and fetched nothing

@@ -2,7 +2,9 @@ package podman
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,6 +76,27 @@ func TestDownload(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(tmp); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// The image's configuration is no layer, whether or not it is there when podman says so.
+func TestDownloadWithConfig(t *testing.T) {
+	p := &Podman{Env: []string{"TMPDIR=" + t.TempDir()}}
+	for _, early := range []bool{true, false} {
+		d := p.newDownload()
+		for _, blob := range []string{blobOne, blobTwo, pulledID} {
+			d.takes("Copying blob sha256:" + blob)
+		}
+		layer(t, d, "storage1/9", 500)
+		config := func() { layer(t, d, "storage1/10", 7) }
+		if early {
+			config()
+		}
+		d.takes(fmt.Sprintf("Copying config sha256:%x", sha256.Sum256(make([]byte, 7))))
+		config()
+		if got, want := d.progress(), (Progress{Bytes: 500, Layers: 3, Fetched: 1, Complete: true}); got != want {
+			t.Errorf("early %v: got %+v, want %+v", early, got, want)
+		}
 	}
 }
 
