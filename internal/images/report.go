@@ -67,8 +67,9 @@ func megabytes(bytes float64) string {
 // report follows the tries of one pull. It says nothing about those that are done within the
 // interval.
 type report struct {
-	// begun is when the pull began, told when its author heard of it last.
-	begun, told time.Time
+	// begun is when the pull began, told when its author heard of it last, due when the next line
+	// is.
+	begun, told, due time.Time
 	// earlier is what came with tries that have failed, latest what this one has done.
 	earlier int64
 	latest  podman.Progress
@@ -77,7 +78,7 @@ type report struct {
 	before int64
 }
 
-func newReport(now time.Time) *report { return &report{begun: now, told: now} }
+func newReport(now time.Time) *report { return &report{begun: now, told: now, due: now.Add(interval)} }
 
 // failed notes that another try begins.
 func (r *report) failed() {
@@ -90,15 +91,17 @@ func (r *report) bytes() int64 { return r.earlier + max(r.latest.Bytes, 0) }
 // progress notes what the try has done, and returns what to tell the author; empty: nothing yet.
 func (r *report) progress(now time.Time, p podman.Progress) string {
 	r.latest = p
-	since := now.Sub(r.told)
-	if since < interval {
+	if now.Before(r.due) {
 		return ""
 	}
-	text := r.sinceTold(now.Sub(r.begun), since)
+	text := r.sinceTold(now.Sub(r.begun), now.Sub(r.told))
 	if p.Trying != "" {
 		text += "; podman tries again: " + p.Trying
 	}
 	r.told, r.before = now, r.bytes()
+	for !r.due.After(now) {
+		r.due = r.due.Add(interval)
+	}
 	return text
 }
 
