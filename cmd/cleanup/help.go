@@ -16,7 +16,8 @@ a timer, as gitlab-runner's user. This is safe while jobs run. Without
 CLEANUP options (at least one):
     --orphans                     Remove containers, networks, podman secrets
                                   and directories that finished jobs left
-                                  behind.
+                                  behind, and files that pulls left in
+                                  podman's TMPDIR.
     --builds-older-than DURATION  Remove builds that no job has used for
                                   DURATION.
     --images-unused-for DURATION  Remove images that were pulled for jobs and

@@ -71,7 +71,7 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 func userContainer(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan, image podman.Image, hosts []string) (podman.Create, error) {
 	warnOfUser(in, f, image)
 	for _, m := range f.Grant.Mounts {
-		in.note("Mounting %s at %s (%s), requested by %s", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
+		in.call.Note("Mounting %s at %s (%s), requested by %s", m.Source, m.Destination, strings.Join(m.Options, ","), m.Variable)
 		in.log.WithField("rule", m.Rule).Info("volume granted: " + m.Source)
 	}
 	mounts, err := pinned(ctx, in, pm, p, f.Grant.Mounts)

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
@@ -124,8 +125,9 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		Locks:  filepath.Dir(p.AuthDir) + "-locks",
 		Native: native,
 		Pulled: func(id string) { recordPulled(records, in.log, id) },
-		Note:   in.note,
+		Note:   in.call.Note,
 		Warn:   in.call.Warn,
+		Detail: in.call.Detail, EndDetails: in.call.EndDetails,
 	}}, nil
 }
 
@@ -143,21 +145,36 @@ func recordPulled(records storage.Records, log *site.Log, id string) {
 // image resolves one image and says so in the job log. since is the earliest time at which the
 // image was looked for.
 func (s search) image(ctx context.Context, w imageWanted, since time.Time) (podman.Image, error) {
-	started := time.Now()
 	found, err := s.find(ctx, w, since)
 	if err != nil {
 		return podman.Image{}, err
 	}
 	how := "found locally"
 	if found.Pulled {
-		how = fmt.Sprintf("pulled in %.1f s", time.Since(started).Seconds())
+		how = found.Fetch.String()
+		logPulled(s.in.log, w, found)
 	}
 	platform := ""
 	if w.platform != (policy.Platform{}) {
 		platform = " for " + w.platform.String()
 	}
-	s.in.note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
+	s.in.call.Note("Using image %s%s %s: %s, %d MB, %s", w.name, platform, w.role, found.Digest, found.Size/1e6, how)
 	return found.Image, nil
+}
+
+// logPulled tells the administrator how an image was pulled.
+func logPulled(log *site.Log, w imageWanted, found images.Found) {
+	fetch := found.Fetch
+	fields := logrus.Fields{
+		"image": w.name.String(), "size": found.Size, "seconds": fetch.Took.Seconds(), "waited": fetch.Waited.Seconds(),
+	}
+	if fetch.Bytes > 0 {
+		fields["fetched"], fields["bytes_per_second"] = fetch.Bytes, int64(fetch.Rate())
+	}
+	if fetch.Layers > 0 {
+		fields["layers"], fields["layers_reused"] = fetch.Layers, fetch.Reused
+	}
+	log.WithFields(fields).Info("pulled an image")
 }
 
 // findTries is how often an image is looked for if it is removed before it can be held.

@@ -76,11 +76,6 @@ func runningProgram(runner job.Process, log *site.Log) string {
 // variable returns a variable of the job as the runner has expanded it.
 func (in inputs) variable(name string) string { return in.call.Getenv(request.Prefix + name) }
 
-// note prints one line for the job log.
-func (in inputs) note(format string, args ...any) {
-	fmt.Fprintln(in.call.Stdout, driver.Printable(fmt.Sprintf(format, args...)))
-}
-
 // data returns where the job's builds and cache are.
 func (in inputs) data() job.Data {
 	return in.job.Data(in.policy.General.DataDir, in.policy.General.Podman.StepScriptOnly)
@@ -101,6 +96,7 @@ func factsOf(in inputs, grant policy.Grant, pm podman.Podman, host remote.Endpoi
 		Job:      in.job, Policy: in.policy, Grant: grant, Runner: in.runner, Attempt: in.attempt,
 		Dirs: leftovers.Roots{
 			TempDir: filepath.Dir(in.attempt), RuntimeDir: job.RuntimeDir(pm.Getenv), SecretsDir: secret.Parent(in.stateDir),
+			PullDir: pm.Getenv("TMPDIR"),
 		},
 		Podman: plan.Podman{
 			Program: pm.Program, URL: host.URL, Identity: host.Identity, KnownHosts: host.KnownHosts,

@@ -46,12 +46,13 @@ func removeLeftovers(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	}
 	pinned, err := f.Dirs.Pinned(f.Now)
 	secrets, secretsErr := f.Dirs.Secrets(p.Podman.URL, p.SecretsDir, f.Now)
-	err = errors.Join(err, secretsErr)
-	for _, o := range slices.Concat(pinned, secrets, evidence.Orphans) {
+	downloads, downloadsErr := leftovers.Downloads(f.Dirs.PullDir, true, f.Now)
+	err = errors.Join(err, secretsErr, downloadsErr)
+	for _, o := range slices.Concat(pinned, secrets, downloads, evidence.Orphans) {
 		err = errors.Join(err, o.Remove(ctx, pm))
 	}
 	if err != nil {
-		in.log.WithError(err).Warn("removing volumes, secrets and directories of dead runners")
+		in.log.WithError(err).Warn("removing volumes, secrets, downloads and directories of dead runners")
 	}
 	if err := removeLaunched(ctx, pm, f); err != nil {
 		in.log.WithError(err).Warn("removing launched jobs of dead runners")

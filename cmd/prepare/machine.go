@@ -73,13 +73,13 @@ func reach(ctx context.Context, in inputs, pm podman.Podman) (podman.Podman, rem
 	for _, h := range remote.Order(hosts, in.job.VolumeName("builds")) {
 		connected, disconnect, err := site.ConnectAndPing(ctx, pm, h)
 		if err == nil {
-			in.note("Using the podman service %s", h.URL)
+			in.call.Note("Using the podman service %s", h.URL)
 			return connected, h, disconnect, nil
 		}
 		if !errors.As(err, &silent) {
 			return pm, h, nil, err
 		}
-		in.note("Skipping podman service %s: %v", silent.URL, silent.Err)
+		in.call.Note("Skipping podman service %s: %v", silent.URL, silent.Err)
 		in.log.WithError(err).Warn("skipping a podman service")
 	}
 	if len(hosts) == 0 {
@@ -116,7 +116,7 @@ func checkPodman(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	if forgetful != nil {
 		in.log.WithError(forgetful).Warn("remembering podman's version")
 	}
-	in.note("Using podman %s under the policy %s", version.Version, in.policy.File())
+	in.call.Note("Using podman %s under the policy %s", version.Version, in.policy.File())
 	for _, n := range f.Grant.Notices {
 		in.call.Warn("%s", n)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
-	"podman-executor/internal/driver"
+	"podman-executor/internal/site"
 	"podman-executor/internal/spec"
 	"podman-executor/pkg/podman"
 )
@@ -32,10 +32,8 @@ func projectOwner(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fact
 		err = fmt.Errorf("it printed %q", said)
 	}
 	if err != nil {
-		return "", startFault(&driver.Fault{
-			Err:  fmt.Errorf("finding out the user of the job's image (FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR): %w", err),
-			Hint: runAsRunner(pm, "info"),
-		})
+		return "", site.Judge(fmt.Errorf("finding out the user of the job's image (FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR): %w", err),
+			"", runAsRunner(pm, "run --rm "+shortID(image.ID)+" true"))
 	}
 	return said[:len(said)-1], nil
 }

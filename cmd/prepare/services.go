@@ -143,7 +143,7 @@ func waitForServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.F
 	if len(p.Services) == 0 || timeout < 0 {
 		return nil
 	}
-	in.note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))
+	in.call.Note("Waiting for services to be up and running (timeout %d seconds)...", int(timeout.Seconds()))
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var services []ready.Service

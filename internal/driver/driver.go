@@ -69,6 +69,7 @@ type Call struct {
 	Stdout, Stderr io.Writer
 
 	explain func(error) string
+	log     jobLog
 }
 
 // Getenv returns a variable of the call's environment.

@@ -182,7 +182,7 @@ func (c *Call) Warn(format string, args ...any) { c.say("warning", fmt.Sprintf(f
 
 // say prints one line. Line breaks are replaced, since they would let a job forge lines.
 func (c *Call) say(kind, text string) {
-	fmt.Fprintf(c.Stderr, "%s: %s: %s\n", c.Program, kind, Printable(text))
+	c.log.line(c.Stderr, fmt.Sprintf("%s: %s: %s", c.Program, kind, Printable(text)))
 }
 
 // Printable returns s with control characters, and whatever else is not printable, replaced: a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"podman-executor/internal/job"
 	"podman-executor/internal/leftovers"
@@ -15,6 +16,10 @@ import (
 func (k *keeper) removeOrphans(ctx context.Context, t target) ([]row, error) {
 	places := leftovers.Roots{
 		TempDir: k.call.Getenv("TMPDIR"), RuntimeDir: job.RuntimeDir(t.podman.Getenv), SecretsDir: secret.Parent(k.stateDir()),
+	}
+	// A podman service on this machine is this user's, and has the same default.
+	if t.endpoint == "" || strings.HasPrefix(t.endpoint, "unix://") {
+		places.PullDir = t.podman.Getenv("TMPDIR")
 	}
 	if places.TempDir == "" {
 		places.TempDir = os.TempDir()

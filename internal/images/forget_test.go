@@ -61,7 +61,7 @@ func TestForget(t *testing.T) {
 	if _, err := r.restrict("r.example.com/new"); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := Lock(t.Context(), locks, "r.example.com/pulled", func() {})
+	unlock, err := Lock(t.Context(), locks, "r.example.com/pulled", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,10 @@ type Finder struct {
 	Pulled func(id string)
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
+	// Detail, if set, prints a line about something that takes long, below a header; of is what
+	// it is about. EndDetails is called when that is over.
+	Detail     func(of, header, text string)
+	EndDetails func(of string)
 
 	// seen are the images that [Finder.Look] has found, by name.
 	seen map[string]podman.Image
@@ -112,6 +116,8 @@ type Found struct {
 	podman.Image
 	// Pulled means that its registry was asked for it.
 	Pulled bool
+	// Fetch says how it was pulled.
+	Fetch Fetch
 }
 
 // Find tries the pull policies in order and returns the first image found. If there is none,
@@ -231,16 +237,12 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	if IsLocalhost(r.Name) {
 		return Found{}, ErrLocalhost
 	}
-	waited := false
-	unlock, err := Lock(ctx, f.Locks, r.Repository, func() {
-		waited = true
-		f.Note("Waiting for another job that is pulling from %s", r.Repository)
-	})
+	unlock, waited, err := f.lock(ctx, r)
 	if err != nil {
 		return Found{}, err
 	}
 	defer unlock()
-	if waited && look != nil {
+	if waited > 0 && look != nil {
 		if found, err := look(); err == nil {
 			return found, nil
 		}
@@ -258,13 +260,14 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 			return Found{}, err
 		}
 	}
-	image, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
+	image, fetch, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
+	fetch.Waited = waited
 	if err != nil {
 		f.failed(ctx, r, err, undo)
 		f.discard(ctx, r, image.ID, err)
 		return Found{}, err
 	}
-	return Found{Image: image, Pulled: true}, f.pulled(ctx, r, image, undo)
+	return Found{Image: image, Pulled: true, Fetch: fetch}, f.pulled(ctx, r, image, undo)
 }
 
 // discard handles an image that was pulled and is of no use. One that podman cannot read is
@@ -280,18 +283,66 @@ func (f *Finder) discard(ctx context.Context, r Request, id string, failure erro
 	}
 }
 
-func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image, error) {
+// lock waits until no other job pulls from the image's repository, says so, and returns how long
+// it took.
+func (f *Finder) lock(ctx context.Context, r Request) (unlock func(), waited time.Duration, err error) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	var since time.Time
+	unlock, err = Lock(ctx, f.Locks, r.Repository, ticker.C, func() {
+		if since.IsZero() {
+			since = time.Now()
+			ticker.Reset(interval)
+			f.Note("Waiting for another job that is pulling from %s", r.Repository)
+			return
+		}
+		f.detail(r.Name, "Waiting to pull "+r.Name, "waiting for another job that is pulling from "+r.Repository+", for "+inSeconds(time.Since(since)))
+	})
+	f.endDetails(r.Name)
+	if !since.IsZero() {
+		waited = time.Since(since)
+	}
+	return unlock, waited, err
+}
+
+// pullTries pulls an image, with as many tries as that may need, and says how it goes.
+func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image, Fetch, error) {
+	platform := ""
+	if pull.Platform != (podman.Platform{}) {
+		platform = " for " + pull.Platform.String()
+	}
+	f.Note("Pulling image %s%s", pull.Name, platform)
+	told := newReport(time.Now())
+	pull.Progress = func(p podman.Progress) {
+		if text := told.progress(time.Now(), p); text != "" {
+			f.detail(pull.Name, "Pulling "+pull.Name+platform+" takes longer:", pull.Name+": "+text)
+		}
+	}
+	defer f.endDetails(pull.Name)
 	for try, wait := 1, pause; ; try, wait = try+1, 2*wait {
 		image, err := f.Podman.Pull(ctx, pull)
 		if err == nil || try == tries || ctx.Err() != nil || !podman.PullWorthRetrying(err) {
-			return image, err
+			return image, told.fetch(time.Now()), err
 		}
 		after := wait + rand.N(wait)
 		f.Warn("pulling %s failed (try %d of %d), trying again in %.1f s: %v", pull.Name, try, tries, after.Seconds(), err)
+		told.failed()
 		select {
 		case <-ctx.Done():
-			return podman.Image{}, ctx.Err()
+			return podman.Image{}, Fetch{}, ctx.Err()
 		case <-time.After(after):
 		}
+	}
+}
+
+func (f *Finder) detail(of, header, text string) {
+	if f.Detail != nil {
+		f.Detail(of, header, text)
+	}
+}
+
+func (f *Finder) endDetails(of string) {
+	if f.EndDetails != nil {
+		f.EndDetails(of)
 	}
 }

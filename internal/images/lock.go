@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"podman-executor/internal/filelock"
 	"podman-executor/internal/trust"
@@ -16,15 +17,15 @@ import (
 // removed. These are left by pulls whose driver was killed.
 const maxLocks = 64
 
-// Lock waits until no other job of this user pulls from the repository, and calls wait if it
-// must wait. Without it podman would fetch twice what two jobs pull at the same time. The lock
-// ends with the process, however that ends.
+// Lock waits until no other job of this user pulls from the repository. It calls wait if it must
+// wait, and again at each tick while it waits. Without it podman would fetch twice what two jobs
+// pull at the same time. The lock ends with the process, however that ends.
 //
 // The locks are files in dir, which is created and should be in memory. Each repository has its
 // own, so that a job with a slow registry cannot delay the pulls of others. Unlocking removes
 // the file, because jobs choose the repositories and files would pile up. So a lock is valid
 // only while its file has its name: see [lockFile].
-func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func(), err error) {
+func Lock(ctx context.Context, dir, repository string, ticks <-chan time.Time, wait func()) (unlock func(), err error) {
 	if err := trust.MakeDir(dir, trust.Self()); err != nil {
 		return nil, &StateError{fmt.Errorf("creating the directory for locks: %w", err)}
 	}
@@ -36,7 +37,7 @@ func Lock(ctx context.Context, dir, repository string, wait func()) (unlock func
 				waited = true
 				wait()
 			}
-			err = waitFor(ctx, f)
+			err = waitFor(ctx, f, ticks, wait)
 		}
 		switch {
 		case errors.Is(err, errRemoved):
@@ -77,22 +78,26 @@ func lockFile(dir, repository string) (*os.File, error) {
 }
 
 // waitFor waits until it gets the lock of a file that somebody else has locked, and checks that
-// the file still has its name. On an error it closes the file, unless ctx has ended: then the
+// the file still has its name. It calls tick at each tick. On an error it closes the file, unless ctx has ended: then the
 // system call still uses the file, and the program ends soon.
-func waitFor(ctx context.Context, f *os.File) error {
+func waitFor(ctx context.Context, f *os.File, ticks <-chan time.Time, tick func()) error {
 	locked := make(chan error, 1)
 	go func() { locked <- filelock.Wait(f, filelock.Exclusive) }()
-	select {
-	case err := <-locked:
-		if err == nil {
-			err = named(f)
+	for {
+		select {
+		case err := <-locked:
+			if err == nil {
+				err = named(f)
+			}
+			if err != nil {
+				_ = f.Close()
+			}
+			return err
+		case <-ticks:
+			tick()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if err != nil {
-			_ = f.Close()
-		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -10,16 +10,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
 	never := func() { t.Error("it waits for nobody") }
-	unlock, err := Lock(t.Context(), dir, "r.example.com/a", never)
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, never)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := Lock(t.Context(), dir, "r.example.com/b", never)
+	other, err := Lock(t.Context(), dir, "r.example.com/b", nil, never)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func TestLock(t *testing.T) {
 	waits := make(chan struct{})
 	locked := make(chan error)
 	go func() {
-		again, err := Lock(context.Background(), dir, "r.example.com/a", func() { close(waits) })
+		again, err := Lock(context.Background(), dir, "r.example.com/a", nil, func() { close(waits) })
 		if err == nil {
 			again()
 		}
@@ -57,6 +58,32 @@ func entries(t *testing.T, dir string) int {
 	return len(list)
 }
 
+// Who waits hears of each tick.
+func TestLockTicks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "locks")
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticks, waits, locked := make(chan time.Time), make(chan struct{}), make(chan error)
+	go func() {
+		again, err := Lock(context.Background(), dir, "r.example.com/a", ticks, func() { waits <- struct{}{} })
+		if err == nil {
+			again()
+		}
+		locked <- err
+	}()
+	<-waits
+	for range 2 {
+		ticks <- time.Time{}
+		<-waits
+	}
+	unlock()
+	if err := <-locked; err != nil {
+		t.Error(err)
+	}
+}
+
 // Unlocking removes the file, and two never hold the lock at the same time, even with many that
 // come and go.
 func TestLockIsOneAlone(t *testing.T) {
@@ -66,7 +93,7 @@ func TestLockIsOneAlone(t *testing.T) {
 	for i := range 32 {
 		all.Go(func() {
 			for range 50 {
-				unlock, err := Lock(context.Background(), dir, fmt.Sprintf("r.example.com/%d", i%2), func() {})
+				unlock, err := Lock(context.Background(), dir, fmt.Sprintf("r.example.com/%d", i%2), nil, func() {})
 				if err != nil {
 					t.Error(err)
 					return
@@ -89,7 +116,7 @@ func TestLockIsOneAlone(t *testing.T) {
 // Locks left by killed drivers are removed; held locks stay.
 func TestLocksLeftBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
-	unlock, err := Lock(t.Context(), dir, "r.example.com/held", func() {})
+	unlock, err := Lock(t.Context(), dir, "r.example.com/held", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +125,7 @@ func TestLocksLeftBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	other, err := Lock(t.Context(), dir, "r.example.com/other", func() {})
+	other, err := Lock(t.Context(), dir, "r.example.com/other", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +133,7 @@ func TestLocksLeftBehind(t *testing.T) {
 		t.Errorf("%d files are there, want the two that are held", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := Lock(ctx, dir, "r.example.com/held", cancel); !errors.Is(err, context.Canceled) {
+	if _, err := Lock(ctx, dir, "r.example.com/held", nil, cancel); !errors.Is(err, context.Canceled) {
 		t.Errorf("what is held was locked again: %v", err)
 	}
 	other()
@@ -115,17 +142,17 @@ func TestLocksLeftBehind(t *testing.T) {
 
 func TestLockIsGivenUp(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := Lock(t.Context(), dir, "r.example.com/a", func() {})
+	unlock, err := Lock(t.Context(), dir, "r.example.com/a", nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := Lock(ctx, dir, "r.example.com/a", cancel); !errors.Is(err, context.Canceled) {
+	if _, err := Lock(ctx, dir, "r.example.com/a", nil, cancel); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	var state *StateError
-	if _, err := Lock(t.Context(), "/dev/null/locks", "r.example.com/a", func() {}); !errors.As(err, &state) {
+	if _, err := Lock(t.Context(), "/dev/null/locks", "r.example.com/a", nil, func() {}); !errors.As(err, &state) {
 		t.Errorf("got %v", err)
 	}
 }

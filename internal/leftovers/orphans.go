@@ -17,7 +17,7 @@ import (
 
 // Orphan is an object of a finished job.
 type Orphan struct {
-	// Kind is "container", "network", "volumes", "secrets" or "directory".
+	// Kind is "container", "network", "volumes", "secrets", "directory" or "download".
 	Kind string
 	// Name is the object's, or the directory's path.
 	Name string
@@ -41,6 +41,8 @@ type Roots struct {
 	RuntimeDir string
 	// SecretsDir has the directories of jobs' podman secrets.
 	SecretsDir string
+	// PullDir has what podman downloads; empty if that is on another machine.
+	PullDir string
 }
 
 // attemptPattern is the runner's name for the directory of an attempt
@@ -80,7 +82,7 @@ func (r Roots) Secrets(endpoint, own string, now time.Time) ([]Orphan, error) {
 }
 
 // Find returns everything of finished jobs: containers, then the networks that they are on,
-// their pinned volumes and secrets, then directories. endpoint is podman's address as the
+// their pinned volumes and secrets, then directories, and what pulls have left. endpoint is podman's address as the
 // policy has it, empty for podman on this machine. With an error it also returns what it has
 // found.
 func Find(ctx context.Context, p *podman.Podman, endpoint string, roots Roots, now time.Time) ([]Orphan, error) {
@@ -123,7 +125,8 @@ func Find(ctx context.Context, p *podman.Podman, endpoint string, roots Roots, n
 		list, err := OrphanDirectories(root.parent, root.pattern, now)
 		found, problems = append(found, list...), append(problems, err)
 	}
-	return found, errors.Join(problems...)
+	downloads, err := Downloads(roots.PullDir, false, now)
+	return append(found, downloads...), errors.Join(append(problems, err)...)
 }
 
 // Remove removes the object. It is not an error if the object is already gone. A network
@@ -142,6 +145,8 @@ func (o Orphan) Remove(ctx context.Context, p *podman.Podman) error {
 		err = secret.Remove(ctx, p, o.Name)
 	case "directory":
 		err = os.RemoveAll(o.Name)
+	case "download":
+		err = removeDownload(o.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("removing the %s %s: %w", o.Kind, filepath.Base(o.Name), err)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"podman-executor/internal/process"
@@ -56,15 +57,27 @@ func (e *ExitError) Error() string {
 // then the error is a *[TimeoutError]. A command that finds podman's database locked is
 // retried.
 func (p *Podman) Output(ctx context.Context, args ...string) ([]byte, error) {
-	return p.outputOf(ctx, nil, args...)
+	return p.outputOf(ctx, streams{}, args...)
 }
 
-// outputOf is Output with a standard input, unless stdin is nil. It is a pipe, as podman
-// requires for a secret.
-func (p *Podman) outputOf(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+// streams are what a command reads and says.
+type streams struct {
+	// stdin is its standard input, a pipe, as podman requires for a secret; nil: empty.
+	stdin  []byte
+	stdout io.Writer
+	// said, if not nil, is called with each line of standard error. Those for which it returns
+	// true are no part of an error.
+	said func(line string) bool
+	// used, if not nil, is called with what the command has used.
+	used func(*syscall.Rusage)
+}
+
+// outputOf is Output with other streams than standard output.
+func (p *Podman) outputOf(ctx context.Context, s streams, args ...string) ([]byte, error) {
 	return unlessLocked(ctx, func() ([]byte, error) {
 		var stdout bounded
-		err := p.once(ctx, args, stdin, &stdout)
+		s.stdout = &stdout
+		err := p.once(ctx, args, s)
 		if err == nil && stdout.cut {
 			return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
 		}
@@ -72,17 +85,23 @@ func (p *Podman) outputOf(ctx context.Context, stdin []byte, args ...string) ([]
 	})
 }
 
-func (p *Podman) once(ctx context.Context, args []string, stdin []byte, stdout io.Writer) error {
+func (p *Podman) once(ctx context.Context, args []string, s streams) error {
 	var stderr tail
 	ctx, cancel := p.bound(ctx, args)
 	defer cancel()
 	cmd := p.command(ctx, args)
-	cmd.Stdout, cmd.Stderr = stdout, &stderr
-	if stdin != nil {
-		cmd.Stdin = bytes.NewReader(stdin)
+	said := &sieve{to: &stderr, takes: s.said}
+	cmd.Stdout, cmd.Stderr = s.stdout, said
+	if s.stdin != nil {
+		cmd.Stdin = bytes.NewReader(s.stdin)
 	}
 	started := time.Now()
-	err := p.ended(process.Run(cmd), args, &stderr)
+	err := process.Run(cmd)
+	said.end()
+	if s.used != nil && cmd.ProcessState != nil {
+		s.used(cmd.ProcessState.SysUsage().(*syscall.Rusage))
+	}
+	err = p.ended(err, args, &stderr)
 	var late *TimeoutError
 	if err != nil && errors.As(context.Cause(ctx), &late) {
 		err = late
@@ -132,7 +151,7 @@ func (p *Podman) observe(args []string, started time.Time, err error) {
 }
 
 // verb returns the words of a command line up to the first option or name:
-// "image pull" of "image pull --quiet …".
+// "image pull" of "image pull …".
 func verb(args []string) string {
 	if len(args) == 0 {
 		return ""

@@ -13,7 +13,7 @@ func TestVerb(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"", ""},
 		{"create --name x", "create"},
-		{"image pull --quiet -- x", "image pull"},
+		{"image pull -- x", "image pull"},
 		{"container inspect x", "container inspect"},
 		{"volume create x", "volume create"},
 		{"network rm x", "network rm"},

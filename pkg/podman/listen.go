@@ -48,7 +48,7 @@ func (p *Podman) listeningRemote(ctx context.Context, name string, ports []int) 
 	defer cancel()
 	tables := firstBytes{limit: maxSockets, full: cancel}
 	args := []string{"exec", "--", name, "cat", "/proc/net/tcp", "/proc/net/tcp6"}
-	if err := p.once(bounded, args, nil, &tables); err != nil && !tables.cut {
+	if err := p.once(bounded, args, streams{stdout: &tables}); err != nil && !tables.cut {
 		return false
 	}
 	return listening(&tables.buffer, ports)

@@ -100,3 +100,34 @@ func (t *tail) begin() string {
 func (t *tail) retried() bool { return bytes.Contains(t.buffer, []byte("Failed, retrying in ")) }
 
 var _ io.Writer = (*tail)(nil)
+
+// sieve passes on what is written to it, but not the lines that takes returns true for. Without
+// takes it passes on everything as it comes.
+type sieve struct {
+	to    io.Writer
+	takes func(line string) bool
+	part  []byte
+}
+
+func (s *sieve) Write(p []byte) (int, error) {
+	if s.takes == nil {
+		return s.to.Write(p)
+	}
+	s.part = append(s.part, p...)
+	for {
+		line, rest, whole := bytes.Cut(s.part, []byte("\n"))
+		if !whole && len(line) <= maxLine {
+			return len(p), nil
+		}
+		if !whole || !s.takes(string(line)) {
+			_, _ = s.to.Write(s.part[:len(s.part)-len(rest)])
+		}
+		s.part = append(s.part[:0], rest...)
+	}
+}
+
+// end passes on a last line without its end.
+func (s *sieve) end() {
+	_, _ = s.to.Write(s.part)
+	s.part = nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Pull is `podman image pull`.
@@ -14,11 +15,15 @@ type Pull struct {
 	AuthFile string
 	// Name is fully qualified.
 	Name string
+	// Progress, if not nil, is called about once a second while podman pulls, and once when it
+	// has ended; never twice at a time.
+	Progress func(Progress)
 }
 
-// Args returns the command line.
+// Args returns the command line. podman is not quiet, so that it says which layers the image
+// has: see [download].
 func (p Pull) Args() []string {
-	o := options{"image", "pull", "--quiet"}
+	o := options{"image", "pull"}
 	o.add("--platform", p.Platform.String())
 	o.add("--authfile", p.AuthFile)
 	return append(o, "--", p.Name)
@@ -34,7 +39,11 @@ var ErrImageGone = errors.New("the image was removed before it could be used")
 // Pull pulls an image and returns it. It also returns the image with an error if the image is
 // in the storage now but cannot be used.
 func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
-	out, err := p.Output(ctx, pull.Args()...)
+	d := p.newDownload()
+	out, err := p.fetch(ctx, pull, d)
+	if d.hidden(err) {
+		out, err = p.fetch(ctx, pull, &download{layers: map[string]bool{}, seen: Progress{Bytes: -1}})
+	}
 	if err != nil {
 		return Image{}, err
 	}
@@ -55,4 +64,18 @@ func (p *Podman) Pull(ctx context.Context, pull Pull) (Image, error) {
 		return Image{ID: pulled}, fmt.Errorf("%w: want %s, got %s", ErrPlatform, pull.Platform, image.platform())
 	}
 	return image, nil
+}
+
+// fetch runs `podman image pull`, and removes what it leaves in its temporary directory.
+func (p *Podman) fetch(ctx context.Context, pull Pull, d *download) ([]byte, error) {
+	local := *p
+	local.Env = d.env(p.Env)
+	stop := d.tell(pull.Progress)
+	out, err := local.outputOf(ctx, streams{said: d.takes, used: d.ended}, pull.Args()...)
+	stop()
+	// What cannot be removed now is a leftover: the job does not fail for it.
+	if left := d.remove(); left != nil {
+		p.observe([]string{"image", "pull"}, time.Now(), left)
+	}
+	return out, err
 }

@@ -22,7 +22,7 @@ func TestPull(t *testing.T) {
 	if _, err := p.Pull(t.Context(), Pull{Name: "-x", AuthFile: "/a", Platform: Platform{"linux", "arm64", "v8"}}); !errors.Is(err, ErrPlatform) || !PullRefused(err) {
 		t.Errorf("an image that says nothing of its platform: %v", err)
 	}
-	want := "image pull --quiet -- r.example.org/x:1\nimage inspect --format TEMPLATE -- " + pulledID + "\nimage pull --quiet --platform linux/arm64/v8 --authfile /a -- -x\nimage inspect --format TEMPLATE -- " + pulledID
+	want := "image pull -- r.example.org/x:1\nimage inspect --format TEMPLATE -- " + pulledID + "\nimage pull --platform linux/arm64/v8 --authfile /a -- -x\nimage inspect --format TEMPLATE -- " + pulledID
 	if calls() != want {
 		t.Errorf("got\n%s\nwant\n%s", calls(), want)
 	}

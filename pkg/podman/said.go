@@ -24,6 +24,9 @@ var (
 	// label for image "ID": you may need to remove the image to resolve the error: …`.
 	// 4.3.1 and 5.4.2.
 	namedID = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+	// containers/image internal/tmpdir, if TMPDIR does not exist: `creating a temporary directory:
+	// stat DIR: no such file or directory`. 4.3.1 and 5.4.2.
+	noTempDir = [2]string{"creating a temporary directory", "no such file or directory"}
 	// Said after "checking platform of image ", for an image that podman has pulled and cannot
 	// read. 4.3.1 and 5.4.2.
 	unreadable = []string{"json: cannot unmarshal", "parsing image platform"}
@@ -78,7 +81,7 @@ var outages = []string{
 	"dial tcp", "connection refused", "connection reset", "no such host", "server misbehaving",
 	"i/o timeout", "tls handshake timeout", "context deadline exceeded", "client.timeout exceeded",
 	"network is unreachable", "no route to host", "unexpected eof", ": eof", "goaway",
-	": toomanyrequests", "statuscode: 429",
+	": toomanyrequests", "statuscode: 429", "status: 429 too many requests",
 }
 
 var (
@@ -195,6 +198,14 @@ func PullWorthRetrying(err error) bool {
 func outage(stderr string) bool {
 	return serverError.MatchString(stderr) || hasOne(stderr, outages)
 }
+
+// rateLimits are what registries and podman say about status 429: "toomanyrequests: You have
+// reached your pull rate limit", "received unexpected HTTP status: 429 Too Many Requests". 4.3.1
+// and 5.4.2.
+var rateLimits = []string{": toomanyrequests", "statuscode: 429", "status: 429 too many requests"}
+
+// RateLimited reports whether a pull failed because its registry limits how much may be pulled.
+func RateLimited(err error) bool { return stderrHas(err, rateLimits...) }
 
 // PullLacksID reports whether a pull failed because the user namespace lacks the user or group
 // that owns a file of the image. It returns that id, the larger of the two.

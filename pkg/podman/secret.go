@@ -44,14 +44,14 @@ func (s NewSecret) Args() []string {
 // CreateSecret makes a secret. It replaces one with the same name that an earlier attempt has
 // left.
 func (p *Podman) CreateSecret(ctx context.Context, s NewSecret) error {
-	_, err := p.outputOf(ctx, s.Value, s.Args()...)
+	_, err := p.outputOf(ctx, streams{stdin: s.Value}, s.Args()...)
 	if !stderrHas(err, secretThere) {
 		return err
 	}
 	if err := p.RemoveSecrets(ctx, s.Name); err != nil {
 		return err
 	}
-	_, err = p.outputOf(ctx, s.Value, s.Args()...)
+	_, err = p.outputOf(ctx, streams{stdin: s.Value}, s.Args()...)
 	return err
 }
 

@@ -23,6 +23,8 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`(io\.podman-executor\.deadline=)[0-9]{10}\b`), "${1}DEADLINE"},
 	{regexp.MustCompile(`pulled in [0-9]+\.[0-9] s`), "pulled in N s"},
+	{regexp.MustCompile(`(pulled in N s \([0-9.]+ MB, )[0-9.]+ MB/s`), "${1}N MB/s"},
+	{regexp.MustCompile(`podman-executor-pull-[0-9]+`), "podman-executor-pull-N"},
 	{regexp.MustCompile(`trying again in [0-9]+\.[0-9] s`), "trying again in N s"},
 	{regexp.MustCompile(`(podman-executor-doctor-)[0-9]+`), "${1}PID"},
 	{regexp.MustCompile(`"hostname":"[^"]*",`), `"hostname":"HOST",`},

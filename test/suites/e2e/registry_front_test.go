@@ -21,7 +21,9 @@ import (
 type front struct {
 	*registry
 	host string
-	mu   sync.Mutex
+	// proxy asks the registry.
+	proxy *httputil.ReverseProxy
+	mu    sync.Mutex
 	// asked are the requests that had an account, and those that need none:
 	// "GET /v2/… by USER".
 	asked []string
@@ -51,6 +53,7 @@ func (r *registry) front(answer func(http.ResponseWriter, *http.Request) bool) *
 	scheme, client := transport(r.T)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: scheme, Host: r.host})
 	proxy.Transport = client.Transport
+	f.proxy = proxy
 	f.host = listen(r.T, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		user, _, ok := request.BasicAuth()
 		if ok {

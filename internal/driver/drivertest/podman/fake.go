@@ -25,7 +25,8 @@ import (
 // through to it: $HOME/fake-podman. For a call such as `podman image inspect`
 // it looks there for
 //
-//	image-inspect.stdout, .stderr, .exit   what it prints, and ends with
+//	image-inspect.stdout, .stderr, .exit   what it prints, and ends with; in stderr
+//	                                       $TMPDIR is the variable's value
 //	image-inspect.hang                     it hangs until a command named in this
 //	                                       file ("kill", or "kill.2" for the second
 //	                                       call of it) is called; with the word
@@ -53,6 +54,8 @@ import (
 //	unreadable-images                      IDs of those that it has, and cannot read: as long
 //	                                       as they are there, it lists no images but by
 //	                                       their IDs
+//	layers                                 what it downloads in a pull: the size of a layer
+//	                                       a line
 //	images/NAME                            what `image inspect` says of that image: a
 //	                                       JSON object
 //
@@ -95,6 +98,11 @@ func runFake(dir string, args []string) (int, error) {
 	}
 	if f.verb == "secret-create" {
 		if err := f.saveSecret(); err != nil {
+			return 0, err
+		}
+	}
+	if f.verb == "image-pull" {
+		if err := f.download(); err != nil {
 			return 0, err
 		}
 	}
@@ -263,6 +271,7 @@ func (f *fake) answer() (int, error) {
 	}
 	stdout, given := f.file("stdout")
 	stderr, _ := f.file("stderr")
+	stderr = strings.ReplaceAll(stderr, "$TMPDIR", os.Getenv("TMPDIR"))
 	if status == 0 {
 		if err := f.make(); err != nil {
 			return 0, err
