@@ -32,6 +32,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`ok       [0-9]+ MB in /`), "ok       N MB in /"},
 	// The ranges of the user who runs the tests, or none.
 	{regexp.MustCompile(`(?m)^(subuid, subgid) .*\n(?: +-> .*\n)?`), "$1   RANGES\n"},
+	// The tests have a home of their own, and most often on a disk: internal/preflight tests both rows.
+	{regexp.MustCompile(`(?m)^HOME +warning .*\n +-> .*\n`), ""},
+	{regexp.MustCompile(`(?m)^XDG_RUNTIME_DIR +warning  .*, is on a disk: .*\n +-> .*\n`), ""},
 }
 
 // normalised replaces what differs from run to run, and what nobody can read:
