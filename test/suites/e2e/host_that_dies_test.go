@@ -108,16 +108,24 @@ func (h *host) start() {
 	h.service = h.daemon("podman", "system", "service", "--time", "0", h.socket())
 	h.sshd = h.daemon("/usr/sbin/sshd", "-D", "-f", h.file("sshd_config"), "-E", h.file("sshd.log"))
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		service, serviceErr := net.Dial("unix", h.file("podman.sock"))
-		sshd, sshdErr := net.Dial("tcp", "127.0.0.1:"+h.port)
+		serviceErr := answers("unix", h.file("podman.sock"))
+		sshdErr := answers("tcp", "127.0.0.1:"+h.port)
 		if serviceErr == nil && sshdErr == nil {
-			_, _ = service.Close(), sshd.Close()
 			return
 		}
 		if time.Now().After(end) {
 			h.Fatalf("the host does not start: %v, %v", serviceErr, sshdErr)
 		}
 	}
+}
+
+// answers connects, and leaves at once: sshd soon refuses all (MaxStartups) while others stay who say nothing.
+func answers(network, address string) error {
+	conn, err := net.Dial(network, address)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err
 }
 
 func (h *host) daemon(words ...string) *exec.Cmd {
