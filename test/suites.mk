@@ -105,10 +105,9 @@ test-dist: ## run the tests of what `make dist` makes
 	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 $(GO_TEST_TIME) -tags dist ./suites/dist
 	@test/scripts/no-skips bin/test/dist.json
 
-# The end-to-end tests of a kind, as a regular expression: see test/suites/remote/cases.txt. With REMOTECASES=all also those by ssh
-# that are left out for their time.
+# The end-to-end tests of a kind, as a regular expression: see test/suites/remote/cases.txt. With REMOTECASES=all also those marked more.
 remote_cases = ^($(shell awk -v kind=$(1) -v all=$(REMOTECASES) '!/^Test/ { next } \
-	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && /left out for its time/ { printf "%s%s", bar, $$1; bar = "|" }' test/suites/remote/cases.txt))$$
+	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && $$2 == "more" { printf "%s%s", bar, $$1; bar = "|" }' test/suites/remote/cases.txt))$$
 # run_remote runs them: the kind, and how long they may take.
 run_remote = $(call suite,remote-$(1),remote,--by 'test/suites/remote/run $(1)' --with examples --with $(S3_SERVER) \
 	-test.timeout=$(2) -test.parallel=4 -test.run='$(call remote_cases,$(1))' $(REMOTEFLAGS))

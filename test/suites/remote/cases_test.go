@@ -41,7 +41,7 @@ func kinds(t *testing.T) map[string]string {
 			continue
 		}
 		words := strings.Fields(line)
-		if len(words) < 2 || !slices.Contains([]string{"ssh", "both", "hosts", "-"}, words[1]) || (words[1] == "-") != (len(words) > 2) {
+		if len(words) < 2 || !slices.Contains([]string{"ssh", "both", "more", "hosts", "-"}, words[1]) || (words[1] == "-") != (len(words) > 2) {
 			t.Errorf("want a test and its kind, with - a reason: %q", line)
 			continue
 		}
