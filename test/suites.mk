@@ -70,6 +70,9 @@ suite = test/scripts/suite $(1) $(RUNNER) bin/test/$(2).test $(3)
 # names makes a regular expression of a file with a test a line.
 names = ^($(shell sed '/^\#/d; /^$$/d' $(1) | paste -sd '|'))$$
 core = $(call names,test/suites/e2e/core.txt)
+# With SHORT=yes, as in CI, e2e tests of many cases take fewer, and those of long.txt are left out.
+SHORT ?=
+short := $(if $(SHORT),-test.short)
 
 .PHONY: test-core
 test-core: build setup-core bin/test/e2e.test $(AGAIN) ## run the end-to-end tests of test/suites/e2e/core.txt
@@ -77,7 +80,7 @@ test-core: build setup-core bin/test/e2e.test $(AGAIN) ## run the end-to-end tes
 
 # What the results are called.
 E2E ?= e2e
-run_e2e = $(call suite,$(1),e2e,--with examples --with $(S3_SERVER) -test.timeout=80m -test.parallel=3 $(2))
+run_e2e = $(call suite,$(1),e2e,--with examples --with $(S3_SERVER) -test.timeout=80m -test.parallel=3 $(short) $(2))
 
 .PHONY: test-e2e
 test-e2e: build setup-registry bin/test/e2e.test $(S3_SERVER) $(AGAIN) ## run real jobs in real podman through a real gitlab-runner
@@ -85,7 +88,7 @@ test-e2e: build setup-registry bin/test/e2e.test $(S3_SERVER) $(AGAIN) ## run re
 
 .PHONY: test-e2e-rest
 test-e2e-rest: build setup-registry bin/test/e2e.test $(S3_SERVER) $(AGAIN)
-	$(call run_e2e,e2e,-test.skip='$(core)')
+	$(call run_e2e,e2e,-test.skip='$(core)$(if $(SHORT),|$(call names,test/suites/e2e/long.txt))')
 
 .PHONY: test-podman5
 test-podman5: $(RUNNER) $(S3_SERVER) ## run the tests of security on podman 5, in a Debian 13 of their own (as root only)
@@ -105,10 +108,9 @@ test-dist: ## run the tests of what `make dist` makes
 	cd test && $(GOTESTSUM) --jsonfile $(CURDIR)/bin/test/dist.json -- -count=1 $(GO_TEST_TIME) -tags dist ./suites/dist
 	@test/scripts/no-skips bin/test/dist.json
 
-# The end-to-end tests of a kind, as a regular expression: see test/suites/remote/cases.txt. With REMOTECASES=all also those by ssh
-# that are left out for their time.
+# The end-to-end tests of a kind, as a regular expression: see test/suites/remote/cases.txt. With REMOTECASES=all also those marked more.
 remote_cases = ^($(shell awk -v kind=$(1) -v all=$(REMOTECASES) '!/^Test/ { next } \
-	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && /left out for its time/ { printf "%s%s", bar, $$1; bar = "|" }' test/suites/remote/cases.txt))$$
+	$$2 == kind || $$2 == "both" && kind != "hosts" || all == "all" && kind == "ssh" && $$2 == "more" { printf "%s%s", bar, $$1; bar = "|" }' test/suites/remote/cases.txt))$$
 # run_remote runs them: the kind, and how long they may take.
 run_remote = $(call suite,remote-$(1),remote,--by 'test/suites/remote/run $(1)' --with examples --with $(S3_SERVER) \
 	-test.timeout=$(2) -test.parallel=4 -test.run='$(call remote_cases,$(1))' $(REMOTEFLAGS))

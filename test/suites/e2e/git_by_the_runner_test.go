@@ -129,7 +129,11 @@ func TestSources(t *testing.T) {
 	t.Parallel()
 	m := start(t, defaults())
 	repo := m.project()
-	for _, c := range sourcesCases {
+	cases := sourcesCases
+	if testing.Short() {
+		cases = cases[:5]
+	}
+	for _, c := range cases {
 		j := in(gitImage, job(c.name, "echo files: $(ls -A | wc -l)", show, "echo commits: $(git rev-list --count HEAD)",
 			"if [ -e modules/sub/.git ]; then echo commits of the submodule: $(git -C modules/sub rev-list --count HEAD); fi", "echo behind >left"))
 		repo.Checkout(&j, c.branch)

@@ -108,8 +108,8 @@ func (h *host) start() {
 	h.service = h.daemon("podman", "system", "service", "--time", "0", h.socket())
 	h.sshd = h.daemon("/usr/sbin/sshd", "-D", "-f", h.file("sshd_config"), "-E", h.file("sshd.log"))
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		serviceErr := answers("unix", h.file("podman.sock"))
-		sshdErr := answers("tcp", "127.0.0.1:"+h.port)
+		serviceErr := reached("unix", h.file("podman.sock"))
+		sshdErr := reached("tcp", "127.0.0.1:"+h.port)
 		if serviceErr == nil && sshdErr == nil {
 			return
 		}
@@ -119,8 +119,8 @@ func (h *host) start() {
 	}
 }
 
-// answers connects, and leaves at once: sshd soon refuses all (MaxStartups) while others stay who say nothing.
-func answers(network, address string) error {
+// reached connects, and leaves at once: sshd soon refuses all (MaxStartups) while others stay who say nothing.
+func reached(network, address string) error {
 	conn, err := net.Dial(network, address)
 	if err == nil {
 		_ = conn.Close()

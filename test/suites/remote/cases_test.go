@@ -41,7 +41,7 @@ func kinds(t *testing.T) map[string]string {
 			continue
 		}
 		words := strings.Fields(line)
-		if len(words) < 2 || !slices.Contains([]string{"ssh", "both", "hosts", "-"}, words[1]) || (words[1] == "-") != (len(words) > 2) {
+		if len(words) < 2 || !slices.Contains([]string{"ssh", "both", "more", "hosts", "-"}, words[1]) || (words[1] == "-") != (len(words) > 2) {
 			t.Errorf("want a test and its kind, with - a reason: %q", line)
 			continue
 		}
@@ -56,7 +56,7 @@ func kinds(t *testing.T) map[string]string {
 // TestNamesExist: `make test-podman5` and `make test-core` would run nothing for a name that no test has.
 func TestNamesExist(t *testing.T) {
 	tests := endToEndTests(t)
-	for _, list := range []string{"../../harness/debian13/security.txt", "../e2e/core.txt"} {
+	for _, list := range []string{"../../harness/debian13/security.txt", "../e2e/core.txt", "../e2e/long.txt"} {
 		text, err := os.ReadFile(list)
 		if err != nil {
 			t.Fatal(err)
