@@ -118,8 +118,6 @@ func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) e
 		return lacksIDFault(wrapped, id, w.adminKey != "")
 	case errors.As(err, &state):
 		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + "; also check XDG_RUNTIME_DIR"}
-	case podman.RateLimited(err):
-		return &driver.Fault{Err: wrapped, Hint: rateLimitHint(p, w)}
 	case w.adminKey != "":
 		where := p.Where("general.podman." + w.adminKey)
 		return site.Judge(wrapped, where, administratorsImageHint(where, otherwise, err))
@@ -131,14 +129,6 @@ func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) e
 		return &driver.Refusal{Err: wrapped, Hint: "check the name and tag of `image:` in .gitlab-ci.yml, and that the job may read it (DOCKER_AUTH_CONFIG, or the project's access to the registry)"}
 	}
 	return site.Judge(wrapped, "", otherwise)
-}
-
-// rateLimitHint is for a registry that limits how much an account, or an address without one, may
-// pull.
-func rateLimitHint(p *policy.Policy, w imageWanted) string {
-	host, _, _ := strings.Cut(w.name.String(), "/")
-	return "wait, or pull with an account that has a higher limit: the job's variable DOCKER_AUTH_CONFIG, or general.podman.registry_auth_file in " +
-		p.File() + "; or set up a mirror of " + host + " in this host's registries.conf"
 }
 
 // administratorsImageHint is for an image that the policy names at that place.

@@ -199,14 +199,6 @@ func outage(stderr string) bool {
 	return serverError.MatchString(stderr) || hasOne(stderr, outages)
 }
 
-// rateLimits are what registries and podman say about status 429: "toomanyrequests: You have
-// reached your pull rate limit", "received unexpected HTTP status: 429 Too Many Requests". 4.3.1
-// and 5.4.2.
-var rateLimits = []string{": toomanyrequests", "statuscode: 429", "status: 429 too many requests"}
-
-// RateLimited reports whether a pull failed because its registry limits how much may be pulled.
-func RateLimited(err error) bool { return stderrHas(err, rateLimits...) }
-
 // PullLacksID reports whether a pull failed because the user namespace lacks the user or group
 // that owns a file of the image. It returns that id, the larger of the two.
 func PullLacksID(err error) (int64, bool) {

@@ -199,7 +199,7 @@ func TestRateLimit(t *testing.T) {
 	})
 	m := start(t, defaults(r.policy()))
 	run := m.server.Submit(pulledBy(r.account, f.image("reader/app:1"), job("limited", "echo ran")))
-	m.waitLog(run, "podman-executor-prepare: hint: wait, or pull with an account that has a higher limit")
+	m.waitLog(run, "podman-executor-prepare: hint: the registry answers no more pulls from here for a while: give jobs credentials")
 	logs(t, run, "Pulling image", "nothing has come after 15 s", "podman tries again: ", "toomanyrequests", "error: getting the image")
 	run.Cancel()
 	m.wait(run)
