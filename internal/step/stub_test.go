@@ -345,7 +345,7 @@ const (
 	withoutScript      = " ended without running the script\n" + `podman-executor: hint: an entry point has to run its arguments, as ["/bin/sh", "-c", "setup && exec \"$0\" \"$@\""] does: change image:entrypoint in .gitlab-ci.yml, or the policy` + "\n"
 )
 
-// TestStubSwallowed: an entry point that ends without running the script is no green job, and
+// TestStubSwallowed: an entry point that ends without running the script is not a green job, and
 // the log says so.
 func TestStubSwallowed(t *testing.T) {
 	inShells(t, func(t *testing.T, c container) {
@@ -378,8 +378,19 @@ func TestStubEntryPoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		entries := [][]string{
-			{"sh"}, {"sh", "-c"}, {"sh", "-ec"}, {"/bin/sh", "-c"}, {"env", "sh", "-c"}, {"env", "X=1"}, {"env", "X=1", "sh", "-c"},
-			{"sh", "-c", `exec "$@"`, "--"}, {"sh", "-c", `"$0" "$@"`}, {"sh", "-c", `exec "$0"`}, {wrapper}, {wrapper, "sh", "-c"}, {"sh", wrapper},
+			{"sh"},
+			{"sh", "-c"},
+			{"sh", "-ec"},
+			{"/bin/sh", "-c"},
+			{"env", "sh", "-c"},
+			{"env", "X=1"},
+			{"env", "X=1", "sh", "-c"},
+			{"sh", "-c", `exec "$@"`, "--"},
+			{"sh", "-c", `"$0" "$@"`},
+			{"sh", "-c", `exec "$0"`},
+			{wrapper},
+			{wrapper, "sh", "-c"},
+			{"sh", wrapper},
 		}
 		if exists(filepath.Join(c.path, "bash")) {
 			entries = append(entries, []string{"bash"}, []string{"bash", "-c"}, []string{"bash", "-l", "-c"}, []string{"bash", "-lc"}, []string{"bash", "-l"}, []string{"bash", "-c", "--"})

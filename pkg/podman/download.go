@@ -187,7 +187,7 @@ const (
 	configTries = 3
 )
 
-// withoutConfig leaves out the image's configuration, which is no layer: podman may already have
+// withoutConfig leaves out the image's configuration, which is not a layer: podman may already have
 // written it to the latest file.
 func withoutConfig(files []file, digest string) []file {
 	last := len(files) - 1

@@ -79,7 +79,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// The image's configuration is no layer, whether or not it is there when podman says so.
+// The image's configuration is not a layer, whether or not it is there when podman says so.
 func TestDownloadWithConfig(t *testing.T) {
 	p := &Podman{Env: []string{"TMPDIR=" + t.TempDir()}}
 	for _, early := range []bool{true, false} {
