@@ -178,6 +178,6 @@ func warnOfService(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 		lines = []string{err.Error()}
 	}
 	for _, line := range lines {
-		fmt.Fprintf(in.call.Stderr, "[service:%s] %s\n", service.Aliases[0], driver.Printable(line))
+		fmt.Fprintf(in.call.Stderr, "[service:%s] %s\n", service.Aliases[0], driver.PrintableLine(line))
 	}
 }

@@ -38,7 +38,7 @@ func showServices(ctx context.Context, call *driver.Call, p plan.Plan, pm *podma
 			call.Warn("reading the log of the service %s: %v", s.Alias, err)
 		}
 		for _, line := range lines {
-			fmt.Fprintf(call.Stderr, "[service:%s] %s\n", s.Alias, driver.Printable(line))
+			fmt.Fprintf(call.Stderr, "[service:%s] %s\n", s.Alias, driver.PrintableLine(line))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,13 +188,27 @@ func (c *Call) say(kind, text string) {
 
 // Printable returns s with control characters, and whatever else is not printable, replaced: a
 // name chosen by a job must not move the cursor, or start a line or a section in a log.
-func Printable(s string) string {
+func Printable(s string) string { return strings.Map(printable, s) }
+
+// PrintableLine returns a line of a program's log as [Printable] does, but keeps tabs, as stack
+// traces have them, and leaves colours out.
+func PrintableLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if strconv.IsPrint(r) {
+		if r == '\t' {
 			return r
 		}
-		return '�'
-	}, s)
+		return printable(r)
+	}, colours.ReplaceAllLiteralString(s, ""))
+}
+
+// colours are the sequences by which programs colour what they print (ECMA-48, SGR).
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return '�'
 }
 
 // status reads an exit status from the environment that the runner sets.

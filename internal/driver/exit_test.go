@@ -154,6 +154,20 @@ func TestStaleCode(t *testing.T) {
 	}, "BUILD_EXIT_CODE_FILE="+file)
 }
 
+func TestPrintableLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"\tat Main.main(Main.java:3)":           "\tat Main.main(Main.java:3)",
+		"\x1b[1;31mERROR\x1b[0m red\x1b[m":      "ERROR red",
+		"\x1b[0Ksection_start:1:x\r\x1b[0Kend":  "�[0Ksection_start:1:x��[0Kend",
+		"\x1b[\x1b[0m0Ksection_start:1:x\x1b[0": "�[0Ksection_start:1:x�[0",
+		"two\nlines\u202e\xff":                  "two�lines��",
+	} {
+		if got := PrintableLine(in); got != want {
+			t.Errorf("PrintableLine(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	const r = "�"
 	tests := []struct{ name, in, want string }{
