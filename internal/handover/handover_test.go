@@ -279,7 +279,7 @@ func TestOtherUser(t *testing.T) {
 	}
 	const nobody = "exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cd " + step.Dir + `; exec 2>/dev/null
 ls . private; for f in script script.ps1 private/steps/step-*/in; do [ -r $f ] && echo READ $f; done
-for f in script script.ps1 started new private/steps/next private/steps/step-*/status; do echo 0 >$f && echo WROTE $f; ln -s /etc/passwd $f && echo LINKED $f; done
+for f in script script.ps1 start login started new private/steps/next private/steps/step-*/status; do echo 0 >$f && echo WROTE $f; ln -s /etc/passwd $f && echo LINKED $f; done
 echo tried >/dev/stdout'`
 	for _, shell := range []string{"sh", "dash", "bash", "busybox"} {
 		t.Run(shell, func(t *testing.T) {

@@ -19,7 +19,7 @@ settle() {
 		[ $# -lt 1000 ] || return
 		set -- "$@" again
 	done
-	(for file in script script.ps1 start login started; do : >"@DIR@/$file" || exit; done)
+	(umask 077 && for file in script script.ps1 start login started; do : >"@DIR@/$file" || exit; done)
 }
 
 # A pipe that is opened for both directions opens at once, and its reader never sees an end.
