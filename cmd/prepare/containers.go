@@ -115,7 +115,7 @@ func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, 
 		return nil
 	}
 	hint := cmp.Or(checkKeys(in.policy, keys...), runAsRunner(pm, "run --rm "+shortID(c.Image)+" true"))
-	return site.Judge(fmt.Errorf("creating the container %s: %w", c.Name, err), place, hint)
+	return site.Judge(fmt.Errorf("creating the container %s: %w", c.Name, ofImage{err, c.Image}), place, hint)
 }
 
 // pinned mounts the sources of the job's volumes at paths that no job can change. It returns

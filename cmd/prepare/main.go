@@ -67,14 +67,11 @@ func prepare(ctx context.Context, call *driver.Call) error {
 	if err := removeLeftovers(ctx, in, pm, f, p); err != nil {
 		return err
 	}
-	if err := plan.Write(in.attempt, p); err != nil {
-		return err
+	err = makeOrUndo(ctx, in, pm, f, p)
+	if err != nil && ctx.Err() == nil && heal(ctx, in, pm, f, err) {
+		err = makeOrUndo(ctx, in, pm, f, p)
 	}
-	if err := makeRuntimeDir(in, p); err != nil {
-		return err
-	}
-	if err := makeJob(ctx, in, pm, f, p); err != nil {
-		undo(ctx, in, pm, f, p)
+	if err != nil {
 		in.log.WithError(err).Error("preparing failed")
 		return err
 	}
@@ -101,6 +98,21 @@ func decide(in inputs) (policy.Grant, error) {
 		return policy.Grant{}, &driver.Refusal{Err: denial}
 	}
 	return grant, err
+}
+
+// makeOrUndo makes the job, or leaves nothing of it.
+func makeOrUndo(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
+	if err := plan.Write(in.attempt, p); err != nil {
+		return err
+	}
+	if err := makeRuntimeDir(in, p); err != nil {
+		return err
+	}
+	err := makeJob(ctx, in, pm, f, p)
+	if err != nil {
+		undo(ctx, in, pm, f, p)
+	}
+	return err
 }
 
 // makeJob creates what was decided: volumes, containers, and what launches them elsewhere.

@@ -85,10 +85,10 @@ func startService(ctx context.Context, v *variables, number int, c podman.Create
 		err = removed
 	}
 	if err != nil {
-		return nil, err
+		return nil, ofImage{err, c.Image}
 	}
 	if err := v.podman.StartDetached(ctx, c.Name); err != nil {
-		return nil, err
+		return nil, ofImage{err, c.Image}
 	}
 	if !v.facts.Grant.Network.Hosts {
 		return nil, nil

@@ -21,6 +21,9 @@ var cgroupRows = []Row{
 }
 
 // storageRows are about podman's storage and configuration.
+// DamagedImage is the name of the row for an image that a pull can heal.
+const DamagedImage = "damaged-image"
+
 var storageRows = []Row{
 	{
 		Name: "containers-conf", Says: `(?:decode configuration|decoding configuration|reading system config) \\?"?([^\s"\\]+)`,
@@ -43,7 +46,7 @@ var storageRows = []Row{
 		Fixtures: []string{"storage-readonly"}, Versions: both,
 	},
 	{
-		Name: "damaged-image", Verbs: append([]string{"image inspect"}, starts...),
+		Name: DamagedImage, Verbs: append([]string{"image inspect"}, starts...),
 		Says:  `may be corrupted|layer not known|/overlay/[0-9a-f]{64}\S*: no such file|readlink \S*/overlay\S*: (?:invalid argument|no such file)`,
 		Cause: "an image in podman's storage is damaged", Cure: "remove it as gitlab-runner's user (`podman rmi --force IMAGE`), and the next job pulls it; podman 5 finds others with `podman system check`",
 		Fixtures: []string{"damaged-diff", "damaged-layers", "damaged-manifest"}, Versions: both,

@@ -78,6 +78,9 @@ func (p *Podman) outputOf(ctx context.Context, s streams, args ...string) ([]byt
 		var stdout bounded
 		s.stdout = &stdout
 		err := p.once(ctx, args, s)
+		if p.URL == "" && pauseGone(err) && p.renewPause(ctx) == nil {
+			err = p.once(ctx, args, s)
+		}
 		if err == nil && stdout.cut {
 			return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
 		}
