@@ -80,7 +80,9 @@ test-core: build setup-core bin/test/e2e.test $(AGAIN) ## run the end-to-end tes
 
 # What the results are called.
 E2E ?= e2e
-run_e2e = $(call suite,$(1),e2e,--with examples --with $(S3_SERVER) -test.timeout=80m -test.parallel=3 $(short) $(2))
+# buildah builds images in jobs.
+buildah := GITLAB_RUNNER=$(RUNNER) test/harness/images/build buildah
+run_e2e = $(buildah) && $(call suite,$(1),e2e,--with examples --with docs/building-images.md --with $(S3_SERVER) -test.timeout=80m -test.parallel=3 $(short) $(2))
 
 .PHONY: test-e2e
 test-e2e: build setup-registry bin/test/e2e.test $(S3_SERVER) $(AGAIN) ## run real jobs in real podman through a real gitlab-runner
