@@ -10,6 +10,7 @@ import (
 	"podman-executor/internal/fault"
 	"podman-executor/internal/images"
 	"podman-executor/internal/spec"
+	"podman-executor/internal/storage"
 	"podman-executor/pkg/podman"
 	"podman-executor/pkg/policy"
 )
@@ -22,12 +23,24 @@ type ofImage struct {
 
 func (e ofImage) Unwrap() error { return e.error }
 
-// heal removes the image that a container of the job could not be made from because it is damaged
-// in podman's storage, as a loss of power or a killed pull leaves it. It reports whether that
-// helps: whether the job may pull the image again, and no other container uses it.
+// heal mends what made a job fail, if the driver can: then the job is worth another try.
 func heal(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
+	found, _ := fault.Of(err)
+	switch found.Name {
+	case fault.DamagedImage:
+		return healImage(ctx, in, pm, f, err)
+	case fault.Locks:
+		return freeLocks(ctx, in, pm, f)
+	}
+	return false
+}
+
+// healImage removes the image that a container could not be made from because it is damaged in
+// podman's storage, as a loss of power or a killed pull leaves it. It reports whether that helps:
+// whether the job may pull the image again, and no other container uses it.
+func healImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
 	var damaged ofImage
-	if found, ok := fault.Of(err); !ok || found.Name != fault.DamagedImage || !errors.As(err, &damaged) {
+	if !errors.As(err, &damaged) {
 		return false
 	}
 	w, ok := wantedByID(ctx, pm, f, damaged.id)
@@ -42,6 +55,38 @@ func heal(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err e
 	in.call.Warn("the image %s is damaged in podman's storage; it is removed and pulled again: %v", w.name, err)
 	in.log.WithError(err).Warn("removed the damaged image " + w.name.String())
 	return true
+}
+
+// locksToFree is how many of podman's locks are freed when all are used up: one for each volume.
+// The 2,048 that podman has by default then last for some more jobs.
+const locksToFree = 32
+
+// freeLocks removes volumes of builds that were unused longest, each of which has one of podman's
+// locks. It reports whether there were any.
+func freeLocks(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts) bool {
+	store := storage.Store{Podman: pm, Records: storage.RecordsIn(in.stateDir)}
+	items, err := store.Items(ctx)
+	if err != nil {
+		in.log.WithError(err).Warn("looking for volumes to remove, since podman's locks are used up")
+		return false
+	}
+	own := spec.Volumes(f)
+	items = slices.DeleteFunc(items, func(i storage.Item) bool {
+		return slices.ContainsFunc(own, func(v podman.NewVolume) bool { return v.Name == i.Name })
+	})
+	freed := 0
+	for _, i := range storage.IdleBuilds(items, locksToFree) {
+		if err := store.Free(ctx, i); err != nil {
+			in.log.WithError(err).Warn("removing a volume, since podman's locks are used up")
+			continue
+		}
+		in.log.Warn("removed the volume " + i.Name + ": podman's locks are used up")
+		freed++
+	}
+	if freed > 0 {
+		in.call.Warn("podman's locks are used up, one for each volume and container; builds that were unused longest are removed: %d", freed)
+	}
+	return freed > 0
 }
 
 // wantedByID returns the image of the job that podman has under that ID.

@@ -9,6 +9,7 @@ import (
 
 	"podman-executor/internal/driver"
 	"podman-executor/internal/plan"
+	"podman-executor/internal/site"
 	"podman-executor/internal/spec"
 	"podman-executor/internal/storage"
 	"podman-executor/internal/trust"
@@ -49,10 +50,7 @@ func makeVolumes(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 		}
 	}
 	if err := pm.EnsureVolumes(ctx, volumes...); err != nil {
-		return &driver.Fault{
-			Err:  fmt.Errorf("creating the job's volumes: %w", err),
-			Hint: runAsRunner(pm, "volume ls"),
-		}
+		return site.Judge(fmt.Errorf("creating the job's volumes: %w", err), "", runAsRunner(pm, "volume ls"))
 	}
 	dataDir, data := in.policy.General.DataDir, f.Data()
 	if dataDir == "" {

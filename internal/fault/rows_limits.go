@@ -2,11 +2,14 @@ package fault
 
 import "syscall"
 
+// Locks is the name of the row for podman's locks, which the driver can free.
+const Locks = "locks"
+
 // limitRows are about what the machine has run out of. The kernel has the same error, and podman
 // the same words, for a full disk and for other limits: those come first.
 var limitRows = []Row{
 	{
-		Name: "locks", Says: `exceeded num_locks \((\d+)\)`,
+		Name: Locks, Says: `exceeded num_locks \((\d+)\)`,
 		Cause: "podman's ${1} locks are used up: each container and each volume of this user has one", Cure: "remove volumes that no job needs (`podman-executor-cleanup --builds-older-than 30d`), or raise `num_locks` in [engine] of containers.conf and run `podman system renumber` while no job runs",
 		Fixtures: []string{"num-locks", "num-locks-container"}, Versions: both,
 	},

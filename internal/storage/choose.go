@@ -58,6 +58,13 @@ const (
 	diskFull    = "disk over limit; least recently used"
 )
 
+// IdleBuilds returns up to n builds that no container uses, the least recently used first.
+func IdleBuilds(items []Item, n int) []Item {
+	idle := slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return i.Used || i.Role != "builds" })
+	slices.SortFunc(idle, byLastUse)
+	return idle[:min(n, len(idle))]
+}
+
 // Choose returns the items that have to be removed, the least recently used first. Items that a
 // container uses are not removed, but their size counts.
 func Choose(items []Item, limits Limits, now time.Time) []Item {

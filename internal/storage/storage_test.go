@@ -10,6 +10,23 @@ import (
 	"time"
 )
 
+func TestIdleBuilds(t *testing.T) {
+	now := time.Now()
+	items := []Item{
+		{Record: "new", Role: "builds", LastUse: now}, {Record: "used", Role: "builds", Used: true}, {Record: "cache", Role: "cache"},
+		{Record: "old", Role: "builds", LastUse: now.Add(-time.Hour)},
+	}
+	for n, want := range []string{"", "old", "old new", "old new"} {
+		var got []string
+		for _, i := range IdleBuilds(items, n) {
+			got = append(got, i.Record)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
+
 // Builds go by their time, caches by what all take together, those that were not
 // used for longest first; what a container has stays, and counts.
 func TestChoose(t *testing.T) {
