@@ -26,6 +26,27 @@ func TestExitCode(t *testing.T) {
 	lacks(t, run, "never\n", "podman-executor-run: error")
 }
 
+// A code that a script has from another shell is the job's own, whichever shell and way to run the script.
+func TestExitCodesOfSubshells(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	for _, image := range []string{debianImage, busyboxImage} {
+		for i, script := range []string{
+			"(exit 42)", "sh -c 'exit 42'", "false || exit 42", "f() { return 42; }; f", "if true; then (exit 42); fi", "set -o pipefail; true | (exit 42)",
+		} {
+			if testing.Short() && i%3 != 0 {
+				continue
+			}
+			j := in(image, job(script, script, "echo never"))
+			j.SetVariable([]string{"FF_USE_LEGACY_BASH_EVAL", "FF_USE_NEW_BASH_EVAL_STRATEGY", "FF_ENABLE_BASH_EXIT_CODE_CHECK"}[i%3], "true")
+			j.AddAfterScript("(exit 43)")
+			run := m.run(j)
+			failed(t, run, "script_failure", 42)
+			lacks(t, run, "never\n")
+		}
+	}
+}
+
 // The codes that podman uses for itself are a script's own, too, where the
 // script ends with them.
 func TestExitCodesOfPodman(t *testing.T) {
