@@ -134,3 +134,18 @@ func TestFeatureFlags(t *testing.T) {
 	}
 	m.nothingLeft()
 }
+
+// What docs/troubleshooting.md says of large variables: the kernel refuses one of more than 131,071 bytes, with its name, to the driver.
+func TestLargeVariables(t *testing.T) {
+	t.Parallel()
+	m := start(t, defaults())
+	j := job("large", `echo "length ${#BIG}"`)
+	j.SetVariable("BIG", strings.Repeat("x", 131000))
+	run := m.run(j)
+	succeeded(t, run)
+	logs(t, run, "length 131000\n")
+	j.SetVariable("BIG", strings.Repeat("x", 131072))
+	run = m.run(j)
+	failed(t, run, "runner_system_failure", 0)
+	logs(t, run, "argument list too long")
+}
