@@ -45,5 +45,5 @@ func giveProject(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman
 // links.
 func ownerScript(project, owner string) []byte {
 	quoted := "'" + strings.ReplaceAll(project, "'", `'\''`) + "'"
-	return []byte("#!/bin/sh\nfor dir in " + quoted + " " + quoted + ".tmp; do [ ! -e \"$dir\" ] || chown -RP -- " + owner + " \"$dir\" || exit; done\n")
+	return []byte("#!/bin/sh\nfor dir in " + quoted + " " + quoted + ".tmp; do [ ! -e \"$dir\" ] || chown -hRP -- " + owner + " \"$dir\" || exit; done\n")
 }
