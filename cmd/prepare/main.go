@@ -121,6 +121,7 @@ func makeJob(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p 
 	if err != nil {
 		return err
 	}
+	f = withSameHost(ctx, in, f, version.Version)
 	runner, err := hostRunner(in, pm, p)
 	if err != nil {
 		return err

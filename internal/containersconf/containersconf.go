@@ -105,6 +105,8 @@ type Defaults struct {
 	UserNS string
 	// FirewallDriver is netavark's: "iptables", "nftables", "none".
 	FirewallDriver string
+	// NoHosts means that podman writes no /etc/hosts in containers.
+	NoHosts bool
 }
 
 // Unknown are the defaults if the files cannot be read: the runtime may be any.
@@ -112,7 +114,7 @@ var Unknown = Defaults{Runtimes: []string{"unknown"}}
 
 // Defaults returns them. podman's PODMAN_USERNS takes precedence over containers.conf.
 func (c Config) Defaults(getenv func(string) string) Defaults {
-	d := Defaults{UserNS: cmp.Or(getenv("PODMAN_USERNS"), c.Containers.UserNS), FirewallDriver: c.Network.FirewallDriver}
+	d := Defaults{UserNS: cmp.Or(getenv("PODMAN_USERNS"), c.Containers.UserNS), FirewallDriver: c.Network.FirewallDriver, NoHosts: c.Containers.NoHosts}
 	if c.Engine.OCIRuntime != "" {
 		d.Runtimes = append(d.Runtimes, filepath.Base(c.Engine.OCIRuntime))
 	}

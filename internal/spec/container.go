@@ -72,7 +72,30 @@ func Runner(f Facts, p plan.Plan, image podman.Image, hostRunner string) podman.
 	if hostRunner != "" {
 		c.Volumes = append(c.Volumes, hostRunner)
 	}
-	return confine(c, f.Job, f.Grant.RunnerContainer)
+	return reachServer(f, confine(c, f.Job, f.Grant.RunnerContainer))
+}
+
+// reachServer lets a container reach a GitLab on this machine by its names, unless the policy has
+// another address for a name, the container has the host's network, or podman writes no
+// /etc/hosts.
+func reachServer(f Facts, c podman.Create) podman.Create {
+	mode, _, _ := strings.Cut(c.Network, ":")
+	if f.Gateway == "" || f.Defaults.NoHosts || slices.Contains([]string{"host", "none", "container", "ns"}, mode) ||
+		slices.ContainsFunc(c.Options, changesHosts) {
+		return c
+	}
+	for _, name := range f.SameHost {
+		if !slices.ContainsFunc(c.Names.Hosts, func(line string) bool { return strings.HasPrefix(line, name+":") }) {
+			c.Names.Hosts = append(slices.Clone(c.Names.Hosts), name+":"+f.Gateway)
+		}
+	}
+	return c
+}
+
+// changesHosts reports whether an option of podman's decides by itself what names lead to.
+func changesHosts(option string) bool {
+	name, _, _ := strings.Cut(option, "=")
+	return slices.Contains([]string{"--network", "--net", "--add-host", "--no-hosts", "--pod"}, name)
 }
 
 // confine returns a container with the limits and rights granted to it.

@@ -30,7 +30,7 @@ func Service(f Facts, p plan.Plan, number int, image podman.Image, hosts []strin
 	}
 	c.Names.Hosts = slices.Concat(c.Names.Hosts, hosts)
 	c.Entrypoint = entrypoint(service.Entrypoint)
-	return c
+	return reachServer(f, c)
 }
 
 // entrypoint returns the words as `podman create --entrypoint` takes them; one empty word

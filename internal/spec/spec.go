@@ -41,6 +41,10 @@ type Facts struct {
 	Podman plan.Podman
 	// Defaults are that podman's defaults. They are not known for a podman on another machine.
 	Defaults containersconf.Defaults
+	// SameHost are the names of GitLab that lead to this machine, and Gateway is the address by
+	// which containers reach it, as `--add-host` takes it.
+	SameHost []string
+	Gateway  string
 	// Variable returns a variable of the job as the runner has expanded it.
 	Variable func(string) string
 	// UID is this process's user.

@@ -21,7 +21,7 @@ func User(f Facts, p plan.Plan, image podman.Image, mounts []policy.Mount, hosts
 	for _, m := range mounts {
 		c.Volumes = append(c.Volumes, m.Source+":"+m.Destination+":"+strings.Join(m.Options, ","))
 	}
-	return c
+	return reachServer(f, c)
 }
 
 // author returns a container for the author's steps with what was granted, wherever it runs.
