@@ -9,23 +9,26 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
 // patience bounds all look-ups of a job.
 const patience = time.Second
 
-// Names returns the names of hosts in URLs, each once. Addresses and what is not a URL are left
-// out.
+// Names returns the names of hosts in URLs, each once. Addresses, localhost, which is each
+// container itself, and what is not a URL are left out.
 func Names(urls ...string) []string {
 	var names []string
 	for _, text := range urls {
 		u, err := url.Parse(text)
-		if err != nil || u.Hostname() == "" || slices.Contains(names, u.Hostname()) {
+		if err != nil {
 			continue
 		}
-		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
-			names = append(names, u.Hostname())
+		name := u.Hostname()
+		_, notAddress := netip.ParseAddr(name)
+		if name != "" && notAddress != nil && name != "localhost" && !strings.HasSuffix(name, ".localhost") && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names

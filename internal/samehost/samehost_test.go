@@ -10,7 +10,7 @@ import (
 
 func TestNames(t *testing.T) {
 	got := Names("https://gitlab.example.com:8443/", "http://gitlab-ci-token:secret@gitlab.example.com/group/project.git",
-		"https://git.example.com", "https://192.0.2.7", "https://[2001:db8::1]:8080/", "", "no URL", "http://%zz")
+		"https://git.example.com", "https://192.0.2.7", "https://[2001:db8::1]:8080/", "http://localhost:3000", "http://gdk.localhost", "", "no URL", "http://%zz")
 	if want := []string{"gitlab.example.com", "git.example.com"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
