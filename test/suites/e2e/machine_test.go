@@ -148,8 +148,15 @@ func startConfigured(t *testing.T, concurrent int, policy func(dir string) strin
 // startRunner starts a runner with what of its configuration is its test's own.
 func startRunner(t *testing.T, c runner.Config, policy func(dir string) string) *machine {
 	t.Helper()
+	return startAt(t, gitlab.Options{}, c, policy)
+}
+
+// startAt also says where GitLab listens, and by which name it is called.
+func startAt(t *testing.T, o gitlab.Options, c runner.Config, policy func(dir string) string) *machine {
+	t.Helper()
 	token := strings.ToLower(rand.Text()[:9])
-	server, err := gitlab.Start(gitlab.Options{RunnerToken: "glrt-" + token + "-rest-of-the-token"})
+	o.RunnerToken = "glrt-" + token + "-rest-of-the-token"
+	server, err := gitlab.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
