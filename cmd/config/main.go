@@ -54,7 +54,7 @@ func config(_ context.Context, call *driver.Call) error {
 		return err
 	}
 	builds, cache := j.Directories(p.General.DataDir)
-	if err := json.NewEncoder(call.Stdout).Encode(output(builds, cache)); err != nil {
+	if err := json.NewEncoder(call.Stdout).Encode(output(builds, cache, !p.General.Podman.ShortProjectDir)); err != nil {
 		return fmt.Errorf("printing the configuration: %w", err)
 	}
 	return nil
@@ -62,8 +62,8 @@ func config(_ context.Context, call *driver.Call) error {
 
 // output returns no job_env: prepare finds the same policy itself, and run and cleanup read the
 // plan.
-func output(builds, cache string) api.ConfigExecOutput {
-	name, version, shared := "podman-executor", driver.VersionNumber(), true
+func output(builds, cache string, shared bool) api.ConfigExecOutput {
+	name, version := "podman-executor", driver.VersionNumber()
 	return api.ConfigExecOutput{
 		Driver:    &api.DriverInfo{Name: &name, Version: &version},
 		Hostname:  hostname(),

@@ -23,7 +23,7 @@ type ofImage struct {
 
 func (e ofImage) Unwrap() error { return e.error }
 
-// heal mends what made a job fail, if the driver can: then the job is worth another try.
+// heal fixes what made a job fail, if the driver can: then the job is worth another try.
 func heal(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
 	found, _ := fault.Of(err)
 	switch found.Name {

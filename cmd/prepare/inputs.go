@@ -51,7 +51,7 @@ func readInputs(call *driver.Call) (inputs, error) {
 	}
 	in := inputs{call: call, policy: p, attempt: call.Getenv("TMPDIR"), stateDir: site.StateDir(call, p)}
 	builds, _ := j.Directories(p.General.DataDir)
-	if in.job, err = j.Locate(in.variable("RUNNER_TEMP_PROJECT_DIR"), builds, in.variable); err != nil {
+	if in.job, err = j.Locate(in.variable("RUNNER_TEMP_PROJECT_DIR"), builds, p.General.Podman.ShortProjectDir, in.variable); err != nil {
 		return inputs{}, &driver.Fault{Err: err, Hint: "set config_exec in [runners.custom] to podman-executor-config, with the same policy"}
 	}
 	if in.runner, err = job.CurrentRunner(); err != nil {

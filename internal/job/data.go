@@ -47,6 +47,8 @@ func (j *Job) Data(dataDir string, stepsOnHost bool) Data {
 	}
 	own := filepath.Join(builds, j.RunnerToken, j.Slot)
 	switch {
+	case j.Short:
+		d.Builds.Source = own
 	case strings.HasPrefix(j.ProjectDir, own+"/"):
 		d.Builds.Source, d.Builds.At = own, own
 	case !stepsOnHost:

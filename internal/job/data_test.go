@@ -29,6 +29,10 @@ func TestData(t *testing.T) {
 			t.Errorf("%s: cache %s, recorded as %s", test.name, d.Cache, d.Cache.Record)
 		}
 	}
+	short := &Job{ProjectID: 7, RunnerToken: "t", Slot: "0", ProjectDir: "/data/builds/project-7/t/0/p", Short: true}
+	if d := short.Data("/data", false); d.Builds.String() != own+":/data/builds/project-7:z" || d.Builds.Record != "builds/project-7" {
+		t.Errorf("short: builds %s, recorded as %s", d.Builds, d.Builds.Record)
+	}
 	j := &Job{ProjectID: 7, RunnerToken: "t", Slot: "0", ProjectDir: "/builds/t/0/g/p"}
 	volumes := Data{
 		Builds: Mount{Source: "podman-executor-t-0-project-7-builds", At: "/builds", Record: "podman-executor-t-0-project-7-builds"},

@@ -70,6 +70,8 @@ type Job struct {
 	// BuildsDir, RunnerToken, Slot and ProjectDir are where the runner has put
 	// the job: ProjectDir is BuildsDir/RunnerToken/Slot/GROUP/PROJECT.
 	BuildsDir, RunnerToken, Slot, ProjectDir string
+	// Short means that ProjectDir is BuildsDir/GROUP/PROJECT.
+	Short bool
 }
 
 // Image is an `image:` or an entry of `services:`.
@@ -214,8 +216,9 @@ var (
 // If the administrator allows it ([runners.custom_build_dir]), a job can choose another
 // directory below BUILDS_DIR. Then token and slot come from its variables, or from that
 // directory, and the job can forge them. That only lets it choose among the volumes of its own
-// project, which [Job.VolumeName] keeps apart from those of other GitLabs.
-func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) string) (*Job, error) {
+// project, which [Job.VolumeName] keeps apart from those of other GitLabs. It is the same with a
+// short project directory, BUILDS_DIR/GROUP/PROJECT.
+func (j *Job) Locate(tempProjectDir, buildsDir string, short bool, variable func(string) string) (*Job, error) {
 	projectDir, ok := strings.CutSuffix(tempProjectDir, ".tmp")
 	if !ok || !path.IsAbs(projectDir) || path.Clean(projectDir) != projectDir {
 		return nil, fmt.Errorf("locating the job: %q is not a temporary project directory", tempProjectDir)
@@ -225,7 +228,7 @@ func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) str
 		return nil, fmt.Errorf("locating the job: the project directory %q is not below %s: did the policy change after the job started?", projectDir, buildsDir)
 	}
 	token, slot := variable("CI_RUNNER_SHORT_TOKEN"), variable("CI_CONCURRENT_PROJECT_ID")
-	if parts := strings.Split(below, "/"); len(parts) > 2 && isTokenAndSlot(parts[0], parts[1]) {
+	if parts := strings.Split(below, "/"); !short && len(parts) > 2 && isTokenAndSlot(parts[0], parts[1]) {
 		token, slot = parts[0], parts[1]
 	}
 	if !isTokenAndSlot(token, slot) {
@@ -233,6 +236,7 @@ func (j *Job) Locate(tempProjectDir, buildsDir string, variable func(string) str
 	}
 	located := *j
 	located.BuildsDir, located.RunnerToken, located.Slot, located.ProjectDir = buildsDir, token, slot, projectDir
+	located.Short = short
 	return &located, nil
 }
 

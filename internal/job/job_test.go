@@ -188,16 +188,24 @@ func TestLocateCloneOfTheJobsChoice(t *testing.T) {
 	} {
 		var j Job
 		want := Job{BuildsDir: "/builds", RunnerToken: test.token, Slot: test.slot, ProjectDir: strings.TrimSuffix(test.temp, ".tmp")}
-		got, err := j.Locate(test.temp, "/builds", func(name string) string {
+		got, err := j.Locate(test.temp, "/builds", false, func(name string) string {
 			return map[string]string{"CI_RUNNER_SHORT_TOKEN": "t1", "CI_CONCURRENT_PROJECT_ID": "2"}[name]
 		})
 		if err != nil || !cmp.Equal(&want, got) || !cmp.Equal(j, Job{}) {
 			t.Errorf("%q: %+v, %v", test.temp, got, err)
 		}
 	}
+	// Short: the group and the project may look like a token and a slot.
+	got, err := new(Job).Locate("/builds/team/42/app.tmp", "/builds", true, func(name string) string {
+		return map[string]string{"CI_RUNNER_SHORT_TOKEN": "t1", "CI_CONCURRENT_PROJECT_ID": "2"}[name]
+	})
+	want := &Job{BuildsDir: "/builds", RunnerToken: "t1", Slot: "2", ProjectDir: "/builds/team/42/app", Short: true}
+	if err != nil || !cmp.Equal(want, got) {
+		t.Errorf("short: %+v, %v", got, err)
+	}
 	for _, forged := range []struct{ token, slot string }{{"../x", "0"}, {"t", "-1"}, {"t", ""}, {"", "0"}, {"t:ro", "0"}, {"t", "0/.."}} {
 		var j Job
-		if got, err := j.Locate("/builds/mine.tmp", "/builds", func(name string) string {
+		if got, err := j.Locate("/builds/mine.tmp", "/builds", false, func(name string) string {
 			return map[string]string{"CI_RUNNER_SHORT_TOKEN": forged.token, "CI_CONCURRENT_PROJECT_ID": forged.slot}[name]
 		}); err == nil || got != nil {
 			t.Errorf("%+v: %+v", forged, got)
@@ -215,7 +223,7 @@ func TestLocate(t *testing.T) {
 	for _, test := range tests {
 		var j Job
 		want := Job{BuildsDir: test.builds, RunnerToken: test.token, Slot: test.slot, ProjectDir: test.project}
-		if got, err := j.Locate(test.temp, test.builds, none); err != nil || !cmp.Equal(&want, got) {
+		if got, err := j.Locate(test.temp, test.builds, false, none); err != nil || !cmp.Equal(&want, got) {
 			t.Errorf("%q: %+v, %v", test.temp, got, err)
 		}
 	}
@@ -234,7 +242,7 @@ func TestLocateHostile(t *testing.T) {
 	}
 	for _, temp := range tests {
 		var j Job
-		if got, err := j.Locate(temp, builds, none); err == nil || got != nil {
+		if got, err := j.Locate(temp, builds, false, none); err == nil || got != nil {
 			t.Errorf("%q: %+v", temp, got)
 		} else if strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("%q: %q has a line break", temp, err)
@@ -250,7 +258,7 @@ func TestLocateErrors(t *testing.T) {
 		{"/builds/mine/p.tmp", `locating the job: the project directory "/builds/mine/p" is not /builds/TOKEN/SLOT/…, and CI_RUNNER_SHORT_TOKEN and CI_CONCURRENT_PROJECT_ID are not a valid token and slot`},
 	}
 	for _, test := range tests {
-		if _, err := j.Locate(test.temp, "/builds", none); err == nil || err.Error() != test.want {
+		if _, err := j.Locate(test.temp, "/builds", false, none); err == nil || err.Error() != test.want {
 			t.Errorf("%q: %v, want %s", test.temp, err, test.want)
 		}
 	}
@@ -274,7 +282,7 @@ func FuzzJobResponse(f *testing.F) {
 		if j.ID <= 0 || j.ProjectID < 0 || j.Timeout <= 0 || j.Timeout > maxTimeout || !gitLab.MatchString(j.GitLab) {
 			t.Errorf("%q: %+v", text, j)
 		}
-		if j, err = j.Locate("/builds/t/0/g/p.tmp", "/builds", none); err != nil {
+		if j, err = j.Locate("/builds/t/0/g/p.tmp", "/builds", false, none); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{j.Name("service-0"), j.VolumeName("builds"), j.VolumeName(VolumeRole("/x"))} {
@@ -300,7 +308,7 @@ func FuzzLocate(f *testing.F) {
 	f.Add("/builds/t/0\n/g.tmp")
 	f.Add("/builds/mine.tmp")
 	f.Fuzz(func(t *testing.T, temp string) {
-		j, err := new(Job).Locate(temp, "/builds", func(name string) string {
+		j, err := new(Job).Locate(temp, "/builds", false, func(name string) string {
 			return map[string]string{"CI_RUNNER_SHORT_TOKEN": "t", "CI_CONCURRENT_PROJECT_ID": "0"}[name]
 		})
 		if err != nil {

@@ -2,9 +2,9 @@ package podman
 
 import (
 	"context"
+	"errors"
 	"os"
-
-	"podman-executor/internal/filelock"
+	"syscall"
 )
 
 // pauseGone reports whether podman refuses all commands, because the process that keeps the user's
@@ -20,7 +20,10 @@ func (p *Podman) renewPause(ctx context.Context) error {
 		return err
 	}
 	defer dir.Close()
-	if err := filelock.Wait(dir, filelock.Exclusive); err != nil {
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
 		return err
 	}
 	var out bounded

@@ -49,6 +49,9 @@ func (c *checker) check() {
 	if pm.StepScriptOnly && g.DataDir == "" && !c.wrong("general.data_dir") {
 		c.missing("general.data_dir", "step_script_only needs a host directory for builds and cache")
 	}
+	if pm.StepScriptOnly && pm.ShortProjectDir && !c.wrong("general.podman.short_project_dir") {
+		c.at("general.podman.short_project_dir", "with step_script_only the path is that of the host's directory, in which each job at a time needs its own")
+	}
 	c.checkPullPolicies("general.podman.image_pull_policy", pm.ImagePullPolicy)
 	c.checkPullPolicies("general.podman.allowed_pull_policies", pm.AllowedPullPolicies)
 	c.checkAbsolute("general.podman.registry_auth_file", pm.RegistryAuthFile)

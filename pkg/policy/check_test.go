@@ -143,4 +143,6 @@ func TestStepScriptOnly(t *testing.T) {
 		"p.toml:1: general.data_dir: missing: step_script_only needs a host directory for builds and cache")
 	wantProblems(t, head+"data_dir = 1\n[general.podman]\nstep_script_only = true\n",
 		"p.toml:3: general.data_dir: want a string, got the number 1")
+	wantProblems(t, head+"data_dir = \"/d\"\n[general.podman]\nstep_script_only = true\nshort_project_dir = true\n",
+		"p.toml:6: general.podman.short_project_dir: with step_script_only the path is that of the host's directory, in which each job at a time needs its own")
 }

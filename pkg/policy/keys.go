@@ -95,6 +95,13 @@ type Podman struct {
 	// or end the script. The image's `PATH` comes before what the profile sets. `sh` reads no
 	// profile.
 	LoginShell bool `toml:"login_shell"`
+	// ShortProjectDir makes `CI_PROJECT_DIR` /builds/GROUP/PROJECT, as with the docker executor,
+	// and not /builds/TOKEN/SLOT/GROUP/PROJECT.
+	//
+	// Then the path is the same for all jobs of a project, and what has it inside, such as a
+	// Python virtual environment, works from a cache. Jobs that run at the same time have
+	// separate builds all the same. Not with `step_script_only`.
+	ShortProjectDir bool `toml:"short_project_dir"`
 	// StepScriptOnly runs only the job's own scripts in a container. bash runs
 	// gitlab-runner's own steps on the host, as the runner's user, in `data_dir`.
 	//

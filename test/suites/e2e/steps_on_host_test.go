@@ -174,6 +174,39 @@ func TestTwoJobsOfOneProject(t *testing.T) {
 	}
 }
 
+// With short_project_dir the path of the project is the same in each slot, as with the docker executor, and the builds are apart all
+// the same: in volumes, and below data_dir.
+func TestShortProjectDir(t *testing.T) {
+	t.Parallel()
+	inData, _ := dataDir(t, "short_project_dir = true")
+	for name, policy := range map[string]func(string) string{"/builds": defaults("short_project_dir = true"), "data_dir": inData} {
+		m := startConcurrent(t, 2, policy)
+		var runs []*gitlab.Run
+		for _, own := range []string{"a", "b"} {
+			j := m.cloneOnce(own, append([]string{"pwd", "test ! -e mine || cat mine", "echo made by " + own + " >mine", `echo "project dir $CI_PROJECT_DIR"`}, append(untilReleased, "cat mine")...)...)
+			runs = append(runs, m.server.Submit(j))
+		}
+		for i, run := range runs {
+			m.waitLog(run, "holding")
+			m.release(run)
+			m.wait(run)
+			succeeded(t, run)
+			logs(t, run, "made by "+[]string{"a", "b"}[i]+"\n")
+		}
+		if a, b := projectDir(runs[0]), projectDir(runs[1]); a != b || a == "" || name == "/builds" && a != "/builds/group/project" {
+			t.Errorf("%s: the project directories are %q and %q", name, a, b)
+		}
+		m.nothingLeft()
+	}
+}
+
+// projectDir returns what the log of a job of [TestShortProjectDir] says.
+func projectDir(run *gitlab.Run) string {
+	_, rest, _ := strings.Cut(run.Log(), "\nproject dir ")
+	dir, _, _ := strings.Cut(rest, "\n")
+	return dir
+}
+
 // A job without a runtime of its own leaves no trace of a runner that is well.
 func TestSecondRunnerOnTheSamePodman(t *testing.T) {
 	t.Parallel()
