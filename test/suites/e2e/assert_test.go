@@ -210,3 +210,6 @@ func processesWith(texts ...string) []process {
 	}
 	return list
 }
+
+// leftOut reports whether the short form of the suite leaves the case with that number out: it takes one of so many.
+func leftOut(number, of int) bool { return testing.Short() && number%of != 0 }
