@@ -13,7 +13,9 @@ import (
 func TestIdleBuilds(t *testing.T) {
 	now := time.Now()
 	items := []Item{
-		{Record: "new", Role: "builds", LastUse: now}, {Record: "used", Role: "builds", Used: true}, {Record: "cache", Role: "cache"},
+		{Record: "new", Role: "builds", LastUse: now},
+		{Record: "used", Role: "builds", Used: true},
+		{Record: "cache", Role: "cache"},
 		{Record: "old", Role: "builds", LastUse: now.Add(-time.Hour)},
 	}
 	for n, want := range []string{"", "old", "old new", "old new"} {
