@@ -52,9 +52,14 @@ func healImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, 
 		in.log.WithError(removeErr).Warn("removing the damaged image " + w.name.String())
 		return false
 	}
-	in.call.Warn("the image %s is damaged in podman's storage; it is removed and pulled again: %v", w.name, err)
-	in.log.WithError(err).Warn("removed the damaged image " + w.name.String())
+	tellDamaged(in, w.name.String(), err)
 	return true
+}
+
+// tellDamaged tells the job's author and the administrator of an image that was removed.
+func tellDamaged(in inputs, name string, err error) {
+	in.call.Warn("the image %s is damaged in podman's storage; it is removed and pulled again: %v", name, err)
+	in.log.WithError(err).Warn("removed the damaged image " + name)
 }
 
 // locksToFree is how many of podman's locks are freed when all are used up: one for each volume.

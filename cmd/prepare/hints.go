@@ -120,7 +120,7 @@ func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) e
 		return &driver.Fault{Err: wrapped, Hint: writableHint(p, "state_dir") + "; also check XDG_RUNTIME_DIR"}
 	case w.adminKey != "":
 		where := p.Where("general.podman." + w.adminKey)
-		return site.Judge(wrapped, where, administratorsImageHint(where, otherwise, err))
+		return site.Judge(wrapped, where, administratorsImageHint(w, where, otherwise, err))
 	}
 	if hint := authorsImageHint(w, err); hint != "" {
 		return &driver.Refusal{Err: wrapped, Hint: hint}
@@ -132,8 +132,10 @@ func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) e
 }
 
 // administratorsImageHint is for an image that the policy names at that place.
-func administratorsImageHint(where, otherwise string, err error) string {
+func administratorsImageHint(w imageWanted, where, otherwise string, err error) string {
 	switch {
+	case errors.Is(err, images.ErrLocalhost) && slices.Contains(w.pull, podmanconfig.PullPolicyAlways):
+		return fmt.Sprintf("choose another name for the image of %s, or a pull policy that takes what is on this host: `image_pull_policy = \"if-not-present\"` (now: %s)", where, w.pull)
 	case errors.Is(err, images.ErrLocalhost):
 		return fmt.Sprintf("build or load the image of %s on this host, as gitlab-runner's user", where)
 	case errors.Is(err, podman.ErrNoImage):

@@ -122,12 +122,13 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(p.AuthDir, repository) },
 		Readers:  readers,
 		// Not among the directories of jobs, which are searched for leftovers.
-		Locks:  filepath.Dir(p.AuthDir) + "-locks",
-		Native: native,
-		Pulled: func(id string) { recordPulled(records, in.log, id) },
-		Note:   in.call.Note,
-		Warn:   in.call.Warn,
-		Detail: in.call.Detail, EndDetails: in.call.EndDetails,
+		Locks:   filepath.Dir(p.AuthDir) + "-locks",
+		Native:  native,
+		Pulled:  func(id string) { recordPulled(records, in.log, id) },
+		Damaged: func(name string, err error) { tellDamaged(in, name, err) },
+		Note:    in.call.Note,
+		Warn:    in.call.Warn,
+		Detail:  in.call.Detail, EndDetails: in.call.EndDetails,
 	}}, nil
 }
 

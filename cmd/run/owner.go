@@ -15,12 +15,16 @@ import (
 	"podman-executor/pkg/podman"
 )
 
+// givenFile is in the attempt's directory once the project was given away. The name is no other
+// file's there: see internal/leftovers.
+const givenFile = "podman-executor-given"
+
 // giveProject gives the project's files to the image's user before the first of the author's
 // scripts, as the docker executor does with FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR (gitlab-runner
 // executors/docker/docker_command.go:302). The runner container's user is root in podman's user
 // namespace. If it cannot, the job goes on, as there.
 func giveProject(ctx context.Context, call *driver.Call, p plan.Plan, pm *podman.Podman) error {
-	mark, err := os.OpenFile(filepath.Join(call.Getenv("TMPDIR"), "podman-executor-owner"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	mark, err := os.OpenFile(filepath.Join(call.Getenv("TMPDIR"), givenFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil
 	}

@@ -47,8 +47,9 @@ var storageRows = []Row{
 	},
 	{
 		Name: DamagedImage, Verbs: append([]string{"image inspect"}, starts...),
-		Says:  `may be corrupted|layer not known|/overlay/[0-9a-f]{64}\S*: no such file|readlink \S*/overlay\S*: (?:invalid argument|no such file)`,
+		Says: `may be corrupted|layer not known|recreating the missing symlinks|locating item named|unexpected end of JSON input|` +
+			`/overlay/[0-9a-f]{64}\S*: no such file|readlink \S*/overlay\S*: (?:invalid argument|no such file)`,
 		Cause: "an image in podman's storage is damaged", Cure: "remove it as gitlab-runner's user (`podman rmi --force IMAGE`), and the next job pulls it; podman 5 finds others with `podman system check`",
-		Fixtures: []string{"damaged-diff", "damaged-layers", "damaged-manifest"}, Versions: both,
+		Fixtures: []string{"damaged-diff", "damaged-image-dir", "damaged-layers", "damaged-manifest", "damaged-manifest-seen", "damaged-symlinks"}, Versions: both,
 	},
 }

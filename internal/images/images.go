@@ -17,6 +17,7 @@ import (
 
 	"github.com/containers/common/pkg/config"
 
+	"podman-executor/internal/fault"
 	"podman-executor/pkg/podman"
 )
 
@@ -55,6 +56,8 @@ type Finder struct {
 	// Pulled, if set, is called for images that were pulled but are of no use to the job. They
 	// stay in the storage.
 	Pulled func(id string)
+	// Damaged is called when an image that was damaged is removed, and before it is pulled again.
+	Damaged func(name string, err error)
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
 	// Detail, if set, prints a line about something that takes long, below a header; of is what
@@ -260,7 +263,11 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 			return Found{}, err
 		}
 	}
-	image, fetch, err := f.pullTries(ctx, podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file})
+	pull := podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file}
+	image, fetch, err := f.pullTries(ctx, pull)
+	if f.removedDamaged(ctx, r, image.ID, err) {
+		image, fetch, err = f.pullTries(ctx, pull)
+	}
 	fetch.Waited = waited
 	if err != nil {
 		f.failed(ctx, r, err, undo)
@@ -268,6 +275,20 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 		return Found{}, err
 	}
 	return Found{Image: image, Pulled: true, Fetch: fetch}, f.pulled(ctx, r, image, undo)
+}
+
+// removedDamaged removes an image that was damaged in the storage before its pull, which only adds
+// what is missing by its list, so that another pull brings it whole. It reports whether it has.
+func (f *Finder) removedDamaged(ctx context.Context, r Request, id string, failure error) bool {
+	found, _ := fault.Of(failure)
+	if id == "" || found.Name != fault.DamagedImage {
+		return false
+	}
+	if err := f.Podman.RemoveImage(ctx, podman.StoredImage{ID: id, Names: make([]string, 2)}); err != nil {
+		return false
+	}
+	f.Damaged(r.Name, failure)
+	return true
 }
 
 // discard handles an image that was pulled and is of no use. One that podman cannot read is

@@ -27,7 +27,7 @@ var full = Plan{
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
 	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, HostOpen: true, Sources: step.Sources{Root: "/b", Project: "/b/p", Submodules: true}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", SecretsDir: "/state/secrets/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
 	Grace: 4 * time.Second, Owner: "1000:1000", UnusedEntryPoint: []string{"/entry", "--"},
-	Log:   Log{File: "/var/log/x", Level: "debug", Format: "json"},
+	Log: Log{File: "/var/log/x", Level: "debug", Format: "json"},
 }
 
 // A field that is added must be in the round trip.

@@ -18,6 +18,8 @@ echo "$*" >>"$XDG_RUNTIME_DIR/log"
 if [ "$*" = 'system migrate' ]; then
 	sleep 0.1
 	: >"$XDG_RUNTIME_DIR/renewed"
+	echo 'cannot stop container 80b588: timed out waiting for file' >&2
+	exit 125
 elif [ ! -e "$XDG_RUNTIME_DIR/renewed" ]; then
 	echo 'time="2026-11-30T17:51:11Z" level=error msg="invalid internal status, try resetting the pause process with \"podman system migrate\": could not find any running process: no such process"' >&2
 	exit 1

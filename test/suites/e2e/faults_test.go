@@ -64,9 +64,11 @@ func TestServiceWithUserThatItsImageLacks(t *testing.T) {
 // No registry is asked for an image below localhost/, whatever the pull policy.
 func TestLocalhostImageThatIsNotThere(t *testing.T) {
 	t.Parallel()
+	m := start(t, defaults(`image_pull_policy = "if-not-present"`, `allowed_pull_policies = ["always", "if-not-present"]`))
 	for _, pull := range []string{"always", "if-not-present"} {
-		m := start(t, defaults(`image_pull_policy = "`+pull+`"`))
-		run := m.run(in("localhost/podman-executor/no-such-image:1", job(pull, "echo ran")))
+		j := in("localhost/podman-executor/no-such-image:1", job(pull, "echo ran"))
+		j.Image.PullPolicy = []string{pull}
+		run := m.run(j)
 		blamed(t, run, "prepare", "no registry has images of localhost/", "check the name of `image:` in .gitlab-ci.yml")
 		lacks(t, run, "connection refused")
 	}

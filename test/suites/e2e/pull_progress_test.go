@@ -79,9 +79,9 @@ func TestPullProgress(t *testing.T) {
 	succeeded(t, run)
 	logs(t, run, "Pulling image "+image+"\n", "Using image "+image+" in the user container: sha256:", "ran")
 	if !overService() {
-		found := section.FindStringSubmatch(run.Log())
+		found := section.FindStringSubmatch(string(run.Trace()))
 		if found == nil {
-			t.Fatalf("no section in the log:\n%q", run.Log())
+			t.Fatalf("no section in the log:\n%q", run.Trace())
 		}
 		if found[1] != found[4] || !strings.Contains(found[2], "Pulling "+image) {
 			t.Errorf("the section %s, which ends as %s, has the header %q", found[1], found[4], found[2])

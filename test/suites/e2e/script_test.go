@@ -41,6 +41,11 @@ func TestExitCodesOfSubshells(t *testing.T) {
 			j.SetVariable([]string{"FF_USE_LEGACY_BASH_EVAL", "FF_USE_NEW_BASH_EVAL_STRATEGY", "FF_ENABLE_BASH_EXIT_CODE_CHECK"}[i%3], "true")
 			j.AddAfterScript("(exit 43)")
 			run := m.run(j)
+			if image == debianImage && i%3 == 0 {
+				// bash makes 1 of gitlab-runner's `set -eo pipefail; : | eval '(exit 42)'`, in the docker executor, too.
+				failed(t, run, "script_failure", 1)
+				continue
+			}
 			failed(t, run, "script_failure", 42)
 			lacks(t, run, "never\n")
 		}

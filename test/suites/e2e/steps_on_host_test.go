@@ -193,7 +193,7 @@ func TestShortProjectDir(t *testing.T) {
 			succeeded(t, run)
 			logs(t, run, "made by "+[]string{"a", "b"}[i]+"\n")
 		}
-		if a, b := projectDir(runs[0]), projectDir(runs[1]); a != b || a == "" || name == "/builds" && a != "/builds/group/project" {
+		if a, b := projectDir(runs[0]), projectDir(runs[1]); a != b || a == "" || name == "/builds" && a != "/builds/group/main-"+m.token {
 			t.Errorf("%s: the project directories are %q and %q", name, a, b)
 		}
 		m.nothingLeft()

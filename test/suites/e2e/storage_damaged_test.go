@@ -31,10 +31,11 @@ func TestDamagedImage(t *testing.T) {
 	succeeded(t, m.run(j))
 	for name, damage := range map[string]string{
 		"its layer is gone":              `rm -rf "$0"`,
-		"the layer's files are gone":     `rm -rf "$0/diff"`,
-		"the layer's link is empty":      `: >"$0/link"`,
 		"what its link leads to is gone": `rm "$0/../l/$(cat "$0/link")"`,
 		"its manifest is empty":          `: >"$0/../../overlay-images/$1/manifest"`,
+		"nothing lists its layer":        `rm "$0/../../overlay-layers/layers.json"`,
+		"its files are gone":             `rm -rf "$0/diff"`,
+		"nothing lists what it is on":    `: >"$0/lower"`,
 	} {
 		layer := filepath.Dir(s.podman("image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", image))
 		s.podman("unshare", "sh", "-c", damage, layer, s.podman("image", "inspect", "--format", "{{.Id}}", image))
