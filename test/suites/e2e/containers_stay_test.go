@@ -201,7 +201,7 @@ func TestOutOfMemoryInRunnerStep(t *testing.T) {
 	run := m.server.Submit(m.hooked("killed", "echo started; while [ ! -e /tmp/go ]; do sleep 0.1; done; sh -c 'kill -9 $$'", "echo ran"))
 	m.waitLog(run, "\nstarted")
 	name := m.container(run, "runner")
-	write(t, filepath.Join(filepath.Dir(podman(t, "inspect", "--format", "{{.OCIConfigPath}}", name)), "oom"), "")
+	outOfMemory(t, name)
 	podman(t, "exec", name, "touch", "/tmp/go")
 	m.wait(run)
 	m.nothingLeft()

@@ -193,9 +193,25 @@ func TestServicesWithNameServers(t *testing.T) {
 	m := start(t, container(`dns = ["192.0.2.1"]`))
 	j := in(clientsImage, job("name servers", "cat /etc/resolv.conf", "redis-cli -h cache ping"))
 	j.Services = []gitlab.Image{service(redisImage, "cache")}
-	run := m.run(j)
+	if oldPodman(t) {
+		run := m.run(j)
+		succeeded(t, run)
+		logs(t, run, "192.0.2.1", "PONG")
+		return
+	}
+	// podman 5 tells the network's own name server to ask them, which is the only one in /etc/resolv.conf.
+	j.Steps[0].Script = append(j.Steps[0].Script, untilReleased...)
+	run := m.server.Submit(j)
+	m.waitLog(run, "holding")
+	network := strings.TrimSpace(podman(t, "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", m.container(run, "user")))
+	if text, err := os.ReadFile(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "containers/networks/aardvark-dns", network)); err != nil || !strings.Contains(string(text), " 192.0.2.1") {
+		t.Errorf("the network's name server has %q, %v", text, err)
+	}
+	m.release(run)
+	m.wait(run)
+	m.nothingLeft()
 	succeeded(t, run)
-	logs(t, run, "192.0.2.1", "PONG")
+	logs(t, run, "PONG")
 }
 
 // A CDI device is podman's to find: that this machine has none is what it says.
@@ -237,6 +253,20 @@ func TestLimits(t *testing.T) {
 	lacks(t, run, "\nran")
 }
 
+// outOfMemory makes the file by which podman knows that the kernel has killed a process of a container for want of memory, which conmon
+// makes: podman 5 has a directory for that (conmon's --persist-dir), older ones the container's own.
+func outOfMemory(t *testing.T, name string) {
+	t.Helper()
+	dir := filepath.Dir(podman(t, "inspect", "--format", "{{.OCIConfigPath}}", name))
+	if !oldPodman(t) {
+		dir = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "libpod/tmp/persist", podman(t, "inspect", "--format", "{{.ID}}", name))
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "oom"), "")
+}
+
 // A kill by the kernel is named, once. The file is what conmon leaves when the
 // cgroup's memory.events count one: no limit of memory is in force on every
 // machine of these tests, and podman looks at the file alone.
@@ -248,7 +278,7 @@ func TestOutOfMemory(t *testing.T) {
 	run := m.server.Submit(j)
 	m.waitLog(run, "\nstarted")
 	name := m.container(run, "user")
-	write(t, filepath.Join(filepath.Dir(podman(t, "inspect", "--format", "{{.OCIConfigPath}}", name)), "oom"), "")
+	outOfMemory(t, name)
 	podman(t, "exec", name, "touch", "/tmp/go")
 	m.wait(run)
 	m.nothingLeft()
