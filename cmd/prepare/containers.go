@@ -40,10 +40,8 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 		return err
 	}
 	p.HostOpen, p.UnusedEntryPoint = spec.HostOpen(f, user, have.user), spec.UnusedEntryPoint(f, have.user)
-	if p.Owner, err = projectOwner(ctx, in, pm, f, have.user); err != nil {
-		return err
-	}
-	if p.HostOpen || len(p.UnusedEntryPoint) > 0 || p.Owner != "" {
+	p.GiveProject = spec.GivesProject(f, have.user)
+	if p.HostOpen || len(p.UnusedEntryPoint) > 0 || p.GiveProject {
 		if err := plan.Write(in.attempt, p); err != nil {
 			return err
 		}
@@ -114,7 +112,7 @@ func create(ctx context.Context, in inputs, pm *podman.Podman, c podman.Create, 
 	if err == nil {
 		return nil
 	}
-	hint := cmp.Or(checkKeys(in.policy, keys...), runAsRunner(pm, "run --rm "+shortID(c.Image)+" true"))
+	hint := cmp.Or(checkKeys(in.policy, keys...), runAsRunner(pm, "run --rm --network=none --entrypoint true "+shortID(c.Image)))
 	return site.Judge(fmt.Errorf("creating the container %s: %w", c.Name, ofImage{err, c.Image}), place, hint)
 }
 

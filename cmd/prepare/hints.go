@@ -110,6 +110,9 @@ func launcherFault(p *policy.Policy, err error) error {
 // into a fault if the administrator must.
 func imageFault(p *policy.Policy, pm *podman.Podman, w imageWanted, err error) error {
 	wrapped := fmt.Errorf("getting the image %q: %w", w.name, err)
+	if w.adminKey != "" {
+		wrapped = fmt.Errorf("getting the image %q of %s: %w", w.name, w.adminKey, err)
+	}
 	otherwise := runAsRunner(pm, "pull "+w.name.String())
 	var state *images.StateError
 	id, lacksID := podman.PullLacksID(err)

@@ -9,6 +9,7 @@ import (
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
+	"podman-executor/internal/fault"
 	"podman-executor/internal/images"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
@@ -125,7 +126,10 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		Locks:   filepath.Dir(p.AuthDir) + "-locks",
 		Native:  native,
 		Pulled:  func(id string) { recordPulled(records, in.log, id) },
-		Damaged: func(name string, err error) { tellDamaged(in, name, err) },
+		Repair: func(ctx context.Context, name, id string, err error) bool {
+			found, _ := fault.Of(err)
+			return found.Name == fault.DamagedImage && removeDamaged(ctx, in, pm, name, id, err)
+		},
 		Note:    in.call.Note,
 		Warn:    in.call.Warn,
 		Detail:  in.call.Detail, EndDetails: in.call.EndDetails,

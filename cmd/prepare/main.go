@@ -68,7 +68,7 @@ func prepare(ctx context.Context, call *driver.Call) error {
 		return err
 	}
 	err = makeOrUndo(ctx, in, pm, f, p)
-	if err != nil && ctx.Err() == nil && heal(ctx, in, pm, f, err) {
+	if err != nil && ctx.Err() == nil && repair(ctx, in, pm, f, err) {
 		err = makeOrUndo(ctx, in, pm, f, p)
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func decide(in inputs) (policy.Grant, error) {
 	return grant, err
 }
 
-// makeOrUndo makes the job, or leaves nothing of it.
+// makeOrUndo makes the job; if that fails, it undoes what it made.
 func makeOrUndo(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, p plan.Plan) error {
 	if err := plan.Write(in.attempt, p); err != nil {
 		return err

@@ -35,7 +35,7 @@ func startServices(ctx context.Context, in inputs, pm *podman.Podman, f spec.Fac
 		c := spec.Service(f, p, i, images[i], hosts)
 		lines, err := startService(ctx, &v, i, c)
 		if err != nil {
-			hint := runAsRunner(pm, "run --rm "+service.Image.String())
+			hint := runAsRunner(pm, "create --rm "+service.Image.String())
 			return nil, serviceFault(in.policy, service, err, cmp.Or(checkKeys(in.policy, "service_container"), hint))
 		}
 		hosts = append(hosts, lines...)

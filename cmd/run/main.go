@@ -96,7 +96,7 @@ func runInContainer(ctx context.Context, call *driver.Call, p plan.Plan, log *si
 		return err
 	}
 	defer disconnect()
-	if p.Owner != "" && container == p.UserContainer {
+	if p.GiveProject && container == p.UserContainer {
 		if err := giveProject(ctx, call, p, &pm); err != nil {
 			return err
 		}

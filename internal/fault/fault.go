@@ -13,6 +13,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 
 	"podman-executor/pkg/podman"
@@ -33,7 +34,7 @@ const (
 
 // String returns the word for a table.
 func (w Whose) String() string {
-	return [...]string{"administrator", "job author", "passing"}[w]
+	return [...]string{"administrator", "job author", "administrator, if it lasts"}[w]
 }
 
 // Row is one kind of fault.
@@ -131,10 +132,25 @@ func find(verb, stderr string) (Fault, bool) {
 		if match == nil {
 			continue
 		}
-		fill := func(text string) string { return string(says.ExpandString(nil, text, stderr, match)) }
+		fill := func(text string) string { return string(says.ExpandString(nil, text, plain(stderr, match), match)) }
 		return r.fault(fill(r.Cause), fill(r.Cure)), true
 	}
 	return Fault{}, false
+}
+
+// plain returns what podman said, without what a shell would read as more than a word in the parts
+// that have matched: an administrator types hints. Words of a registry, an image or a job can be
+// among them.
+func plain(stderr string, match []int) string {
+	said := []byte(stderr)
+	for i := 2; i < len(match); i += 2 {
+		for k := max(match[i], 0); k < match[i+1]; k++ {
+			if strings.IndexByte("`$;&|<>(){}[]*?!#~'\"\\ \t\n", said[k]) >= 0 {
+				said[k] = '?'
+			}
+		}
+	}
+	return string(said)
 }
 
 func (r Row) fault(cause, cure string) Fault { return Fault{Row: r, Cause: cause, Cure: cure} }

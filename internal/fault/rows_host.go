@@ -58,8 +58,8 @@ var helperRows = []Row{
 		Source: "https://github.com/containers/podman/issues/25201",
 	},
 	{
-		Name: "no-runtime", Says: `default OCI runtime "([^"]+)" not found|exec: "(?:\S*/)?(?:crun|runc)": `,
-		Cause: "podman's runtime `${1}` is not installed on this host", Cure: "install it (Debian: `apt install crun`, Fedora: `dnf install crun`), or fix `runtime` in containers.conf",
+		Name: "no-runtime", Says: `default OCI runtime "([^"]+)" not found|exec: "(?:\S*/)?(crun|runc)": `,
+		Cause: "podman's runtime `${1}${2}` is not installed on this host", Cure: "install it, or set `runtime` under [engine] in containers.conf to one that is (Debian: `apt install crun`, Fedora: `dnf install crun`)",
 		Fixtures: []string{"no-runtime", "wrong-runtime"}, Versions: both,
 	},
 	{

@@ -5,7 +5,7 @@ package fault
 var registryRows = []Row{
 	{
 		Name: "no-policy-json", Says: `policy\.json: no such file or directory|no policy\.json file found`,
-		Cause: "/etc/containers/policy.json is missing, without which podman pulls nothing", Cure: "install it (Debian: `apt install golang-github-containers-image`, Fedora: `dnf install containers-common`)",
+		Cause: "/etc/containers/policy.json is missing, without which podman pulls nothing", Cure: "bring it back (Debian: `apt install --reinstall -o Dpkg::Options::=--force-confmiss golang-github-containers-common`, Fedora: `dnf reinstall containers-common`)",
 		Fixtures: []string{"no-policy-json"}, Versions: both,
 	},
 	{
@@ -26,7 +26,7 @@ var registryRows = []Row{
 	},
 	{
 		Name: "rate-limit", Whose: Passing, Verbs: pulls, Says: `toomanyrequests|429 \(?too many requests|statuscode: 429|too many requests to registry`,
-		Cause: "the registry answers no more pulls from here for a while", Cure: "give jobs credentials (DOCKER_AUTH_CONFIG, or registry_auth_file in the policy), or set up a mirror: `[[registry.mirror]]` in /etc/containers/registries.conf.d",
+		Cause: "the registry's limit of pulls from this address or account is reached", Cure: "give jobs credentials (DOCKER_AUTH_CONFIG, or registry_auth_file in the policy), or set up a mirror: `[[registry.mirror]]` in /etc/containers/registries.conf.d",
 		Fixtures: []string{"rate-limit"}, Versions: both,
 	},
 	{

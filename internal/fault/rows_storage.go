@@ -20,10 +20,10 @@ var cgroupRows = []Row{
 	},
 }
 
-// storageRows are about podman's storage and configuration.
-// DamagedImage is the name of the row for an image that a pull can heal.
+// DamagedImage is the name of the row for an image that a pull can repair.
 const DamagedImage = "damaged-image"
 
+// storageRows are about podman's storage and configuration.
 var storageRows = []Row{
 	{
 		Name: "containers-conf", Says: `(?:decode configuration|decoding configuration|reading system config) \\?"?([^\s"\\]+)`,
@@ -49,7 +49,7 @@ var storageRows = []Row{
 		Name: DamagedImage, Verbs: append([]string{"image inspect"}, starts...),
 		Says: `may be corrupted|layer not known|recreating the missing symlinks|locating item named|unexpected end of JSON input|` +
 			`/overlay/[0-9a-f]{64}\S*: no such file|readlink \S*/overlay\S*: (?:invalid argument|no such file)`,
-		Cause: "an image in podman's storage is damaged", Cure: "remove it as gitlab-runner's user (`podman rmi --force IMAGE`), and the next job pulls it; podman 5 finds others with `podman system check`",
+		Cause: "an image in podman's storage is damaged", Cure: "remove it as gitlab-runner's user when no job uses it (`podman ps --all --filter ancestor=IMAGE` lists those; `podman rmi IMAGE`), and the next job pulls it; build images of localhost/ again; podman 5 finds others with `podman system check`",
 		Fixtures: []string{"damaged-diff", "damaged-image-dir", "damaged-layers", "damaged-manifest", "damaged-manifest-seen", "damaged-symlinks"}, Versions: both,
 	},
 }

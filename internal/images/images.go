@@ -17,7 +17,6 @@ import (
 
 	"github.com/containers/common/pkg/config"
 
-	"podman-executor/internal/fault"
 	"podman-executor/pkg/podman"
 )
 
@@ -56,8 +55,10 @@ type Finder struct {
 	// Pulled, if set, is called for images that were pulled but are of no use to the job. They
 	// stay in the storage.
 	Pulled func(id string)
-	// Damaged is called when an image that was damaged is removed, and before it is pulled again.
-	Damaged func(name string, err error)
+	// Repair, if set, is called for an image that was pulled and that podman cannot look at. A pull
+	// adds only what is missing by podman's lists, so an image that was damaged before still is.
+	// It reports whether it has removed the image.
+	Repair func(ctx context.Context, name, id string, err error) bool
 	// Note and Warn print a line for the job's author.
 	Note, Warn func(format string, args ...any)
 	// Detail, if set, prints a line about something that takes long, below a header; of is what
@@ -265,7 +266,7 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 	}
 	pull := podman.Pull{Name: r.Name, Platform: r.Platform, AuthFile: file}
 	image, fetch, err := f.pullTries(ctx, pull)
-	if f.removedDamaged(ctx, r, image.ID, err) {
+	if image.ID != "" && f.Repair != nil && f.Repair(ctx, r.Name, image.ID, err) {
 		image, fetch, err = f.pullTries(ctx, pull)
 	}
 	fetch.Waited = waited
@@ -275,20 +276,6 @@ func (f *Finder) pull(ctx context.Context, r Request, look func() (Found, error)
 		return Found{}, err
 	}
 	return Found{Image: image, Pulled: true, Fetch: fetch}, f.pulled(ctx, r, image, undo)
-}
-
-// removedDamaged removes an image that was damaged in the storage before its pull, which only adds
-// what is missing by its list, so that another pull brings it whole. It reports whether it has.
-func (f *Finder) removedDamaged(ctx context.Context, r Request, id string, failure error) bool {
-	found, _ := fault.Of(failure)
-	if id == "" || found.Name != fault.DamagedImage {
-		return false
-	}
-	if err := f.Podman.RemoveImage(ctx, podman.StoredImage{ID: id, Names: make([]string, 2)}); err != nil {
-		return false
-	}
-	f.Damaged(r.Name, failure)
-	return true
 }
 
 // discard handles an image that was pulled and is of no use. One that podman cannot read is
@@ -336,7 +323,7 @@ func (f *Finder) pullTries(ctx context.Context, pull podman.Pull) (podman.Image,
 	told := newReport(time.Now())
 	pull.Progress = func(p podman.Progress) {
 		if text := told.progress(time.Now(), p); text != "" {
-			f.detail(pull.Name, "Pulling "+pull.Name+platform+" takes longer:", pull.Name+": "+text)
+			f.detail(pull.Name, "Still pulling "+pull.Name+platform+":", pull.Name+": "+text)
 		}
 	}
 	defer f.endDetails(pull.Name)

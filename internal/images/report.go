@@ -112,11 +112,11 @@ func (r *report) sinceTold(all, since time.Duration) string {
 	case r.latest.Bytes < 0:
 		return "still pulling after " + after
 	case came == 0:
-		return "nothing has come after " + after
+		return "nothing downloaded after " + after
 	case came == r.before && r.latest.Complete:
-		return fmt.Sprintf("%s after %s: all has come, podman stores the image", megabytes(float64(came)), after)
+		return fmt.Sprintf("%s after %s: download complete, podman is storing the image", megabytes(float64(came)), after)
 	case came == r.before:
-		return fmt.Sprintf("%s after %s, nothing in the last %s: podman unpacks layers, or waits for the registry", megabytes(float64(came)), after, last)
+		return fmt.Sprintf("%s after %s, nothing new in the last %s: podman is unpacking layers or waiting for the registry", megabytes(float64(came)), after, last)
 	}
 	rate := megabytes(float64(came-r.before) / since.Seconds())
 	return fmt.Sprintf("%s after %s, %s/s in the last %s", megabytes(float64(came)), after, rate, last)

@@ -19,13 +19,13 @@ func TestReport(t *testing.T) {
 	}{
 		{0, podman.Progress{}, ""},
 		{14, podman.Progress{}, ""},
-		{15, podman.Progress{Trying: "reading manifest 1: toomanyrequests: slow down"}, "nothing has come after 15 s; podman tries again: reading manifest 1: toomanyrequests: slow down"},
+		{15, podman.Progress{Trying: "reading manifest 1: toomanyrequests: slow down"}, "nothing downloaded after 15 s; podman tries again: reading manifest 1: toomanyrequests: slow down"},
 		{16, podman.Progress{Bytes: 1e6}, ""},
 		{29, podman.Progress{Bytes: 2e6}, ""},
 		{31, podman.Progress{Bytes: 4e6}, "4.0 MB after 31 s, 0.2 MB/s in the last 16 s"},
 		{46, podman.Progress{Bytes: 304e6}, "304 MB after 46 s, 20 MB/s in the last 15 s"},
-		{61, podman.Progress{Bytes: 304e6}, "304 MB after 61 s, nothing in the last 15 s: podman unpacks layers, or waits for the registry"},
-		{76, podman.Progress{Bytes: 304e6, Complete: true}, "304 MB after 76 s: all has come, podman stores the image"},
+		{61, podman.Progress{Bytes: 304e6}, "304 MB after 61 s, nothing new in the last 15 s: podman is unpacking layers or waiting for the registry"},
+		{76, podman.Progress{Bytes: 304e6, Complete: true}, "304 MB after 76 s: download complete, podman is storing the image"},
 		{91, podman.Progress{Bytes: -1}, "still pulling after 91 s"},
 	} {
 		if got := r.progress(begun.Add(time.Duration(at.seconds)*time.Second), at.podman); got != at.want {

@@ -69,9 +69,9 @@ type Plan struct {
 	// StepsDirs are the directories through which containers that stay for the whole job get
 	// their steps. Containers without one are started for each step.
 	StepsDirs map[string]string `json:"steps_dirs,omitempty"`
-	// Owner is the user, UID:GID, who gets the project's files before the first of the author's
-	// scripts; empty if they stay as they are.
-	Owner string `json:"owner,omitempty"`
+	// GiveProject means that the user of the image gets the project's files before the first of the
+	// author's scripts.
+	GiveProject bool `json:"give_project,omitempty"`
 	// UnusedEntryPoint is the image's ENTRYPOINT if neither job nor policy want it to run; empty
 	// if the image has none.
 	UnusedEntryPoint []string `json:"unused_entry_point,omitempty"`

@@ -107,7 +107,7 @@ func PullPolicy(home, etc string) (Result, bool) {
 	return Result{
 		Check: "policy.json", Level: Warning,
 		Detail: fmt.Sprintf("neither %s nor %s exists: podman pulls no image", etc, own),
-		Hint:   "install the package that has it (Debian: golang-github-containers-common, Fedora: containers-common), or write it: " + `{"default": [{"type": "insecureAcceptAnything"}]}`,
+		Hint:   "bring it back (Debian: `apt install --reinstall -o Dpkg::Options::=--force-confmiss golang-github-containers-common`, Fedora: `dnf reinstall containers-common`), or write it: " + `{"default": [{"type": "insecureAcceptAnything"}]}`,
 	}, true
 }
 

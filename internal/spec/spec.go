@@ -186,9 +186,9 @@ func keepsUmask(f Facts) bool {
 	return on && err == nil && !f.Policy.General.Podman.StepScriptOnly
 }
 
-// AsksForOwner reports whether the job's files are to belong to the image's user, and the image
-// may have one that is not root.
-func AsksForOwner(f Facts, image podman.Image) bool {
+// GivesProject reports whether the job's files are to belong to the image's user, and the image may
+// have one that is not root.
+func GivesProject(f Facts, image podman.Image) bool {
 	name, _, _ := strings.Cut(user(f, image), ":")
 	return keepsUmask(f) && name != "" && name != "0" && name != "root"
 }

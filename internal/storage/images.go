@@ -218,6 +218,26 @@ func (r Records) forgetImages(uses map[string]time.Time, list []podman.StoredIma
 }
 
 // freeImage removes an image whose record is locked.
+// FreeImage removes the image of that ID, whatever names it has. The error is [ErrInUse] if a job is
+// about to use it, or a container does.
+func (s Store) FreeImage(ctx context.Context, id string) error {
+	lastUse, err := s.Records.firstSeen(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Records.Free(usedImage+id, lastUse, func() error {
+		// Before the names are removed: podman refuses only after that.
+		used, err := s.Podman.ImageUsed(ctx, id)
+		if err == nil && used {
+			err = ErrInUse
+		}
+		if err != nil {
+			return err
+		}
+		return s.freeImage(ctx, Item{image: podman.StoredImage{ID: id, Names: make([]string, 2)}})
+	})
+}
+
 func (s Store) freeImage(ctx context.Context, i Item) error {
 	err := s.Podman.RemoveImage(ctx, i.image)
 	if errors.Is(err, podman.ErrImageInUse) {

@@ -77,15 +77,22 @@ func (p *Podman) outputOf(ctx context.Context, s streams, args ...string) ([]byt
 	return unlessLocked(ctx, func() ([]byte, error) {
 		var stdout bounded
 		s.stdout = &stdout
-		err := p.once(ctx, args, s)
-		if p.URL == "" && pauseGone(err) && p.renewPause(ctx) == nil {
-			err = p.once(ctx, args, s)
-		}
+		err := p.run(ctx, args, s)
 		if err == nil && stdout.cut {
 			return nil, fmt.Errorf("podman %s: more than %d MiB of output", verb(args), maxOutput>>20)
 		}
 		return stdout.buffer.Bytes(), err
 	})
+}
+
+// run runs a podman command, and once more if podman had lost its pause process: it had then written
+// nothing to standard output.
+func (p *Podman) run(ctx context.Context, args []string, s streams) error {
+	err := p.once(ctx, args, s)
+	if p.URL == "" && pauseGone(err) && p.renewPause(ctx) == nil {
+		err = p.once(ctx, args, s)
+	}
+	return err
 }
 
 func (p *Podman) once(ctx context.Context, args []string, s streams) error {

@@ -199,7 +199,7 @@ func (p *Podman) inspectImages(ctx context.Context, names ...string) ([]Image, e
 	}}
 	_, err := unlessLocked(ctx, func() ([]byte, error) {
 		list, problem, out.line, out.cut = nil, nil, nil, false
-		return nil, p.once(ctx, append([]string{"image", "inspect", "--format", inspectFormat(names), "--"}, names...), streams{stdout: out})
+		return nil, p.run(ctx, append([]string{"image", "inspect", "--format", inspectFormat(names), "--"}, names...), streams{stdout: out})
 	})
 	if err != nil {
 		return nil, err

@@ -148,6 +148,12 @@ func (p *Podman) RemoveImage(ctx context.Context, image StoredImage) error {
 	return err
 }
 
+// ImageUsed reports whether a container uses the image of that ID.
+func (p *Podman) ImageUsed(ctx context.Context, id string) (bool, error) {
+	list, err := listed[struct{ ID string }](ctx, p, "ps", "--all", "--no-trunc", "--filter", "ancestor="+id, "--format", `{"ID": {{json .ListContainer.ID}}}`)
+	return len(list) > 0, err
+}
+
 // RepositoryImages returns the IDs of the images of the local storage that have a name of that
 // repository, such as "registry.example.com/team/app", with any tag or digest. podman inspects
 // only these, so images of other repositories cannot make it fail (containers/common

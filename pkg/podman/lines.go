@@ -105,7 +105,7 @@ func linesOf[T any](ctx context.Context, p *Podman, args []string) ([]T, error) 
 	}}
 	_, err := unlessLocked(ctx, func() ([]byte, error) {
 		list, passed, problem, out.line, out.cut = nil, 0, nil, nil, false
-		return nil, p.once(ctx, args, streams{stdout: out})
+		return nil, p.run(ctx, args, streams{stdout: out})
 	})
 	if err != nil {
 		return nil, err

@@ -91,8 +91,6 @@ var (
 	serverError = regexp.MustCompile(`(status: |statuscode: |registry )5[0-9][0-9]\b`)
 	// Said about podman's own helpers; it contains "not found".
 	missingHelper = "executable file not found"
-	// podman pkg/domain/infra/abi/system.go, SetupRootless. 4.3.1, with exit status 1.
-	noPause = "invalid internal status, try resetting the pause process"
 	// containers/storage errors.go, ErrLayerUnknown: a layer that podman had, and did not
 	// fetch, was removed with the other images that have it, before the pull was done.
 	// 4.3.1.
@@ -242,3 +240,6 @@ func ImagesNamed(err error) []string {
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
+
+// podman pkg/domain/infra/abi/system.go, SetupRootless. 4.3.1, with exit status 1.
+var noPause = regexp.MustCompile(`\Atime="[^"]*" level=error msg="invalid internal status, try resetting the pause process`)

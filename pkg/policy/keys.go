@@ -88,19 +88,21 @@ type Podman struct {
 	// Empty: the job's `image:entrypoint` followed by the shell. Without an
 	// `image:entrypoint`: `bash`, or `sh` if the image has no bash.
 	UserEntryPoint []string `toml:"user_entry_point" default:"bash, or sh"`
-	// LoginShell makes that shell a login shell, as Jacamar CI does with `bash -l -c`: it
-	// reads the image's /etc/profile and ~/.profile first. It applies to both containers.
+	// LoginShell runs scripts in a login shell (`bash -l`), as Jacamar CI does: it reads the
+	// image's /etc/profile, and ~/.bash_profile, ~/.bash_login or ~/.profile. It applies to both
+	// containers.
 	//
 	// A profile may set other variables, another umask or another directory than the image,
-	// or end the script. The image's `PATH` comes before what the profile sets. `sh` reads no
-	// profile.
+	// or end the script. The image's `PATH` comes before what the profile sets. In an image
+	// without bash, `sh` runs the script, and reads no profile.
 	LoginShell bool `toml:"login_shell"`
-	// ShortProjectDir makes `CI_PROJECT_DIR` /builds/GROUP/PROJECT, as with the docker executor,
-	// and not /builds/TOKEN/SLOT/GROUP/PROJECT.
+	// ShortProjectDir leaves TOKEN/SLOT out of `CI_PROJECT_DIR`: it is /builds/GROUP/PROJECT, as
+	// with the docker executor, and with `data_dir` the same below the project's builds there.
 	//
 	// Then the path is the same for all jobs of a project, and what has it inside, such as a
-	// Python virtual environment, works from a cache. Jobs that run at the same time have
-	// separate builds all the same. Not with `step_script_only`.
+	// Python virtual environment, works from a cache. Jobs that run at the same time still have
+	// separate builds, unless one sets `CI_CONCURRENT_PROJECT_ID` itself: then it works in the
+	// builds of another job of its own project. Not with `step_script_only`.
 	ShortProjectDir bool `toml:"short_project_dir"`
 	// StepScriptOnly runs only the job's own scripts in a container. bash runs
 	// gitlab-runner's own steps on the host, as the runner's user, in `data_dir`.

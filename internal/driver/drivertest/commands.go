@@ -338,8 +338,8 @@ func writePlan(ts *testscript.TestScript, args []string) {
 			p.Launch, err = w.launch(value)
 		case "options":
 			p.Launch.Variable, p.Launch.Options = "SCHEDULER_PARAMETERS", strings.Fields(value)
-		case "owner":
-			p.Owner, p.Sources.Project = value, "/builds/it's"
+		case "give":
+			p.GiveProject, p.Sources.Project = true, value
 		case "entry":
 			p.UnusedEntryPoint = strings.Split(value, ",")
 		case "grace":

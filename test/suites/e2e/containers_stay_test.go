@@ -50,7 +50,8 @@ func TestRunnerContainerStays(t *testing.T) {
 	const stray = "setsid sh -c 'trap \"\" TERM; exec >/dev/null 2>&1 </dev/null; : >/tmp/strayed; sleep 4242; sleep 4242' & until [ -e /tmp/strayed ]; do :; done"
 	run := m.server.Submit(m.hooked("stays", stray, append([]string{"echo made >out"}, untilReleased...)...))
 	m.waitLog(run, "holding")
-	if processes := podman(t, "top", m.container(run, "runner"), "comm"); strings.TrimSpace(processes) != "COMMAND\nsh" {
+	// The loop, and its subshell that reads the name of the next step.
+	if processes := podman(t, "top", m.container(run, "runner"), "comm"); strings.TrimSpace(processes) != "COMMAND\nsh\nsh" {
 		t.Errorf("in the runner container run:\n%s", processes)
 	}
 	m.release(run)

@@ -226,7 +226,7 @@ func TestGPUs(t *testing.T) {
 		m := start(t, defaults(keys...))
 		run := m.run(job("no such GPU, "+program, "echo ran"))
 		failed(t, run, "runner_system_failure", 0)
-		logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: set gpus and devices")
+		logs(t, run, "unresolvable CDI devices podman-executor.test/gpu=all", "podman-executor-"+program+": error: ", "podman-executor-"+program+": hint: this machine has no CDI device podman-executor.test/gpu=all: set gpus and devices")
 		lacks(t, run, "\nran")
 	}
 }

@@ -165,7 +165,7 @@ func TestDoctorVFS(t *testing.T) {
 		t.Error("exit status 0")
 	}
 	checked(t, table, "storage", "warning", "vfs copies the whole image")
-	checked(t, table, "runner_image", "error", "the image is not in the local storage: "+runnerImage)
+	checked(t, table, "runner_image", "error", "no registry has images of localhost/")
 }
 
 // A policy that others can write is none, and the job log says what to do.

@@ -50,7 +50,7 @@ func block(t *testing.T, text, language string) string {
 // started starts a machine with the section's policy, and what the tests need besides.
 func (s builderSection) started(t *testing.T) *machine {
 	t.Helper()
-	more := "[general.podman]\nimage_pull_policy = \"missing\"\nrunner_options = [\"--network=host\"]\n" + storageEnvironment() + "\n"
+	more := "[general.podman]\nrunner_options = [\"--network=host\"]\n" + storageEnvironment() + "\n"
 	policy := strings.Replace(s.policy, "[general.podman]\n", more, 1)
 	if policy == s.policy {
 		t.Fatalf("there is no [general.podman] in\n%s", policy)

@@ -86,7 +86,7 @@ func TestPullProgress(t *testing.T) {
 		if found[1] != found[4] || !strings.Contains(found[2], "Pulling "+image) {
 			t.Errorf("the section %s, which ends as %s, has the header %q", found[1], found[4], found[2])
 		}
-		line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(image) + `: ([0-9.]+ MB after [0-9]+ s, |nothing has come after )`)
+		line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(image) + `: ([0-9.]+ MB after [0-9]+ s, |nothing downloaded after )`)
 		if n := len(line.FindAllString(found[3], -1)); n < 2 || n > 6 {
 			t.Errorf("%d lines of progress:\n%s", n, found[3])
 		}
@@ -199,8 +199,8 @@ func TestRateLimit(t *testing.T) {
 	})
 	m := start(t, defaults(r.policy()))
 	run := m.server.Submit(pulledBy(r.account, f.image("reader/app:1"), job("limited", "echo ran")))
-	m.waitLog(run, "podman-executor-prepare: hint: the registry answers no more pulls from here for a while: give jobs credentials")
-	logs(t, run, "Pulling image", "nothing has come after 15 s", "podman tries again: ", "toomanyrequests", "error: getting the image")
+	m.waitLog(run, "podman-executor-prepare: hint: the registry's limit of pulls from this address or account is reached: give jobs credentials")
+	logs(t, run, "Pulling image", "nothing downloaded after 15 s", "podman tries again: ", "toomanyrequests", "error: getting the image")
 	run.Cancel()
 	m.wait(run)
 	m.nothingLeft()

@@ -23,22 +23,22 @@ type ofImage struct {
 
 func (e ofImage) Unwrap() error { return e.error }
 
-// heal fixes what made a job fail, if the driver can: then the job is worth another try.
-func heal(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
+// repair repairs what made a job fail, if the driver can: then the job is worth another try.
+func repair(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
 	found, _ := fault.Of(err)
 	switch found.Name {
 	case fault.DamagedImage:
-		return healImage(ctx, in, pm, f, err)
+		return repairImage(ctx, in, pm, f, err)
 	case fault.Locks:
 		return freeLocks(ctx, in, pm, f)
 	}
 	return false
 }
 
-// healImage removes the image that a container could not be made from because it is damaged in
+// repairImage removes the image that a container could not be made from because it is damaged in
 // podman's storage, as a loss of power or a killed pull leaves it. It reports whether that helps:
 // whether the job may pull the image again, and no other container uses it.
-func healImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
+func repairImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, err error) bool {
 	var damaged ofImage
 	if !errors.As(err, &damaged) {
 		return false
@@ -47,19 +47,24 @@ func healImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts, 
 	if !ok || !pulls(w.pull) || images.IsLocalhost(w.name.String()) {
 		return false
 	}
-	// It may have any number of names.
-	if removeErr := pm.RemoveImage(ctx, podman.StoredImage{ID: damaged.id, Names: make([]string, 2)}); removeErr != nil {
-		in.log.WithError(removeErr).Warn("removing the damaged image " + w.name.String())
-		return false
-	}
-	tellDamaged(in, w.name.String(), err)
-	return true
+	return removeDamaged(ctx, in, pm, w.name.String(), damaged.id, err)
 }
 
-// tellDamaged tells the job's author and the administrator of an image that was removed.
-func tellDamaged(in inputs, name string, err error) {
+// removeDamaged removes an image that is damaged, and says so in both logs. It reports whether it
+// has. The words of an error may be the job's, such as a registry's or those of an entry point, so
+// podman has to say the same when nothing of the job has a say.
+func removeDamaged(ctx context.Context, in inputs, pm *podman.Podman, name, id string, err error) bool {
+	if found, _ := fault.Of(pm.TryImage(ctx, id)); found.Name != fault.DamagedImage {
+		return false
+	}
+	store := storage.Store{Podman: pm, Records: storage.RecordsIn(in.stateDir)}
+	if removeErr := store.FreeImage(ctx, id); removeErr != nil {
+		in.log.WithError(removeErr).Warn("removing the damaged image " + name)
+		return false
+	}
 	in.call.Warn("the image %s is damaged in podman's storage; it is removed and pulled again: %v", name, err)
 	in.log.WithError(err).Warn("removed the damaged image " + name)
+	return true
 }
 
 // locksToFree is how many of podman's locks are freed when all are used up: one for each volume.
@@ -69,6 +74,10 @@ const locksToFree = 32
 // freeLocks removes volumes of builds that were unused longest, each of which has one of podman's
 // locks. It reports whether there were any.
 func freeLocks(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts) bool {
+	// The words of an error may be the job's. And another job may have freed some.
+	if found, _ := fault.Of(pm.TryLock(ctx)); found.Name != fault.Locks {
+		return false
+	}
 	store := storage.Store{Podman: pm, Records: storage.RecordsIn(in.stateDir)}
 	items, err := store.Items(ctx)
 	if err != nil {
