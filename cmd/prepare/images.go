@@ -123,16 +123,16 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		AuthFile: func(repository string) (string, bool, error) { return set.Write(p.AuthDir, repository) },
 		Readers:  readers,
 		// Not among the directories of jobs, which are searched for leftovers.
-		Locks:   filepath.Dir(p.AuthDir) + "-locks",
-		Native:  native,
-		Pulled:  func(id string) { recordPulled(records, in.log, id) },
+		Locks:  filepath.Dir(p.AuthDir) + "-locks",
+		Native: native,
+		Pulled: func(id string) { recordPulled(records, in.log, id) },
 		Repair: func(ctx context.Context, name, id string, err error) bool {
 			found, _ := fault.Of(err)
 			return found.Name == fault.DamagedImage && removeDamaged(ctx, in, pm, name, id, err)
 		},
-		Note:    in.call.Note,
-		Warn:    in.call.Warn,
-		Detail:  in.call.Detail, EndDetails: in.call.EndDetails,
+		Note:   in.call.Note,
+		Warn:   in.call.Warn,
+		Detail: in.call.Detail, EndDetails: in.call.EndDetails,
 	}}, nil
 }
 
