@@ -17,8 +17,8 @@ import (
 	"podman-executor/pkg/podman"
 )
 
-// givenFile is in the attempt's directory once the project was given away. The name is no other
-// file's there: see internal/leftovers.
+// givenFile is in the attempt's directory once the project was given away. The name is not that
+// of another file there: see internal/leftovers.
 const givenFile = "podman-executor-given"
 
 // printOwner is a script that prints who runs it. Images need not have the program id.
