@@ -9,7 +9,6 @@ import (
 
 	"podman-executor/internal/credentials"
 	"podman-executor/internal/driver"
-	"podman-executor/internal/fault"
 	"podman-executor/internal/images"
 	"podman-executor/internal/leftovers"
 	"podman-executor/internal/plan"
@@ -127,8 +126,7 @@ func newSearch(in inputs, pm *podman.Podman, p plan.Plan, native podman.Platform
 		Native: native,
 		Pulled: func(id string) { recordPulled(records, in.log, id) },
 		Repair: func(ctx context.Context, name, id string, err error) bool {
-			found, _ := fault.Of(err)
-			return found.Name == fault.DamagedImage && removeDamaged(ctx, in, pm, name, id, err)
+			return tellsDamage(err) && tellsDamage(pm.TryImage(ctx, id)) && removeDamaged(ctx, in, pm, name, id, err)
 		},
 		Note:   in.call.Note,
 		Warn:   in.call.Warn,

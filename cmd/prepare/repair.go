@@ -47,16 +47,22 @@ func repairImage(ctx context.Context, in inputs, pm *podman.Podman, f spec.Facts
 	if !ok || !pulls(w.pull) || images.IsLocalhost(w.name.String()) {
 		return false
 	}
-	return removeDamaged(ctx, in, pm, w.name.String(), damaged.id, err)
+	// podman itself repairs a lost link, and the command that has found it fails (4.3.1).
+	tried := pm.TryImage(ctx, damaged.id)
+	return tried == nil || tellsDamage(tried) && removeDamaged(ctx, in, pm, w.name.String(), damaged.id, err)
+}
+
+// tellsDamage reports whether an error says that an image is damaged. The words can be the job's,
+// such as a registry's or those of an entry point: before an image is removed, podman has to say
+// the same when nothing of the job has a say, see [podman.Podman.TryImage].
+func tellsDamage(err error) bool {
+	found, _ := fault.Of(err)
+	return found.Name == fault.DamagedImage
 }
 
 // removeDamaged removes an image that is damaged, and says so in both logs. It reports whether it
-// has. The words of an error may be the job's, such as a registry's or those of an entry point, so
-// podman has to say the same when nothing of the job has a say.
+// has.
 func removeDamaged(ctx context.Context, in inputs, pm *podman.Podman, name, id string, err error) bool {
-	if found, _ := fault.Of(pm.TryImage(ctx, id)); found.Name != fault.DamagedImage {
-		return false
-	}
 	store := storage.Store{Podman: pm, Records: storage.RecordsIn(in.stateDir)}
 	if removeErr := store.FreeImage(ctx, id); removeErr != nil {
 		in.log.WithError(removeErr).Warn("removing the damaged image " + name)

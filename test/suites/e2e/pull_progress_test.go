@@ -83,7 +83,7 @@ func TestPullProgress(t *testing.T) {
 		if found == nil {
 			t.Fatalf("no section in the log:\n%q", run.Trace())
 		}
-		if found[1] != found[4] || !strings.Contains(found[2], "Pulling "+image) {
+		if found[1] != found[4] || !strings.Contains(found[2], "Still pulling "+image+":") {
 			t.Errorf("the section %s, which ends as %s, has the header %q", found[1], found[4], found[2])
 		}
 		line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(image) + `: ([0-9.]+ MB after [0-9]+ s, |nothing downloaded after )`)

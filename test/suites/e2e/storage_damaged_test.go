@@ -29,20 +29,24 @@ func TestDamagedImage(t *testing.T) {
 	j := pulledBy(r.account, image, job("damaged", "echo ran"))
 	j.Image.PullPolicy = []string{"if-not-present"}
 	succeeded(t, m.run(j))
+	const byPodman = "what its link leads to is gone" // podman repairs that itself
 	for name, damage := range map[string]string{
-		"its layer is gone":              `rm -rf "$0"`,
-		"what its link leads to is gone": `rm "$0/../l/$(cat "$0/link")"`,
-		"its manifest is empty":          `: >"$0/../../overlay-images/$1/manifest"`,
-		"nothing lists its layer":        `rm "$0/../../overlay-layers/layers.json"`,
-		"its files are gone":             `rm -rf "$0/diff"`,
-		"nothing lists what it is on":    `: >"$0/lower"`,
+		"its layer is gone":           `rm -rf "$0"`,
+		byPodman:                      `rm "$0/../l/$(cat "$0/link")"`,
+		"its manifest is empty":       `: >"$0/../../overlay-images/$1/manifest"`,
+		"nothing lists its layer":     `rm "$0/../../overlay-layers/layers.json"`,
+		"its files are gone":          `rm -rf "$0/diff"`,
+		"nothing lists what it is on": `: >"$0/lower"`,
 	} {
 		layer := filepath.Dir(s.podman("image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", image))
 		s.podman("unshare", "sh", "-c", damage, layer, s.podman("image", "inspect", "--format", "{{.Id}}", image))
 		t.Log(name)
 		run := m.run(j)
 		succeeded(t, run)
-		logs(t, run, "pulled in", "ran\n")
+		logs(t, run, "ran\n")
+		if name != byPodman {
+			logs(t, run, "pulled in")
+		}
 		lacks(t, run, "Preparation failed")
 		run = m.run(j)
 		succeeded(t, run)
