@@ -47,10 +47,10 @@ func block(t *testing.T, text, language string) string {
 	return code + "\n"
 }
 
-// started starts a machine with the section's policy, and what the tests need besides.
-func (s builderSection) started(t *testing.T) *machine {
+// started starts a machine with the section's policy, and what the tests need besides, which are lines.
+func (s builderSection) started(t *testing.T, lines ...string) *machine {
 	t.Helper()
-	more := "[general.podman]\nrunner_options = [\"--network=host\"]\n" + storageEnvironment() + "\n"
+	more := "[general.podman]\nrunner_options = [\"--network=host\"]\n" + storageEnvironment() + "\n" + strings.Join(lines, "\n") + "\n"
 	policy := strings.Replace(s.policy, "[general.podman]\n", more, 1)
 	if policy == s.policy {
 		t.Fatalf("there is no [general.podman] in\n%s", policy)
@@ -81,7 +81,7 @@ func TestImageBuilders(t *testing.T) {
 func TestBuilderInItsOwnRoot(t *testing.T) {
 	t.Parallel()
 	const empties = "mkdir /keep && cp /bin/busybox /keep/ && /keep/busybox rm -rf /usr /etc /var /root /lib /sbin && echo emptied"
-	m := builderSections(t)["Builders that work in their own root"].started(t)
+	m := builderSections(t)["Builders that work in their own root"].started(t, `image_pull_policy = "if-not-present"`)
 	for _, code := range []int{0, 7} {
 		j := in(busyboxImage, job("builder", empties, "echo goes on", fmt.Sprintf("exit %d", code)))
 		j.Image.Entrypoint = []string{""}
