@@ -57,7 +57,11 @@ func createContainers(ctx context.Context, in inputs, pm *podman.Podman, f spec.
 			runnerError = create(ctx, in, pm, runner, in.policy.Where("general.podman.runner_image"), "runner_options", "container")
 		})
 	}
-	both.Go(func() { userError = create(ctx, in, pm, user, "", "custom_options", "container") })
+	place := ""
+	if f.Grant.DefaultImage {
+		place = in.policy.Where("general.podman.default_image")
+	}
+	both.Go(func() { userError = create(ctx, in, pm, user, place, "custom_options", "container") })
 	both.Wait()
 	if runnerError != nil {
 		return runnerError

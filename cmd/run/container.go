@@ -28,9 +28,7 @@ func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
 	if limit, limited := s.plan.Memory[s.container]; limited {
 		e.limit = &limit
 	}
-	if s.container == s.plan.RunnerContainer {
-		e.place = "general.podman.runner_image in the policy"
-	}
+	e.place = placeOf(s.plan, s.container)
 	stepsDir, stays := s.plan.StepsDirs[s.container]
 	c := handover.Container{Podman: s.podman, Name: s.container, Dir: stepsDir, Grace: s.plan.Grace}
 	if e.stays = stays; stays {
@@ -50,6 +48,17 @@ func (s containerStep) run(ctx context.Context, streams podman.Streams) error {
 			return err
 		}
 	}
+}
+
+// placeOf returns where the policy names the image of a container; empty if the job does.
+func placeOf(p plan.Plan, container string) string {
+	switch {
+	case container == p.RunnerContainer:
+		return "general.podman.runner_image in the policy"
+	case p.DefaultImage:
+		return "general.podman.default_image in the policy"
+	}
+	return ""
 }
 
 // secondLook is how long after its end a container is inspected again.

@@ -74,7 +74,7 @@ func runLaunched(ctx context.Context, call *driver.Call, p plan.Plan, log *site.
 			ended = &job
 		}
 	}
-	return launchedOutcome(*p.Launch, o, ended)
+	return launchedOutcome(*p.Launch, placeOf(p, p.UserContainer), o, ended)
 }
 
 // beginInSlurm sets the working directory of Slurm's job, by which it is found, whatever the

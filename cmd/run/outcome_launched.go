@@ -15,9 +15,10 @@ import (
 	"podman-executor/internal/slurm"
 )
 
-// launchedOutcome returns the result of a launched step. job is what Slurm reports about its
+// launchedOutcome returns the result of a launched step. place is where the policy names its image,
+// empty if the job does. job is what Slurm reports about its
 // job; nil without Slurm, or if Slurm does not know the job.
-func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
+func launchedOutcome(l plan.Launch, place string, o launch.Outcome, job *slurm.Job) error {
 	launcher := filepath.Base(l.Program)
 	switch {
 	case passed(o):
@@ -38,7 +39,7 @@ func launchedOutcome(l plan.Launch, o launch.Outcome, job *slurm.Job) error {
 		}
 	}
 	if f, known := fault.Starting(o.Stderr); known {
-		return site.Blame(f, errors.New("the container could not be started on the machine that the launcher chose"), "")
+		return site.Blame(f, errors.New("the container could not be started on the machine that the launcher chose"), place)
 	}
 	return &driver.Fault{
 		Err:  fmt.Errorf("the launcher %s exited with code %d before the script began", launcher, o.Launcher),

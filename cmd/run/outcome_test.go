@@ -188,7 +188,7 @@ func TestLaunchedOutcome(t *testing.T) {
 		{"too little time, of the author's", launch.Outcome{Started: true, Launcher: 1}, timeout, "refusal: job 7 was ended by Slurm: " + timeout.EndedBySlurm() + " (TIMEOUT): TimeLimit"},
 		{"too little memory, of the partition's", launch.Outcome{Started: true, Launcher: 1}, memoryGone, "fault: job 7 was ended by Slurm: " + memoryGone.EndedBySlurm() + " (OUT_OF_MEMORY)"},
 	} {
-		if got := inWords(launchedOutcome(l, test.end, test.job)); got != test.want {
+		if got := inWords(launchedOutcome(l, "", test.end, test.job)); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 	}

@@ -72,6 +72,8 @@ type Plan struct {
 	// GiveProject means that the user of the image gets the project's files before the first of the
 	// author's scripts.
 	GiveProject bool `json:"give_project,omitempty"`
+	// DefaultImage means that the policy names the image of UserContainer, and not the job.
+	DefaultImage bool `json:"default_image,omitempty"`
 	// UnusedEntryPoint is the image's ENTRYPOINT if neither job nor policy want it to run; empty
 	// if the image has none.
 	UnusedEntryPoint []string `json:"unused_entry_point,omitempty"`

@@ -26,7 +26,7 @@ var full = Plan{
 	},
 	Memory:  map[string]Memory{"podman-executor-t-1-user": {Limit: "512m", More: "ask"}},
 	HostDir: "/data", HostEnv: []string{"PATH=/bin"}, HostOpen: true, Sources: step.Sources{Root: "/b", Project: "/b/p", Submodules: true}, AuthDir: "/run/user/1000/podman-executor/x", PinDir: "/run/user/1000/podman-executor-volumes/x", SecretsDir: "/state/secrets/x", StepsDirs: map[string]string{"u": "/run/user/1000/podman-executor/x/steps/user"}, Keep: true,
-	Grace: 4 * time.Second, GiveProject: true, UnusedEntryPoint: []string{"/entry", "--"},
+	Grace: 4 * time.Second, GiveProject: true, DefaultImage: true, UnusedEntryPoint: []string{"/entry", "--"},
 	Log: Log{File: "/var/log/x", Level: "debug", Format: "json"},
 }
 

@@ -88,6 +88,7 @@ func Plan(f Facts) plan.Plan {
 		Log:           LogOf(f.Policy),
 		Sources:       sources(f),
 		ShowServices:  f.Variable("CI_DEBUG_SERVICES") == "true",
+		DefaultImage:  f.Grant.DefaultImage,
 	}
 	if !pm.StepScriptOnly {
 		p.RunnerContainer = f.Job.Name("runner")

@@ -76,7 +76,7 @@ receive() (
 		write_start "$mode" "$shell"
 	fi || exit 125
 	[ "$shell" = pwsh ] || exit 0
-	# It does not write to this file.
+	# A script for PowerShell does not write to this file itself.
 	echo >@DIR@/started
 	exit 3
 )
